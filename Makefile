@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check format bench lock clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PORT ?= 8000
+CONFIG ?= examples/simulated_shop/regulars.toml
+NAME ?= main_job
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) ## Simulate a shop, check, train, publish and serve it (PORT=8000)
+	@$(BIN)/regulars demo --port $(PORT)
+
+serve: $(READY) ## Serve what was trained last (CONFIG=..., PORT=8000)
+	@$(BIN)/regulars serve --config $(CONFIG) --port $(PORT)
+
+test: $(READY) ## Run all tests, with coverage
+	$(BIN)/pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered $(PYTEST_FLAGS)
+
+check: $(READY) ## Lint, types, import rules, doctests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q --doctest-modules features models training serving regulars
+
+format: $(READY) ## Put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Print one benchmark's table (NAME=main_job)
+	@$(BIN)/python -m benchmarks.$(NAME)
+
+lock: $(READY) ## Resolve the dependencies anew, with hashes
+	cd requirements && for set in runtime dev; do \
+	  extra=$$([ $$set = dev ] && echo "--extra dev"); \
+	  ../$(BIN)/uv pip compile ../pyproject.toml $$extra --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o $$set.txt; \
+	done
+	cd requirements && echo uv | ../$(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o installer.txt
+
+clean: ## Remove the environment and everything derived; your data and mlruns/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf examples/*/.regulars examples/simulated_shop/data benchmarks/results
+
+$(READY): requirements/dev.txt requirements/installer.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || [ "$$(uname)" != Linux ] || \
+	  { echo "LightGBM needs OpenMP: install the system package libgomp1"; exit 1; }
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
