@@ -1,0 +1,1 @@
+"""Raw records in, checked tables and point-in-time customer vectors out."""

@@ -1,0 +1,1 @@
+"""Feature families, one file each; a new file here is a new family."""

@@ -1,0 +1,53 @@
+"""Returns: goods sent back, orders cancelled, money given back."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.family import AGE_DAYS, KEYS, Column, Family, history, known_orders, within
+from features.rollups import HALF_A_CENT, STANDS, Rollups
+
+COLUMNS = (
+    Column("return_lines", "lines returned or cancelled so far", "lines"),
+    Column("return_lines_90d", "lines returned or cancelled in the last 90 days", "lines"),
+    Column("return_line_rate", "returned lines over bought lines", "share", "bought nothing"),
+    Column("refunds_lifetime", "money given back so far", "money"),
+    Column("refund_share", "money given back over money taken", "share", "no money taken"),
+    Column("last_return_days", "days since the last return", "days", "never returned anything"),
+    Column("void_orders", "orders wholly returned or cancelled", "orders"),
+)
+
+
+def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Add up returns by the day that they were made."""
+    moved = history(rollups["customer_day"], cutoffs)
+    returned_age = ibis.ifelse(moved.return_lines > 0, moved[AGE_DAYS], None)
+    facts = moved.group_by(*KEYS).aggregate(
+        return_lines=moved.return_lines.sum(),
+        return_lines_90d=(moved.return_lines * within(moved, 90)).sum(),
+        lines=moved.lines.sum(),
+        refunds_lifetime=moved.refunds.sum(),
+        taken=(moved.revenue + moved.refunds).sum(),
+        last_return_days=returned_age.min(),
+    )
+    placed = known_orders(rollups, cutoffs)
+    # What brought no revenue on its own day never was a purchase.
+    voided = ~placed[STANDS] & (placed.revenue >= HALF_A_CENT)
+    voids = placed.group_by(*KEYS).aggregate(void_orders=voided.cast("int64").sum())
+    joined = facts.left_join(voids, list(KEYS))
+    rates = joined.mutate(
+        return_line_rate=joined.return_lines / joined.lines.nullif(0),
+        refund_share=joined.refunds_lifetime / joined.taken.nullif(0),
+        void_orders=joined.void_orders.fill_null(0),
+    )
+    return rates.select(*KEYS, *(column.name for column in COLUMNS))
+
+
+FAMILY = Family(
+    name="returns",
+    meaning="what a customer sends back",
+    reads=("customer_day", "orders"),
+    columns=COLUMNS,
+    compute=compute,
+)

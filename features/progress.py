@@ -1,0 +1,16 @@
+"""How long work tells where it is, without knowing who is watching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Tick = Callable[[], None]
+"""Called once for each unit of work done."""
+
+Progress = Callable[[str, int], Tick]
+"""Called with a phrase and the number of units at the start of each stage."""
+
+
+def silent(phrase: str, total: int) -> Tick:  # noqa: ARG001  the signature of Progress
+    """Tell nobody."""
+    return lambda: None

@@ -1,0 +1,158 @@
+"""What could at best be known of the simulated customers: true churn, true campaign outcomes.
+
+Every answer comes from one recursion over days. While alive a customer acts as a Poisson process
+and drops out at a constant rate, so over a day with action rate ``a`` and dropout rate ``m``
+
+    P(alive and silent all day)      = exp(-(a + m))
+    P(drops out before any action)   = m / (a + m) * (1 - exp(-(a + m)))
+
+which is the Pareto/NBD likelihood (Schmittlein, Morrison & Colombo 1987, appendix) taken day by
+day, so that seasons and campaigns may change the rate.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.errors import DataError
+from features.simulation.plan import Floats, Integers, ShopPlan
+from features.simulation.seasons import (
+    CAMPAIGN_EVERY_DAYS,
+    CAMPAIGN_FIRST_DAY,
+    CAMPAIGN_WINDOW_DAYS,
+    campaign_under_way,
+    season,
+)
+from features.vocabulary import Columns as C
+
+
+def true_churn_probability(
+    plan: ShopPlan,
+    truth_customers: pd.DataFrame,
+    last_activity: pd.Series,
+    as_of: date,
+    horizon_days: int,
+) -> pd.Series:
+    """Return P(no order in the horizon) for one who knows a customer's rates and last activity.
+
+    Nobody can know more from the history before ``as_of``: whether the customer is still alive
+    is hidden, and orders and visits are Poisson, so only the last of them bears on it. Each
+    campaign's e-mail is taken as the toss of a fair coin that nobody sees, and a customer who
+    acts on a day as alive until its end.
+
+    Parameters
+    ----------
+    plan
+        The plan of the shop.
+    truth_customers
+        The table ``truth/customers``.
+    last_activity
+        Time of the last order or event before ``as_of``, indexed by customer id. Customers
+        absent here have not acted since the start of the history.
+    as_of
+        The cutoff; may be the plan's end.
+    horizon_days
+        Length of the horizon.
+
+    Returns
+    -------
+    pandas.Series
+        Indexed by customer id, for those who had come by ``as_of``.
+
+    Raises
+    ------
+    DataError
+        When an activity lies at or after ``as_of``: it would give the answer away.
+    """
+    cutoff_day = plan.day_of(as_of)
+    known = truth_customers[truth_customers["born_day"] < cutoff_day].set_index(C.CUSTOMER_ID)
+    days_since_start = (last_activity.reindex(known.index) - pd.Timestamp(plan.start)).dt.days
+    since = (days_since_start + 1).fillna(0).to_numpy().astype(np.int64)
+    if since.max(initial=0) > cutoff_day:
+        raise DataError(
+            f"there is activity at or after the cutoff {as_of}",
+            "Pass each customer's last activity before the cutoff.",
+        )
+    silent = _silent_through(plan, known, since, cutoff_day, cutoff_day + horizon_days)
+    return pd.Series(silent, index=known.index, name="churn_probability")
+
+
+def campaign_outcomes(
+    plan: ShopPlan, truth_customers: pd.DataFrame, campaign_day: int
+) -> pd.DataFrame:
+    """Return P(order within 14 days) of those alive on a campaign's day, treated and held out.
+
+    Parameters
+    ----------
+    plan
+        The plan of the shop.
+    truth_customers
+        The table ``truth/customers``.
+    campaign_day
+        Days from the plan's start to the campaign; may lie beyond the end.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``probability_treated`` and ``probability_held_out``, indexed by customer id.
+    """
+    purchase, dropout, effect = (
+        truth_customers[name].to_numpy(dtype=np.float64)
+        for name in ("purchase_rate", "dropout_rate", "campaign_effect")
+    )
+    days = np.arange(campaign_day, campaign_day + CAMPAIGN_WINDOW_DAYS)
+    multipliers = season(plan, days)
+    return pd.DataFrame(
+        {
+            "probability_treated": _orders_within(multipliers, purchase * (1 + effect), dropout),
+            "probability_held_out": _orders_within(multipliers, purchase, dropout),
+        },
+        index=pd.Index(truth_customers[C.CUSTOMER_ID], name=C.CUSTOMER_ID),
+    )
+
+
+def _orders_within(multipliers: Floats, purchase: Floats, dropout: Floats) -> Floats:
+    """Return P(at least one order over consecutive days) of those alive on the first."""
+    alive, ordered = np.ones_like(purchase), np.zeros_like(purchase)
+    for multiplier in multipliers:
+        rate = purchase * multiplier
+        leave = alive * -np.expm1(-(rate + dropout))
+        ordered += leave * rate / (rate + dropout)
+        alive -= leave
+    return ordered
+
+
+def _silent_through(
+    plan: ShopPlan, customers: pd.DataFrame, since: Integers, cutoff_day: int, end_day: int
+) -> Floats:
+    """Return P(no order from cutoff to end | neither order nor visit from ``since`` to cutoff).
+
+    ``alive`` holds P(alive and silent so far) in two rows, held out of and treated in the
+    campaign under way; every campaign tosses the coin anew.
+    """
+    purchase, dropout, visit, effect, born = (
+        customers[name].to_numpy(dtype=np.float64)
+        for name in ("purchase_rate", "dropout_rate", "session_rate", "campaign_effect", "born_day")
+    )
+    days = np.arange(since.min(initial=cutoff_day), end_day, dtype=np.int64)
+    campaigns = campaign_under_way(days)
+    alive = np.full((2, purchase.size), 0.5)
+    dead = np.zeros_like(purchase)
+    silent_so_far = np.ones_like(purchase)
+    for day, multiplier, campaign in zip(days, season(plan, days), campaigns, strict=True):
+        campaign_day = CAMPAIGN_FIRST_DAY + CAMPAIGN_EVERY_DAYS * campaign
+        if day == campaign_day:
+            alive[:] = alive.mean(axis=0)
+        if day == cutoff_day:
+            silent_so_far = alive.sum(axis=0) + dead
+        registered = (campaign >= 0) & (np.floor(born) < campaign_day)
+        lift = np.stack([np.ones_like(effect), np.where(registered, 1 + effect, 1.0)])
+        rate = purchase * multiplier * lift + (visit if day < cutoff_day else 0.0)
+        leave = np.where(day >= since, alive * -np.expm1(-(rate + dropout)), 0.0)
+        dead += (leave * dropout / (rate + dropout)).sum(axis=0)
+        alive -= leave
+    silent: Floats = (alive.sum(axis=0) + dead) / silent_so_far
+    return silent
