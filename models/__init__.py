@@ -1,0 +1,1 @@
+"""What learns: fit, predict, and state that is saved without pickle."""

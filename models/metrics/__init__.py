@@ -1,0 +1,1 @@
+"""How models are judged: classification, value and ranking metrics."""

@@ -1,0 +1,139 @@
+"""The recommender that is served: the blend, its weights, and what its scores are worth.
+
+Weights and the map from score to probability are learned on a validation window; the blend
+itself is then fitted on everything known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from models.recommend.acceptance import Acceptance, Habits
+from models.recommend.blend import Blend, default_sources
+from models.recommend.interactions import Interactions
+from models.recommend.matrices import Candidates
+from models.recommend.topk import ranked_products, tie_order
+from models.recommend.weights import choose_weights
+from models.state import load_state, save_state
+
+
+class NextPurchaseModel:
+    """What each customer's next order is likely to hold.
+
+    Parameters
+    ----------
+    limit
+        Candidates per customer; probabilities are calibrated for lists of this length.
+
+    Attributes
+    ----------
+    weights_ : dict
+        Weight of each source in the blend.
+    blend_, acceptance_
+        Fitted parts.
+    """
+
+    def __init__(self, limit: int = 100) -> None:
+        self.limit = limit
+
+    def choose(
+        self,
+        interactions: Interactions,
+        truth: sparse.csr_matrix[Any],
+        customers: NDArray[np.int64],
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Self:
+        """Choose weights and learn probabilities on a validation window.
+
+        Parameters
+        ----------
+        interactions
+            Everything before the window.
+        truth
+            Products of the next order of ``customers``; shape (n, n_products).
+        customers
+            Indices of customers with a next order in the window.
+        """
+        ties = tie_order(interactions.popularity())
+        voices: dict[str, Candidates] = {}
+        for source in default_sources():
+            voices[source.name] = source.fit(interactions).score(customers, self.limit)
+            on_step()
+        self.weights_ = choose_weights(voices, truth, ties)
+        blend = Blend(weights=self.weights_).fit(interactions)
+        on_step()
+        candidates = blend.score(customers, self.limit)
+        habits = Habits.from_interactions(interactions, customers)
+        self.acceptance_ = Acceptance().fit(candidates, truth, habits, ties)
+        on_step()
+        return self
+
+    @property
+    def choose_steps(self) -> int:
+        """How many steps :meth:`choose` reports."""
+        return len(default_sources()) + 2
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Fit the blend, with the weights already chosen, on all interactions."""
+        self.interactions_ = interactions
+        self.blend_ = Blend(weights=self.weights_).fit(interactions)
+        return self
+
+    def with_blend_refitted(self, interactions: Interactions) -> NextPurchaseModel:
+        """Return a copy with the same weights and probabilities on other interactions."""
+        copy = type(self)(self.limit)
+        copy.weights_, copy.acceptance_ = self.weights_, self.acceptance_
+        return copy.fit(interactions)
+
+    def candidates(self, customer_ids: ArrayLike) -> tuple[Candidates, Candidates]:
+        """Return scores and probabilities of each customer's candidates.
+
+        Returns
+        -------
+        scores, probabilities
+            Both (n, n_products) with the same entries, ``limit`` per row. A probability is
+            P(product in the next order | the customer orders).
+        """
+        customers = self.interactions_.customer_index(customer_ids)
+        scores = self.blend_.score(customers, self.limit)
+        habits = Habits.from_interactions(self.interactions_, customers)
+        return scores, self.acceptance_.predict(scores, habits, self.blend_.ties_)
+
+    def own_candidates(self, customer_ids: ArrayLike) -> tuple[Candidates, Candidates]:
+        """Like :meth:`candidates`, without the products that popularity alone put there."""
+        customers = self.interactions_.customer_index(customer_ids)
+        scores, chances = self.candidates(customer_ids)
+        personal = self.blend_.is_personal(customers, scores)
+        return _kept(scores, personal), _kept(chances, personal)
+
+    def rank(self, customers: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+        """Return each customer's best products by index, (n, limit), -1 where short."""
+        return ranked_products(self.blend_.score(customers, self.limit), limit, self.blend_.ties_)
+
+    def save(self, folder: Path) -> None:
+        """Write weights and the map to probabilities; the blend is refitted from the data."""
+        save_state(folder, {"limit": self.limit, "weights": dict(self.weights_)})
+        self.acceptance_.save(folder / "acceptance")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what :meth:`save` wrote; :meth:`fit` before use."""
+        stored, _ = load_state(folder)
+        model = cls(stored["limit"])
+        weights: Mapping[str, float] = stored["weights"]
+        model.weights_ = dict(weights)
+        model.acceptance_ = Acceptance.load(folder / "acceptance")
+        return model
+
+
+def _kept(candidates: Candidates, keep: NDArray[np.bool_]) -> Candidates:
+    """Drop entries, keeping rows and order."""
+    before = np.concatenate([[0], np.cumsum(keep)])
+    parts = (candidates.data[keep], candidates.indices[keep], before[candidates.indptr])
+    return sparse.csr_matrix(parts, shape=candidates.shape)

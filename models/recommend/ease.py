@@ -1,0 +1,136 @@
+"""EASE: a linear model of every product on all others, in closed form (Steck 2019)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from models.recommend.interactions import Interactions
+from models.recommend.matrices import (
+    Candidates,
+    Indices,
+    matrix_arrays,
+    matrix_from_arrays,
+    rows_of,
+)
+from models.recommend.topk import score_in_blocks, tie_order, top_per_row
+from models.state import load_state, save_state
+
+
+def ease_weights(gram: NDArray[np.float64], regularization: float) -> NDArray[np.float64]:
+    """Item-item weights ``B`` minimising ``|X - XB|^2 + regularization |B|^2``, zero diagonal.
+
+    Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data", equation 8:
+    ``P = (X'X + regularization I)^-1`` and ``B_ij = -P_ij / P_jj``.
+
+    Parameters
+    ----------
+    gram
+        ``X'X``; shape (n, n).
+    """
+    n = gram.shape[0]
+    factor = linalg.cho_factor(gram + regularization * np.eye(n), lower=True, overwrite_a=True)
+    precision = linalg.cho_solve(factor, np.eye(n), overwrite_b=True)
+    weights = np.asarray(precision / -np.diag(precision))
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+class Ease:
+    """EASE on who bought what, asked with the customer's faded history.
+
+    Parameters
+    ----------
+    regularization
+        Ridge penalty, in customers.
+    neighbours
+        Most positive weights kept per product, so that scoring stays sparse.
+    max_products
+        Largest catalogue solved: time grows with its cube, memory with its square. Beyond
+        it the most popular products take part and the rest is left out.
+    half_life_days
+        Days in which an order's weight in the customer's history halves; None is never.
+
+    Attributes
+    ----------
+    weights_ : csr_matrix, shape (n_products, n_products)
+        Weight of a bought product (row) for a recommended one (column).
+    history_ : csr_matrix, shape (n_customers, n_products)
+        Faded order counts of each customer.
+    ties_ : array, shape (n_products,)
+        Place of each product by popularity.
+    left_out_ : int
+        Products beyond ``max_products``: never recommended by this model.
+    """
+
+    name: ClassVar[str] = "ease"
+
+    def __init__(
+        self,
+        regularization: float = 100.0,
+        neighbours: int = 100,
+        max_products: int = 8_000,
+        half_life_days: float | None = 180.0,
+    ) -> None:
+        self.regularization = regularization
+        self.neighbours = neighbours
+        self.max_products = max_products
+        self.half_life_days = half_life_days
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Solve for the weights of the most popular products."""
+        self.ties_ = tie_order(interactions.popularity())
+        self.history_ = interactions.customer_matrix(self.half_life_days)
+        taken = np.flatnonzero(self.ties_ < self.max_products)
+        self.left_out_ = interactions.n_products - int(taken.size)
+        bought: sparse.csr_matrix[Any] = interactions.customer_matrix()[:, taken]
+        bought.data[:] = 1.0
+        gram = np.asarray((bought.T @ bought).toarray())
+        weights = ease_weights(gram, self.regularization) if taken.size else gram
+        kept = top_per_row(weights, self.neighbours, self.ties_[taken]).tocoo()
+        self.weights_: Candidates = sparse.csr_matrix(
+            (kept.data, (taken[kept.row], taken[kept.col])), shape=(self.ties_.size,) * 2
+        )
+        return self
+
+    def score(self, customers: Indices, limit: int) -> Candidates:
+        """Return the products that each customer's history speaks for."""
+        return score_in_blocks(
+            customers,
+            limit,
+            self.ties_,
+            lambda block: sparse.csr_matrix(self.history_[block] @ self.weights_),
+        )
+
+    def similar(self, products: Indices, limit: int) -> Candidates:
+        """Return the products that each product speaks for most."""
+        return top_per_row(rows_of(self.weights_, products), limit, self.ties_)
+
+    def save(self, folder: Path) -> None:
+        """Write parameters and learned state into ``folder``."""
+        parameters = {
+            "regularization": self.regularization,
+            "neighbours": self.neighbours,
+            "max_products": self.max_products,
+            "half_life_days": self.half_life_days,
+        }
+        arrays = (
+            matrix_arrays("weights", self.weights_)
+            | matrix_arrays("history", self.history_)
+            | {"ties": self.ties_, "left_out": np.asarray(self.left_out_)}
+        )
+        save_state(folder, parameters, arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what :meth:`save` wrote."""
+        parameters, arrays = load_state(folder)
+        model = cls(**parameters)
+        model.weights_ = matrix_from_arrays("weights", arrays)
+        model.history_ = matrix_from_arrays("history", arrays)
+        model.ties_, model.left_out_ = arrays["ties"], int(arrays["left_out"])
+        return model

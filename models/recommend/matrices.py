@@ -1,0 +1,66 @@
+"""Small tools for sparse matrices: their rows, their entries, their state as plain arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Candidates = sparse.csr_matrix[np.float32]
+"""One row per customer or product asked about, one column per product, positive scores."""
+
+Indices = NDArray[np.integer[Any]]
+"""Codes of customers or products; negative where unknown."""
+
+
+def row_numbers(matrix: sparse.csr_matrix[Any]) -> NDArray[np.int64]:
+    """Row of every stored entry, in the order of storage."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def entries_in(matrix: sparse.csr_matrix[Any], other: sparse.csr_matrix[Any]) -> NDArray[np.bool_]:
+    """Whether ``other`` stores an entry in the place of each entry of ``matrix``."""
+    width = matrix.shape[1]
+    keys = row_numbers(matrix) * width + matrix.indices
+    return np.isin(keys, row_numbers(other) * width + other.indices)
+
+
+def rows_of(matrix: Candidates, rows: Indices) -> Candidates:
+    """Return the wanted rows of a matrix; a negative row is unknown, therefore empty."""
+    wanted = np.asarray(rows, dtype=np.int64)
+    return spread(matrix[wanted[wanted >= 0]], wanted >= 0)
+
+
+def spread(matrix: Candidates, present: NDArray[np.bool_]) -> Candidates:
+    """Insert an empty row wherever ``present`` is false."""
+    lengths = np.zeros(present.size, dtype=np.int64)
+    lengths[present] = np.diff(matrix.indptr)
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    shape = (present.size, matrix.shape[1])
+    return sparse.csr_matrix((matrix.data, matrix.indices, indptr), shape=shape)
+
+
+def stack(blocks: list[Candidates], n_products: int) -> Candidates:
+    """Put blocks of rows under each other; no blocks make an empty matrix."""
+    if not blocks:
+        return sparse.csr_matrix(np.zeros((0, n_products), dtype=np.float32))
+    return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
+
+
+def matrix_arrays(name: str, matrix: sparse.csr_matrix[Any]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a CSR matrix under names that start with ``name``."""
+    return {
+        f"{name}_data": matrix.data,
+        f"{name}_indices": matrix.indices,
+        f"{name}_indptr": matrix.indptr,
+        f"{name}_shape": np.asarray(matrix.shape, dtype=np.int64),
+    }
+
+
+def matrix_from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> sparse.csr_matrix[Any]:
+    """Rebuild the matrix that :func:`matrix_arrays` took apart."""
+    rows, columns = arrays[f"{name}_shape"].tolist()
+    parts = (arrays[f"{name}_data"], arrays[f"{name}_indices"], arrays[f"{name}_indptr"])
+    return sparse.csr_matrix(parts, shape=(rows, columns))

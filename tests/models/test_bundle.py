@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import BundleError
+from models.bundle import (
+    Bundle,
+    Manifest,
+    ModelCard,
+    SparseRows,
+    activate,
+    current_version,
+    list_versions,
+    read_bundle,
+    write_bundle,
+)
+from models.sparse_rows import check_descending
+
+SCORED = {"score": np.float32, "probability": np.float32}
+PAIRED = {"score": np.float32, "support": np.float32}
+COUNTED = {"times": np.int32, "last_day": np.int32}
+
+
+def small_bundle(version: str = "v1", created_on: date = date(2026, 6, 1)) -> Bundle:
+    customers = ["ada", "ben"]
+    return Bundle(
+        manifest=Manifest(
+            version=version,
+            created_at=datetime(created_on.year, created_on.month, created_on.day, tzinfo=UTC),
+            as_of=date(2026, 6, 1),
+            currency="EUR",
+            shop="corner shop",
+            horizon_days=90,
+            value_horizon_days=365,
+            population="all",
+            discount_rate=0.1,
+            margin_assumed=0.3,
+            models={"churn": ModelCard("3", {"roc_auc": 0.8}, {"horizon_days": 90})},
+            data_fingerprint="d",
+            vector_fingerprint="v",
+        ),
+        customers=pa.table({"customer_id": customers, "churn_probability": [0.1, None]}),
+        vectors=pa.table({"customer_id": customers, "recency_days": [3.0, 40.0]}),
+        products=pa.table(
+            {
+                "product_id": ["p0", "p1", "p2"],
+                "price": [1, 2, None],
+                "in_stock": [True, False, True],
+                "retired": [False, False, False],
+            }
+        ),
+        offers=pa.table(
+            {
+                "offer_id": ["o"],
+                "offer_name": ["Sale"],
+                "discount_rate": [0.1],
+                "contact_cost": [0.0],
+                "ends_on": [date(2026, 7, 1)],
+            }
+        ),
+        candidates=SparseRows.from_rows([{2: (0.9, 0.3), 0: (0.5, 0.1)}, {}], SCORED),
+        cross_sell=SparseRows.from_rows([{1: (2.0, 0.4)}, {}, {}], PAIRED),
+        bought=SparseRows.from_rows([{}, {1: (4, 20_000)}], COUNTED),
+        popular=SparseRows.from_rows([{1: (9.0, 0.5)}], SCORED),
+    )
+
+
+def rewrite_manifest(folder: Path, **changes: Any) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    written = small_bundle()
+    read = read_bundle(write_bundle(tmp_path, written))
+    assert replace(read.manifest, files={}) == written.manifest
+    assert read.customers.column("churn_probability").to_pylist() == [0.1, None]
+    assert read.customers.column("tier").to_pylist() == [None, None]
+    assert read.vectors.to_pydict() == written.vectors.to_pydict()
+    assert read.products.column("price").to_pylist() == [1.0, 2.0, None]
+    assert read.offers.column("ends_on").to_pylist() == [date(2026, 7, 1)]
+    for name in ("candidates", "cross_sell", "bought", "popular"):
+        before, after = getattr(written, name), getattr(read, name)
+        assert after.indptr.tolist() == before.indptr.tolist()
+        assert after.indices.tolist() == before.indices.tolist()
+        for value, array in before.values.items():
+            assert after.values[value].dtype == array.dtype
+            assert after.values[value].tolist() == array.tolist()
+
+
+def test_arrays_are_mapped_not_loaded(tmp_path: Path) -> None:
+    read = read_bundle(write_bundle(tmp_path, small_bundle()))
+    assert isinstance(read.candidates.indices.base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        read.candidates.indices[0] = 1
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.integers(0, 9),
+            st.tuples(st.integers(0, 5).map(float), st.floats(0, 1, width=32)),
+            max_size=5,
+        ),
+        max_size=6,
+    )
+)
+def test_rows_come_back_as_they_went_in(rows: list[dict[int, tuple[float, float]]]) -> None:
+    matrix = SparseRows.from_rows(rows, SCORED)
+    assert matrix.rows == len(rows)
+    for number, row in enumerate(rows):
+        span = matrix.span(number)
+        values = zip(*(matrix.values[name][span].tolist() for name in SCORED), strict=True)
+        assert dict(zip(matrix.indices[span].tolist(), values, strict=True)) == row
+    sorted_rows = all(
+        [score for score, _ in row.values()] == sorted((s for s, _ in row.values()), reverse=True)
+        for row in rows
+    )
+    if sorted_rows:
+        check_descending("candidates", matrix, "score")
+    else:
+        with pytest.raises(BundleError, match="not sorted by score"):
+            check_descending("candidates", matrix, "score")
+
+
+def test_a_finished_bundle_is_never_overwritten(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(BundleError, match="already exists"):
+        write_bundle(tmp_path, small_bundle())
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("version", ["", "..", "current", ".hidden", "a/b", "a\nb"])
+def test_a_version_must_be_fit_for_a_folder(tmp_path: Path, version: str) -> None:
+    with pytest.raises(BundleError, match="cannot name a bundle"):
+        write_bundle(tmp_path, small_bundle(version))
+    assert list(tmp_path.iterdir()) == []
+
+
+def columns(table: Any, **changes: Any) -> Any:
+    return pa.table(table.to_pydict() | changes)
+
+
+UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
+    "candidates of other customers": (
+        lambda b: replace(b, candidates=SparseRows.from_rows([{}], SCORED)),
+        "candidates has 1 rows where 2 belong",
+    ),
+    "a product that is not there": (
+        lambda b: replace(b, popular=SparseRows.from_rows([{3: (1.0, 0.1)}], SCORED)),
+        "column outside",
+    ),
+    "values shorter than indices": (
+        lambda b: replace(
+            b,
+            popular=replace(b.popular, values=b.popular.values | {"score": np.empty(0, "f4")}),
+        ),
+        "popular.score is not as long",
+    ),
+    "a value missing": (
+        lambda b: replace(b, popular=replace(b.popular, values={"score": np.ones(1, "f4")})),
+        "popular must hold score, probability",
+    ),
+    "a value of another type": (
+        lambda b: replace(
+            b, popular=replace(b.popular, values=b.popular.values | {"score": np.ones(1)})
+        ),
+        "must be float32 or int32",
+    ),
+    "row pointers of another type": (
+        lambda b: replace(b, popular=replace(b.popular, indptr=np.array([0, 1], "i4"))),
+        "indptr must be int64",
+    ),
+    "row pointers that run backwards": (
+        lambda b: replace(b, candidates=replace(b.candidates, indptr=np.array([0, 3, 2]))),
+        "row pointers run backwards",
+    ),
+    "row pointers that stop short": (
+        lambda b: replace(b, candidates=replace(b.candidates, indptr=np.array([0, 1, 1]))),
+        "do not span its entries",
+    ),
+    "a product twice in a row": (
+        lambda b: replace(
+            b,
+            popular=SparseRows(
+                np.array([0, 2]),
+                np.array([1, 1], "i4"),
+                {"score": np.ones(2, "f4"), "probability": np.zeros(2, "f4")},
+            ),
+        ),
+        "names a column twice",
+    ),
+    "a score that is not a number": (
+        lambda b: replace(b, popular=SparseRows.from_rows([{0: (np.nan, 0.1)}], SCORED)),
+        "not finite",
+    ),
+    "worst first": (
+        lambda b: replace(
+            b, popular=SparseRows.from_rows([{0: (1.0, 0.1), 1: (2.0, 0.1)}], SCORED)
+        ),
+        "popular is not sorted by score",
+    ),
+    "a probability of 1.5": (
+        lambda b: replace(b, popular=SparseRows.from_rows([{0: (1.0, 1.5)}], SCORED)),
+        "popular.probability lies outside 0 to 1",
+    ),
+    "customers out of order": (
+        lambda b: replace(b, customers=pa.table({"customer_id": ["ben", "ada"]})),
+        "not sorted and unique",
+    ),
+    "a customer twice": (
+        lambda b: replace(b, customers=pa.table({"customer_id": ["ada", "ada"]})),
+        "not sorted and unique",
+    ),
+    "vectors of other customers": (
+        lambda b: replace(b, vectors=pa.table({"customer_id": ["ada", "cleo"]})),
+        "vectors are not of the same customers",
+    ),
+    "vectors of text": (
+        lambda b: replace(b, vectors=columns(b.vectors, recency_days=["a", "b"])),
+        "not of floats",
+    ),
+    "a misspelt column": (
+        lambda b: replace(b, customers=columns(b.customers, churn_probabilty=[0.1, 0.2])),
+        "unknown columns: churn_probabilty",
+    ),
+    "a required column missing": (
+        lambda b: replace(b, products=b.products.drop_columns(["in_stock"])),
+        "products lacks the column in_stock",
+    ),
+    "a null where none may be": (
+        lambda b: replace(b, products=columns(b.products, in_stock=[True, None, True])),
+        "products.in_stock holds nulls",
+    ),
+    "text where numbers belong": (
+        lambda b: replace(b, products=columns(b.products, price=["a", "b", "c"])),
+        "products.price is not double",
+    ),
+    "an unknown tier": (
+        lambda b: replace(b, customers=columns(b.customers, tier=["gold", None])),
+        "unknown tiers: gold",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_parts_that_do_not_fit_are_refused_before_anything_is_left(
+    tmp_path: Path, name: str
+) -> None:
+    change, problem = UNFIT[name]
+    with pytest.raises(BundleError, match=problem) as caught:
+        write_bundle(tmp_path, change(small_bundle()))
+    assert caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    card = ModelCard("1", definition={"cannot be": object()})
+    bundle = small_bundle()
+    bundle = replace(bundle, manifest=replace(bundle.manifest, models={"churn": card}))
+    with pytest.raises(ValueError, match="Unable to serialize"):
+        write_bundle(tmp_path, bundle)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_damaged_file_is_noticed(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    names = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    assert len(names) == 4 + 4 * 4
+    for name in names:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(BundleError, match=f"{name} of bundle v1 is damaged"):
+            read_bundle(folder)
+        (folder / name).unlink()
+        with pytest.raises(BundleError, match=f"{name} of bundle v1 is missing"):
+            read_bundle(folder, verify=False)
+        (folder / name).write_bytes(whole)
+    assert read_bundle(folder).manifest.version == "v1"
+
+
+def test_lengths_are_compared_even_without_checksums(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    np.save(folder / "candidates.indptr.npy", np.zeros(2, dtype=np.int64))
+    with pytest.raises(BundleError, match="candidates has 1 rows where 2 belong"):
+        read_bundle(folder, verify=False)
+
+
+def test_a_truncated_file_is_an_error_to_read_even_without_checksums(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    (folder / "customers.arrow").write_bytes(b"ARROW1")
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_bundle(folder, verify=False)
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    rewrite_manifest(folder, format=2)
+    with pytest.raises(BundleError, match="has format 2; this version reads 1"):
+        read_bundle(folder)
+
+
+def test_a_renamed_folder_is_refused(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    with pytest.raises(BundleError, match="the folder v2 holds bundle v1"):
+        read_bundle(folder.rename(tmp_path / "v2"))
+
+
+def test_a_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle in"):
+        read_bundle(tmp_path)
+
+
+def test_the_pointer_moves_only_to_what_is_there(tmp_path: Path) -> None:
+    assert current_version(tmp_path) is None
+    write_bundle(tmp_path, small_bundle("v1"))
+    write_bundle(tmp_path, small_bundle("v2"))
+    activate(tmp_path, "v1")
+    activate(tmp_path, "v2")
+    assert current_version(tmp_path) == "v2"
+    with pytest.raises(BundleError, match="no bundle in"):
+        activate(tmp_path, "v3")
+    assert current_version(tmp_path) == "v2"
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_versions_are_listed_oldest_first_and_only_if_readable(tmp_path: Path) -> None:
+    write_bundle(tmp_path, small_bundle("b", date(2026, 1, 1)))
+    write_bundle(tmp_path, small_bundle("a", date(2026, 2, 1)))
+    damaged = write_bundle(tmp_path, small_bundle("c", date(2026, 3, 1)))
+    (damaged / "manifest.json").write_text("{")
+    assert list_versions(tmp_path) == ("b", "a")
+    assert list_versions(tmp_path / "nowhere") == ()
