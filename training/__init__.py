@@ -1,0 +1,1 @@
+"""Jobs: windows, labels, fit, measure, track, gate, publish."""

@@ -1,0 +1,113 @@
+"""The churn job: fit, judge on a later window against the baselines, fit again on everything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from features.engine import Engine
+from features.prepare import Prepared
+from features.progress import Progress
+from features.settings import ShopSettings
+from models.boosting import BoostingParameters
+from models.churn import ChurnModel
+from models.metrics.classification import churn_scorecard
+from training.baselines import churn_baselines
+from training.dataset import Dataset, Rows, build_dataset
+from training.plots import bar_plot, calibration_plot, gains_plot
+from training.report import Contest, Floats, JobReport
+from training.settings import TrainingSettings
+from training.windows import Windows
+
+
+def train_churn(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    settings: TrainingSettings,
+    windows: Windows,
+    progress: Progress,
+) -> JobReport:
+    """Run the churn job.
+
+    Raises
+    ------
+    TrainingError
+        The history teaches nothing at this horizon.
+    """
+    data = build_dataset(engine, prepared, shop, windows, progress)
+    boosting = BoostingParameters(seed=settings.seed)
+    judged = _fit(data.train, data, windows.horizon_days, boosting, progress, "Churn, judged")
+    rivals = churn_baselines(
+        data.train.vectors, data.train.churned, data.test.vectors, judged.encoder_
+    )
+    model = _fit(data.final, data, windows.horizon_days, boosting, progress, "Churn, served")
+    ours = judged.predict_proba(data.test.vectors)[:, 1]
+    predicted = {"churn": ours, **rivals}
+    scorecard = {name: churn_scorecard(data.test.churned, says) for name, says in predicted.items()}
+    return JobReport(
+        name="churn",
+        as_of=windows.as_of,
+        test=windows.test,
+        definition={
+            "label": "churned = 1: no net-positive order in the horizon",
+            "horizon_days": windows.horizon_days,
+            "population": f"a net-positive order in the last {shop.lookback_days} days",
+        },
+        parameters={
+            **asdict(boosting),
+            "half_life_days": judged.half_life_days,
+            "train_cutoffs": len(windows.train),
+            "train_rows": len(data.train),
+            "test_rows": len(data.test),
+            "calibration_slope": judged.calibration_.slope,
+        },
+        scorecard=pd.DataFrame(scorecard).T,
+        contest=Contest(
+            "ROC AUC",
+            roc_auc,
+            data.test.churned,
+            predicted,
+            lambda folder: _rerun(folder, data.test.vectors),
+        ),
+        judged=judged,
+        model=model,
+        vector_fingerprint=data.vector_fingerprint,
+        figures={
+            "calibration": calibration_plot(data.test.churned, ours),
+            "gains": gains_plot(data.test.churned, predicted, "churners"),
+            "importance": bar_plot(
+                dict(sorted(judged.importance().items(), key=lambda i: -i[1])[:20]),
+                "What churn is read from", "share of training gain",
+            ),
+        },
+    )  # fmt: skip
+
+
+def roc_auc(actual: Floats, predicted: Floats) -> float:
+    """Return the area under the ROC curve; one half where only one outcome was drawn."""
+    return float(roc_auc_score(actual, predicted)) if 0 < actual.mean() < 1 else 0.5
+
+
+def _fit(
+    rows: Rows,
+    data: Dataset,
+    horizon_days: int,
+    boosting: BoostingParameters,
+    progress: Progress,
+    phrase: str,
+) -> ChurnModel:
+    model = ChurnModel(horizon_days, boosting=boosting)
+    tick = progress(phrase, model.fit_rounds(rows.vectors))
+    return model.fit(rows.vectors, rows.churned, data.columns, tick)
+
+
+def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:
+    """Let a saved model score today's test window, unless it reads features that are gone."""
+    champion = ChurnModel.load(folder)
+    if not set(champion.encoder_.columns) <= set(vectors.columns):
+        return None
+    return champion.predict_proba(vectors)[:, 1]

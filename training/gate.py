@@ -1,0 +1,107 @@
+"""The gate: a challenger is promoted only for a reason that outweighs chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.report import Contest, Floats
+
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Challenger less rival on the same customers, with a 95 % paired bootstrap interval."""
+
+    rival: str
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.mean:+.4f} against {self.rival} (95 % {self.low:+.4f} to {self.high:+.4f})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to promote, why, and the comparisons behind it."""
+
+    promote: bool
+    reason: str
+    differences: tuple[Difference, ...]
+
+
+def compare(contest: Contest, predicted: Floats, rival: str, rival_says: Floats) -> Difference:
+    """Bootstrap the difference of the headline metric over customers."""
+    rng = np.random.default_rng(0)
+    size = len(contest.actual)
+    draws = []
+    for _ in range(_RESAMPLES):
+        rows = rng.integers(0, size, size)
+        actual = contest.actual[rows]
+        ours = contest.metric(actual, predicted[rows])
+        draws.append(ours - contest.metric(actual, rival_says[rows]))
+    point = contest.metric(contest.actual, predicted) - contest.metric(contest.actual, rival_says)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Difference(rival, float(point), float(low), float(high))
+
+
+def judge(
+    contest: Contest, challenger: str, champion_says: Floats | None, *, champion_is_older: bool
+) -> Verdict:
+    """Decide whether the challenger becomes champion.
+
+    The first champion must not lose to any baseline: some model has to serve. After that, a
+    challenger must beat every baseline by more than noise, and the champion too; or, when it
+    has learned from newer data, not lose to the champion by more than noise: a champion that
+    nobody can beat would otherwise go stale.
+    """
+    ours = contest.predicted[challenger]
+    differences = tuple(
+        compare(contest, ours, name, says)
+        for name, says in contest.predicted.items()
+        if name != challenger
+    )
+    if champion_says is None:
+        strongest = _least(differences, lambda difference: difference.high)
+        return Verdict(
+            promote=strongest.high >= 0,
+            reason=f"no champion to compare with; the best baseline: {strongest}",
+            differences=differences,
+        )
+    worst = _least(differences, lambda difference: difference.low)
+    if not worst.low > 0:
+        return Verdict(
+            promote=False,
+            reason=f"{contest.headline} does not clearly beat the baseline: {worst}",
+            differences=differences,
+        )
+    against = compare(contest, ours, "the champion", champion_says)
+    differences = (*differences, against)
+    if against.low > 0:
+        return Verdict(
+            promote=True,
+            reason=f"{contest.headline} beats the champion: {against}",
+            differences=differences,
+        )
+    if champion_is_older and against.high >= 0:
+        return Verdict(
+            promote=True,
+            reason=f"learned from newer data and is not worse: {against}",
+            differences=differences,
+        )
+    return Verdict(
+        promote=False,
+        reason=f"{contest.headline} does not clearly beat the champion: {against}",
+        differences=differences,
+    )
+
+
+def _least(differences: Sequence[Difference], bound: Callable[[Difference], float]) -> Difference:
+    """Return the least favourable; a bound that is not a number proves nothing and comes first."""
+    return min(differences, key=lambda d: -math.inf if math.isnan(bound(d)) else bound(d))

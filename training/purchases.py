@@ -1,0 +1,69 @@
+"""Purchases for the recommenders: what was bought before a cutoff, and each next order after."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from features.engine import Engine
+from features.errors import TrainingError
+from features.rollups import DAY, KNOWN_FROM, Rollups
+from features.vectors import to_epoch_day
+from features.vocabulary import Columns as C
+from models.recommend.interactions import Interactions
+
+
+def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interactions:
+    """Return every purchase that a cutoff could see.
+
+    Raises
+    ------
+    TrainingError
+        Nothing was bought before ``as_of``.
+    """
+    bought = rollups["customer_product_day"]
+    seen = bought.filter(bought[KNOWN_FROM] < to_epoch_day(as_of))
+    frame = engine.frame(
+        seen.select(C.CUSTOMER_ID, C.PRODUCT_ID, C.ORDER_ID, DAY, quantity=seen.units)
+    )
+    if frame.empty:
+        raise TrainingError(f"nothing was bought before {as_of}", "choose a later --as-of")
+    return Interactions.from_lines(frame, as_of)
+
+
+def next_orders(
+    engine: Engine, rollups: Rollups, interactions: Interactions, start: date, end: date
+) -> tuple[NDArray[np.int64], sparse.csr_matrix[Any]]:
+    """Return known customers who ordered in ``[start, end)`` and what their first order held.
+
+    Orders of one customer on the same day count as one. Products never bought before are left
+    out: nothing that learns from purchases could have named them.
+
+    Returns
+    -------
+    customers : indices, shape (n,)
+    truth : CSR of ones, shape (n, n_products)
+    """
+    bought = rollups["customer_product_day"]
+    first, last = to_epoch_day(start), to_epoch_day(end)
+    frame = engine.frame(
+        bought.filter((bought[DAY] >= first) & (bought[DAY] < last)).select(
+            C.CUSTOMER_ID, C.PRODUCT_ID, DAY
+        )
+    )
+    customer = interactions.customer_index(frame[C.CUSTOMER_ID].to_numpy(dtype=str))
+    product = interactions.product_index(frame[C.PRODUCT_ID].to_numpy(dtype=str))
+    day = frame[DAY].to_numpy(dtype=np.int64)
+    earliest = np.full(interactions.n_customers + 1, np.iinfo(np.int64).max)
+    np.minimum.at(earliest, customer, day)
+    kept = (customer >= 0) & (product >= 0) & (day == earliest[customer])
+    customers, row = np.unique(customer[kept], return_inverse=True)
+    shape = (len(customers), interactions.n_products)
+    truth = sparse.csr_matrix((np.ones(len(row)), (row, product[kept])), shape=shape)
+    truth.sum_duplicates()
+    truth.data[:] = 1.0
+    return customers.astype(np.int64), truth

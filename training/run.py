@@ -1,0 +1,139 @@
+"""Run jobs end to end: train, track, register, judge, promote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from features.engine import Engine
+from features.labels import order_gaps_days, suggest_horizon_days
+from features.prepare import Prepared
+from features.progress import Progress
+from features.settings import ShopSettings
+from models import registry
+from models.registry import Client, RegisteredModel
+from training.champions import model_name
+from training.churn import train_churn
+from training.gate import Verdict, judge
+from training.recommend import train_recommend
+from training.report import Floats, JobReport
+from training.settings import TrainingSettings
+from training.tracking import track
+from training.value import train_value
+from training.windows import Windows, plan_windows, teachable_horizon_days
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The horizons in force, each with the evidence for it."""
+
+    churn_days: int
+    churn_evidence: str
+    value_days: int
+    value_evidence: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished job: what it found, where it is kept, and whether it was promoted."""
+
+    report: JobReport
+    registered: RegisteredModel
+    verdict: Verdict
+    run_id: str
+
+
+def choose_horizons(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    settings: TrainingSettings,
+    as_of: date,
+) -> Horizons:
+    """Take the horizons from the settings, else from the data before ``as_of``."""
+    churn, churn_evidence = settings.horizon_days, "set in training.horizon_days"
+    if churn is None:
+        churn, churn_evidence = suggest_horizon_days(
+            order_gaps_days(engine, prepared.rollups, as_of)
+        )
+    value, value_evidence = settings.value_horizon_days, "set in training.value_horizon_days"
+    if value is None:
+        history = (as_of - prepared.first_day).days
+        value = teachable_horizon_days(history, shop.lookback_days)
+        value_evidence = f"the longest that {history:,} days of history can teach"
+    return Horizons(churn, churn_evidence, value, value_evidence)
+
+
+def run_job(
+    job: str,
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    settings: TrainingSettings,
+    horizons: Horizons,
+    as_of: date,
+    progress: Progress,
+) -> JobReport:
+    """Train one job on what was known before ``as_of``; nothing is recorded."""
+
+    def windows(horizon_days: int) -> Windows:
+        return plan_windows(
+            prepared.first_day,
+            as_of,
+            horizon_days,
+            step_days=settings.step_days,
+            warm_up_days=settings.warm_up_days,
+        )
+
+    if job == "churn":
+        plan = windows(horizons.churn_days)
+        return train_churn(engine, prepared, shop, settings, plan, progress)
+    if job == "value":
+        plan = windows(horizons.value_days)
+        return train_value(engine, prepared, shop, settings, plan, progress)
+    plan = windows(horizons.churn_days)
+    return train_recommend(engine, prepared, settings, plan, progress)
+
+
+def record(
+    client: Client, report: JobReport, mlruns: Path, shop: ShopSettings, data_fingerprint: str
+) -> Outcome:
+    """Track a report, register its model, let the gate judge it, and promote or keep it."""
+    name = model_name(shop.name, report.name)
+    champion = registry.champion(client, name)
+    champion_says = None if champion is None else _on_same_window(champion, report)
+    verdict = judge(
+        report.contest,
+        report.name,
+        champion_says,
+        champion_is_older=champion is not None and _is_older(champion, report, data_fingerprint),
+    )
+    run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint)
+    registered = registry.register(client, name, run_id, folder)
+    settle = registry.promote if verdict.promote else registry.keep
+    settle(client, registered, verdict.reason)
+    return Outcome(report, registered, verdict, run_id)
+
+
+def _is_older(champion: RegisteredModel, report: JobReport, data_fingerprint: str) -> bool:
+    """Whether the challenger has learned from later days, or from other records up to the same."""
+    learned_until = date.fromisoformat(champion.card["as_of"])
+    if learned_until == report.as_of:
+        return bool(champion.card["data_fingerprint"] != data_fingerprint)
+    return learned_until < report.as_of
+
+
+def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | None:
+    """Let the champion predict the challenger's test window.
+
+    Its full model where that had learned nothing of the window, else the one that was judged;
+    neither where even that had seen some of the outcomes, or another question was asked.
+    """
+    if champion.card["definition"].get("horizon_days") != report.definition.get("horizon_days"):
+        return None
+    if date.fromisoformat(champion.card["as_of"]) <= report.test:
+        return report.contest.rerun(champion.model_folder)
+    if date.fromisoformat(champion.card["test"]) <= report.test:
+        return report.contest.rerun(champion.judged_folder)
+    return None

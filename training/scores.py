@@ -1,0 +1,171 @@
+"""Scores in bulk, from one snapshot: every customer's numbers, every customer's products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.engine import Engine
+from features.errors import DataError
+from features.family import discover_families
+from features.prepare import Prepared
+from features.settings import ShopSettings
+from features.vectors import Vectors, build_vectors
+from features.vocabulary import Columns as C
+from models.drivers import churn_drivers
+from models.next_purchase import NextPurchaseModel
+from models.recommend.topk import ranked_products
+from models.segments import CutPoints, life_stage, rfm_segment, value_tier
+from training.champions import Champions
+
+SCORE_COLUMNS = (
+    C.CUSTOMER_ID,
+    C.AS_OF,
+    "churn_probability",
+    "p_alive",
+    "clv_predicted",
+    "tier",
+    "segment",
+    "stage",
+    "value_at_risk",
+)
+_CUSTOMERS_PER_BLOCK = 20_000
+
+
+@dataclass(frozen=True)
+class CustomerScores:
+    """Scores of every customer with history, and the vectors that they were read from.
+
+    Attributes
+    ----------
+    frame
+        ``SCORE_COLUMNS`` first, then ``clv_simple``, ``clv_historic``, ``value_if_retained``
+        (money), ``days_since_last_order``, ``orders`` and ``drivers`` (JSON). Outside the
+        population (no order in the look-back) the learned numbers are missing.
+    """
+
+    frame: pd.DataFrame
+    vectors: Vectors
+
+
+def score_customers(
+    engine: Engine,
+    prepared: Prepared,
+    champions: Champions,
+    shop: ShopSettings,
+    as_of: date,
+    customers: Sequence[str] | None = None,
+) -> CustomerScores:
+    """Score customers as of a date.
+
+    Tiers and segments are cut over everyone, so that a customer scored alone is in the same
+    one as in a batch.
+
+    Parameters
+    ----------
+    customers
+        Only these; ids without history have no row.
+
+    Raises
+    ------
+    DataError
+        Nobody ordered in the look-back before ``as_of``.
+    """
+    vectors = build_vectors(engine, prepared.rollups, discover_families(), [as_of])
+    frame = _scored(vectors, champions, shop)
+    if customers is None:
+        return CustomerScores(frame, vectors)
+    wanted = frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
+    kept = Vectors(
+        vectors.frame[wanted].reset_index(drop=True), vectors.columns, vectors.fingerprint
+    )
+    return CustomerScores(frame[wanted].reset_index(drop=True), kept)
+
+
+def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.DataFrame:
+    everyone = vectors.frame
+    recency = everyone["recency_days"].to_numpy(dtype=np.float64)
+    inside = recency <= shop.lookback_days
+    if not inside.any():
+        raise DataError(
+            f"nobody ordered in the {shop.lookback_days} days before the cutoff",
+            "choose an earlier --as-of, or lengthen shop.lookback_days",
+        )
+    population = everyone[inside]
+
+    def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        full = np.full(len(everyone), np.nan)
+        full[inside] = values
+        return full
+
+    churn = spread(champions.churn.predict_proba(population)[:, 1])
+    if_retained = spread(champions.value.predict_if_buys(population))
+    predicted = spread(champions.value.predict(population))
+    orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
+    cuts = CutPoints.fit(predicted[inside], recency[inside], orders[inside])
+    drivers = np.full(len(everyone), None, dtype=object)
+    drivers[inside] = churn_drivers(
+        champions.churn.contributions(population), population, vectors.columns
+    )
+    return pd.DataFrame(
+        {
+            C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
+            C.AS_OF: everyone[C.AS_OF],
+            "churn_probability": churn,
+            # A BTYD quantity: missing until a model of that family is champion.
+            "p_alive": np.full(len(everyone), np.nan),
+            "clv_predicted": predicted,
+            "tier": value_tier(np.nan_to_num(predicted, nan=-np.inf), cuts),
+            "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
+            "stage": life_stage(everyone, 1.0 - churn, champions.churn.horizon_days),
+            "value_at_risk": churn * if_retained,
+            "clv_simple": _clv_simple(everyone),
+            "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
+            "value_if_retained": if_retained,
+            "days_since_last_order": pd.array(recency, dtype="Float64").astype("Int64"),
+            "orders": orders.astype(np.int64),
+            "drivers": drivers,
+        }
+    )
+
+
+def _clv_simple(vectors: pd.DataFrame) -> NDArray[np.float64]:
+    """Return yearly margin x mean relationship length in years, undiscounted.
+
+    The length of a relationship is counted from first to last order, over all repeat buyers.
+    """
+    span = (vectors["first_order_days"] - vectors["recency_days"]).to_numpy(dtype=np.float64)
+    repeat = span > 0
+    years = span[repeat].mean() / 365.0 if repeat.any() else 0.0
+    yearly = vectors["margin_365d"].to_numpy(dtype=np.float64)
+    return np.asarray(yearly * years, dtype=np.float64)
+
+
+def score_recommendations(
+    model: NextPurchaseModel, customer_ids: Sequence[str], limit: int
+) -> Iterator[pd.DataFrame]:
+    """Yield blocks of (customer_id, product_id, rank, score), best first.
+
+    ``model`` must be fitted on the purchases before the cutoff. ``score`` is P(product in the
+    next order | the customer orders). Unknown customers get what is popular.
+    """
+    products = model.interactions_.product_ids
+    for start in range(0, len(customer_ids), _CUSTOMERS_PER_BLOCK):
+        block = np.asarray(customer_ids[start : start + _CUSTOMERS_PER_BLOCK], dtype=str)
+        scores, chances = model.candidates(block)
+        ranked = ranked_products(scores, limit, model.blend_.ties_)
+        rows, places = np.nonzero(ranked >= 0)
+        product = ranked[rows, places]
+        yield pd.DataFrame(
+            {
+                C.CUSTOMER_ID: block[rows],
+                C.PRODUCT_ID: products[product],
+                "rank": places + 1,
+                "score": np.asarray(chances[rows, product]).ravel(),
+            }
+        )

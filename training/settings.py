@@ -1,0 +1,24 @@
+"""Settings of this room: horizons, windows and how many candidates."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from features.settings import Frozen
+
+
+class TrainingSettings(Frozen):
+    """What the jobs may be told; everything has a default that suits most shops."""
+
+    horizon_days: int | None = Field(
+        None, ge=1, description="churn horizon; by default from the gaps between orders"
+    )
+    value_horizon_days: int | None = Field(
+        None, ge=1, description="value horizon; by default the longest that the history can teach"
+    )
+    step_days: int = Field(30, ge=1, description="days between training cutoffs")
+    warm_up_days: int = Field(
+        180, ge=0, description="history that a training cutoff must have behind it"
+    )
+    candidates: int = Field(100, ge=1, description="recommended products kept per customer")
+    seed: int = Field(0, description="of everything random")
