@@ -1,0 +1,1 @@
+"""The server: bundle, decisions, events and HTTP."""

@@ -1,0 +1,241 @@
+"""What the server answers: plain values, written as JSON and documented in the OpenAPI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from models.bundle import Manifest
+from serving.events import Rejected
+
+Source = Literal["personal", "together", "popular", "catalogue"]
+Action = Literal["product", "offer", "do_nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the scores of this answer mean."""
+
+    churn_horizon_days: int
+    value_horizon_days: int
+    population: str
+    currency: str
+    discount_rate_per_year: float
+    margin_assumed: Annotated[
+        float | None, Field(description="The stated margin rate where costs are unknown.")
+    ]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Definition:
+        """Return the definition that a bundle's scores have."""
+        return cls(
+            churn_horizon_days=manifest.horizon_days,
+            value_horizon_days=manifest.value_horizon_days,
+            population=manifest.population,
+            currency=manifest.currency,
+            discount_rate_per_year=manifest.discount_rate,
+            margin_assumed=manifest.margin_assumed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is there: a code for programs and a sentence for people."""
+
+    code: Literal["bought_before", "bought_together", "similar_customers", "popular", "catalogue"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One product of an answer."""
+
+    product_id: str
+    rank: Annotated[int, Field(description="1 is the best.")]
+    score: Annotated[float, Field(description="Compares items of one source only.")]
+    source: Annotated[Source, Field(description="Sources come in this order.")]
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why there are fewer items than asked for."""
+
+    missing: int
+    reason: Literal["filter", "stock", "catalogue", "candidates", "value"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """Products for a shopper, a cart or a product page."""
+
+    recommendation_id: Annotated[str, Field(description="Send it back with clicks and orders.")]
+    model_version: str
+    as_of: date
+    variant: str
+    fallback: Annotated[
+        str | None,
+        Field(description="Null, or why the answer is not the usual one: new_customer, ..."),
+    ]
+    customer_id: str | None
+    items: list[Item]
+    shortfall: Shortfall | None
+    unknown_items: Annotated[list[str], Field(description="Items sent that are not products.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationBatch:
+    """One answer per customer, in the order asked."""
+
+    results: list[Recommendations]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of an offer's value, expected per contact.
+
+    ``p_accept = p_buys x p_product_given_buys`` and
+    ``offer_value = p_accept x margin - discount - contact_cost``.
+    """
+
+    p_buys: Annotated[float, Field(description="P(buys within the churn horizon).")]
+    p_product_given_buys: float
+    p_accept: float
+    margin: Annotated[float, Field(description="Money per unit, before the discount.")]
+    discount: Annotated[float, Field(description="Expected money given: p_accept x rate x price.")]
+    contact_cost: float
+    offer_value: float
+    currency: str
+    evidence: Annotated[
+        Literal["risk_only"],
+        Field(description="risk_only: no treatment data, so not a causal claim."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferItem:
+    """One action worth taking, or doing nothing."""
+
+    rank: int
+    action: Action
+    placement: str | None
+    product_id: str | None
+    offer_id: str | None
+    category: str | None
+    name: str | None
+    terms: Terms
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class NextBestOffer:
+    """The actions of highest expected value for one customer."""
+
+    decision_id: Annotated[str, Field(description="Send it back with accepts and rejects.")]
+    model_version: str
+    as_of: date
+    variant: str
+    fallback: str | None
+    customer_id: str | None
+    items: list[OfferItem]
+    shortfall: Shortfall | None
+    considered: Annotated[int, Field(description="Actions compared, doing nothing included.")]
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class Purchased:
+    """A product that the customer bought, and when last."""
+
+    product_id: str
+    product_name: str | None
+    times: int
+    last_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProfile:
+    """Everything known of one customer; null where a quantity is not known."""
+
+    customer_id: str
+    model_version: str
+    as_of: date
+    churn_probability: float | None
+    p_alive: float | None
+    clv_simple: float | None
+    clv_historic: float | None
+    clv_predicted: float | None
+    value_if_retained: float | None
+    value_at_risk: float | None
+    tier: str | None
+    segment: str | None
+    stage: str | None
+    days_since_last_order: int | None
+    orders: int | None
+    drivers: Annotated[
+        list[dict[str, Any]], Field(description="[{feature, meaning, value, effect}]")
+    ]
+    vector: Annotated[dict[str, float | None], Field(description="The customer vector.")]
+    history: Annotated[list[Purchased], Field(description="Last bought first; at most 50.")]
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """One row of the churn list."""
+
+    customer_id: str
+    churn_probability: float | None
+    value_at_risk: float | None
+    value_if_retained: float | None
+    clv_predicted: float | None
+    tier: str | None
+    segment: str | None
+    stage: str | None
+    days_since_last_order: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnList:
+    """One page of the churn list."""
+
+    model_version: str
+    as_of: date
+    definition: Definition
+    items: list[AtRisk]
+    next_cursor: Annotated[str | None, Field(description="Null on the last page.")]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsReceipt:
+    """What became of a batch of events; whatever is not rejected is durable."""
+
+    accepted: int
+    duplicates: int
+    event_ids: Annotated[
+        list[str | None], Field(description="By index; null where the event was rejected.")
+    ]
+    rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What is being served."""
+
+    model_version: str
+    as_of: date
+    available: Annotated[list[str], Field(description="Bundles that could be activated.")]
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The versions before and after a reload."""
+
+    model_version: str
+    previous_version: str
+    as_of: date

@@ -1,0 +1,75 @@
+"""The composition root: real or fake parts come in, one application comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+from fastapi import FastAPI
+
+from serving.bundles import BundleSource
+from serving.keys import Keys
+from serving.middleware import Observe
+from serving.problems import document_problems, install_problem_handlers
+from serving.routes_offers import offer_routes
+from serving.routes_operations import health_routes, model_routes
+from serving.routes_products import product_routes
+from serving.routes_retention import retention_routes
+from serving.server import Server
+from serving.store import Store
+
+
+def _random_id() -> str:
+    return uuid.uuid4().hex
+
+
+def create_app(
+    bundle_source: BundleSource,
+    store: Store,
+    keys: Keys | None,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str] = _random_id,
+) -> FastAPI:
+    """Open the active bundle and return the application that serves it.
+
+    The store is closed when the application stops.
+
+    Raises
+    ------
+    BundleError, StoreError
+        When there is nothing to serve, or the store cannot be read.
+    """
+    server = Server(bundle_source, store, keys, clock, new_id)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        writing = asyncio.create_task(server.decisions.run())
+        try:
+            yield
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            await server.decisions.close()
+            store.close()
+
+    app = FastAPI(
+        title="Regulars",
+        summary="Customer value, churn, recommendations and next best offer.",
+        version="1",
+        lifespan=lifespan,
+        # An address with a slash too many is a 404 that says so, not a second request.
+        redirect_slashes=False,
+    )
+    app.include_router(product_routes(server))
+    app.include_router(offer_routes(server))
+    app.include_router(retention_routes(server))
+    app.include_router(model_routes(server))
+    app.include_router(health_routes(server))
+    install_problem_handlers(app)
+    document_problems(app)
+    app.add_middleware(Observe, server=server)
+    return app

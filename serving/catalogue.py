@@ -1,0 +1,208 @@
+"""A bundle opened for serving: look-ups by id and arrays that a request can index directly."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.vocabulary import Columns as C
+from models.bundle import Bundle, Manifest
+from models.bundle_schema import BundleColumns as B
+
+Indices = NDArray[np.int32]
+
+
+class IdIndex:
+    """Finds ids in a sorted Arrow column by halves, without copying it into Python objects."""
+
+    def __init__(self, column: Any) -> None:
+        chunk = column.chunk(0) if column.num_chunks else None
+        self._length = len(column)
+        if chunk is not None:
+            _, offsets, data = chunk.buffers()
+            bounds = np.frombuffer(offsets, dtype=np.int64) if offsets else np.zeros(1, np.int64)
+            self._offsets = bounds[chunk.offset : chunk.offset + self._length + 1]
+            self._data = memoryview(data) if data else memoryview(b"")
+
+    def __len__(self) -> int:
+        return self._length
+
+    def id(self, position: int) -> str:
+        """Return the id at a position."""
+        return self._bytes(position).decode()
+
+    def position(self, key: str) -> int | None:
+        """Return where the id stands, or None when it is not there."""
+        # UTF-8 sorts as its code points do, so bytes can be compared undecoded.
+        sought = key.encode("utf-8", "surrogatepass")
+        found = bisect_left(range(self._length), sought, key=self._bytes)
+        return found if found < self._length and self._bytes(found) == sought else None
+
+    def positions(self, keys: Iterable[str]) -> set[int]:
+        """Return where the known ones among the ids stand."""
+        return {place for key in keys if (place := self.position(key)) is not None}
+
+    def _bytes(self, position: int) -> bytes:
+        return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One offer on a product, on a category, or on anything where both are None.
+
+    ``ends_on`` is the first day on which it may no longer be made.
+    """
+
+    offer_id: str
+    name: str
+    product: int | None
+    category: str | None
+    discount_rate: float
+    contact_cost: float
+    starts_on: date | None
+    ends_on: date | None
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether the offer may be made on this day."""
+        return (self.starts_on is None or self.starts_on <= day) and (
+            self.ends_on is None or day < self.ends_on
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The bundle, with what requests look up prepared once.
+
+    Parameters
+    ----------
+    customers, products
+        Positions by id.
+    names, categories
+        Of each product; None where unknown.
+    category_codes, category_code
+        A number for each category, and that of each product; -1 where unknown.
+    members
+        Each category's products, in fill order.
+    price, margin
+        Money per unit, NaN where unknown.
+    sellable
+        In stock and not retired.
+    fill_order
+        Every product: the popular ones first, best first, then the others by id.
+    fill_position
+        Where each product stands in ``fill_order``; breaks all ties.
+    popular_score, popular_probability
+        Of every product; 0 outside the popular ones.
+    average_p_buys
+        Mean of 1 - churn probability over the customers that have one; None without any.
+    """
+
+    bundle: Bundle
+    customers: IdIndex
+    products: IdIndex
+    names: list[str | None]
+    categories: list[str | None]
+    category_codes: Mapping[str, int]
+    category_code: Indices
+    members: Mapping[str, Indices]
+    price: NDArray[np.float64]
+    margin: NDArray[np.float64]
+    sellable: NDArray[np.bool_]
+    fill_order: Indices
+    fill_position: Indices
+    popular_score: NDArray[np.float32]
+    popular_probability: NDArray[np.float32]
+    churn_probability: NDArray[np.float64]
+    average_p_buys: float | None
+    offers: tuple[Offer, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says about itself."""
+        return self.bundle.manifest
+
+    def display_name(self, product: int) -> str:
+        """Return the product's name, or its id where it has none."""
+        return self.names[product] or self.products.id(product)
+
+
+def floats(column: Any) -> NDArray[np.float64]:
+    """Return an Arrow column of numbers as an array, NaN where it is null."""
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def open_catalogue(bundle: Bundle) -> Catalogue:
+    """Prepare a bundle for serving."""
+    table = bundle.products
+    products = IdIndex(table.column(C.PRODUCT_ID))
+    categories: list[str | None] = table.column(C.CATEGORY).to_pylist()
+    known_categories = sorted({name for name in categories if name is not None})
+    codes = {category: code for code, category in enumerate(known_categories)}
+    category_code = np.array(
+        [-1 if name is None else codes[name] for name in categories], dtype=np.int32
+    )
+    popular = bundle.popular
+    others = np.ones(len(products), dtype=bool)
+    others[popular.indices] = False
+    fill_order = np.concatenate([popular.indices, np.flatnonzero(others)]).astype(np.int32)
+    fill_position = np.empty_like(fill_order)
+    fill_position[fill_order] = np.arange(len(fill_order), dtype=np.int32)
+    churn_probability = floats(bundle.customers.column(B.CHURN_PROBABILITY))
+    known = churn_probability[~np.isnan(churn_probability)]
+    return Catalogue(
+        bundle=bundle,
+        customers=IdIndex(bundle.customers.column(C.CUSTOMER_ID)),
+        products=products,
+        names=table.column(C.PRODUCT_NAME).to_pylist(),
+        categories=categories,
+        category_codes=codes,
+        category_code=category_code,
+        members={
+            category: fill_order[category_code[fill_order] == code]
+            for category, code in codes.items()
+        },
+        price=floats(table.column(B.PRICE)),
+        margin=floats(table.column(B.MARGIN)),
+        sellable=_booleans(table.column(B.IN_STOCK)) & ~_booleans(table.column(B.RETIRED)),
+        fill_order=fill_order,
+        fill_position=fill_position,
+        popular_score=_scatter(popular.indices, popular.values[C.SCORE], len(products)),
+        popular_probability=_scatter(popular.indices, popular.values[B.PROBABILITY], len(products)),
+        churn_probability=churn_probability,
+        average_p_buys=float(1 - known.mean()) if len(known) else None,
+        offers=tuple(_offers(bundle, products)),
+    )
+
+
+def _booleans(column: Any) -> NDArray[np.bool_]:
+    return np.asarray(column.to_numpy(), dtype=np.bool_)
+
+
+def _scatter(indices: Indices, values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    scattered = np.zeros(size, dtype=np.float32)
+    scattered[indices] = values
+    return scattered
+
+
+def _offers(bundle: Bundle, products: IdIndex) -> Iterator[Offer]:
+    """Yield the offers, without those on a product that the catalogue does not know."""
+    for row in bundle.offers.to_pylist():
+        product_id = row[C.PRODUCT_ID]
+        product = None if product_id is None else products.position(product_id)
+        if product_id is None or product is not None:
+            yield Offer(
+                offer_id=row[C.OFFER_ID],
+                name=row[C.OFFER_NAME],
+                product=product,
+                category=row[C.CATEGORY] if product is None else None,
+                discount_rate=row[C.DISCOUNT_RATE],
+                contact_cost=row[C.CONTACT_COST],
+                starts_on=row[B.STARTS_ON],
+                ends_on=row[B.ENDS_ON],
+            )

@@ -1,0 +1,75 @@
+"""Decisions, written behind the answers: logging one must not make a shopper wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from serving.store import Decision, Store, StoreError
+
+_LOG = logging.getLogger("regulars.decisions")
+_BATCH: Final = 1_000
+
+
+class DecisionLog:
+    """Gathers decisions and stores them together.
+
+    A decision is durable at most ``interval_seconds`` and one write later; a crash loses those
+    not yet written. While the store fails, up to ``capacity`` wait and the oldest are given up.
+
+    Parameters
+    ----------
+    on_lost
+        Told how many decisions were given up.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        on_lost: Callable[[int], None],
+        interval_seconds: float = 0.2,
+        capacity: int = 100_000,
+    ) -> None:
+        self._store = store
+        self._on_lost = on_lost
+        self._interval_seconds = interval_seconds
+        self._capacity = capacity
+        self._waiting: deque[Decision] = deque()
+
+    def add(self, decision: Decision) -> None:
+        """Take a decision to be stored soon."""
+        if len(self._waiting) >= self._capacity:
+            self._waiting.popleft()
+            self._on_lost(1)
+        self._waiting.append(decision)
+
+    async def run(self) -> None:
+        """Store what gathers, until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            await self.flush()
+
+    async def flush(self) -> bool:
+        """Store all that waits; False when the store failed and they wait on."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            try:
+                await asyncio.to_thread(self._store.add_decisions, batch)
+            except asyncio.CancelledError:
+                # The write may or may not happen; storing a decision twice changes nothing.
+                self._waiting.extendleft(reversed(batch))
+                raise
+            except StoreError as error:
+                self._waiting.extendleft(reversed(batch))
+                _LOG.warning("decisions wait: %s", error.problem)
+                return False
+        return True
+
+    async def close(self) -> None:
+        """Store all that waits, or give it up."""
+        if not await self.flush():
+            self._on_lost(len(self._waiting))
+            self._waiting.clear()

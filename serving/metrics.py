@@ -1,0 +1,59 @@
+"""Prometheus metrics, errors included; labels never name a person."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """The counters of one server."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "regulars_request_duration_seconds",
+            "Duration of requests, by endpoint, status, model version and fallback.",
+            ("endpoint", "method", "status", "model_version", "fallback"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._events = Counter(
+            "regulars_events",
+            "Events received, by what became of them.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._lost_decisions = Counter(
+            "regulars_lost_decisions",
+            "Decisions that could not be logged.",
+            registry=self._registry,
+        )
+
+    def count_request(
+        self,
+        endpoint: str,
+        method: str,
+        status: int,
+        model_version: str,
+        fallback: str,
+        seconds: float,
+    ) -> None:
+        """Count one finished request."""
+        labels = (endpoint, method, str(status), model_version, fallback)
+        self._requests.labels(*labels).observe(seconds)
+
+    def count_events(self, accepted: int, duplicates: int, rejected: int) -> None:
+        """Count the events of one batch."""
+        self._events.labels("accepted").inc(accepted)
+        self._events.labels("duplicate").inc(duplicates)
+        self._events.labels("rejected").inc(rejected)
+
+    def count_lost_decisions(self, lost: int) -> None:
+        """Count decisions that were dropped because the store could not take them."""
+        self._lost_decisions.inc(lost)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,103 @@
+"""Around every request: its id, its limits, its measurement, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import Final
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import Problem, problem_response
+from serving.server import Server
+
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+
+_ACCESS = logging.getLogger("regulars.access")
+_ERRORS = logging.getLogger("regulars.errors")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Observe:
+    """Measures and logs each request by its route; nothing that is logged names a person."""
+
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = self._server.new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, _limited(scope, receive), send_with_id)
+        except Exception as error:  # noqa: BLE001 - the last resort: every request is answered
+            _log_error(request_id, error)
+            if status:
+                # The answer has begun; cutting it short is all that is left to tell the client.
+                raise ConnectionAbortedError("the answer was cut short") from None
+            await problem_response(500, request_id)(scope, receive, send_with_id)
+        finally:
+            self._record(scope, request_id, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        # The route's template, not its path: paths hold customers' ids.
+        endpoint = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        version = self._server.view.catalogue.manifest.version
+        fallback = scope["state"].get("fallback") or ""
+        self._server.metrics.count_request(endpoint, method, status, version, fallback, seconds)
+        line = {
+            "request_id": request_id,
+            "method": method,
+            "route": endpoint,
+            "status": status,
+            "milliseconds": round(seconds * 1_000, 3),
+            "model_version": version,
+            "fallback": fallback,
+        }
+        _ACCESS.info(orjson.dumps(line).decode())
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Refuse a body that is too long, whether it says so or not."""
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES or (declared.isdigit() and int(declared) > MAX_BODY_BYTES):
+            raise Problem(413, f"Send at most {MAX_BODY_BYTES:,} bytes per request.")
+        return message
+
+    return receive_limited
+
+
+def _log_error(request_id: str, error: Exception) -> None:
+    # Where it happened and its kind, not its message: that may quote what was sent.
+    line = {
+        "request_id": request_id,
+        "error": type(error).__name__,
+        "traceback": traceback.format_tb(error.__traceback__),
+    }
+    _ERRORS.error(orjson.dumps(line).decode())

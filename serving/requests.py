@@ -1,0 +1,107 @@
+"""What the server is asked: bodies of requests, checked and documented."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from serving.events import Id, RawEvent
+
+PathId = Annotated[str, Path(min_length=1, max_length=200)]
+Scenario = Literal["home", "product", "cart", "email"]
+Count = Annotated[int, Field(ge=1, le=100, description="How many items.")]
+Items = Annotated[list[Id], Field(max_length=200)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False, description="Money; inclusive.")]
+# Circumstances are kept with the decision, for learning; not a place for personal data.
+Context = Annotated[
+    dict[Annotated[str, Field(max_length=100)], str | bool | int | FiniteFloat | None],
+    Field(max_length=50, description="Circumstances to keep with the decision; nothing personal."),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Filter(_Body):
+    """Only these products."""
+
+    category: Id | None = None
+    min_price: Price | None = None
+    max_price: Price | None = None
+
+
+class RecommendationRequest(_Body):
+    """Whom to recommend for: a customer, a visit, both, or several customers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "customer_id": "c-17",
+                "session_items": ["p-204"],
+                "n": 5,
+                "filter": {"category": "garden", "max_price": 40},
+            }
+        }
+    )
+
+    customer_id: Id | None = None
+    session_id: Id | None = None
+    session_items: Items = Field([], description="Products looked at or put into the cart.")
+    customers: list[Id] | None = Field(
+        None, min_length=1, max_length=500, description="A batch; instead of customer_id."
+    )
+    n: Count = 10
+    scenario: Scenario = "home"
+    exclude: Items = []
+    include_bought: bool = True
+    explain: bool = True
+    filter: Filter = Filter()
+    context: Context = {}
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        if self.customers is not None and (self.customer_id or self.session_id):
+            raise ValueError("give customers, or customer_id and session_id, not both")
+        return self
+
+
+class CrossSellRequest(_Body):
+    """A cart to complete."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"items": ["p-204", "p-7"], "n": 4}})
+
+    items: Items = Field(min_length=1, description="What is in the cart.")
+    customer_id: Id | None = None
+    session_id: Id | None = None
+    n: Count = 10
+    exclude: Items = []
+    include_bought: bool = True
+    explain: bool = True
+    filter: Filter = Filter()
+    context: Context = {}
+
+
+class NextBestOfferRequest(_Body):
+    """Whom to make an offer to, and where it would be shown."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"customer_id": "c-17", "placements": ["banner"], "n": 1}}
+    )
+
+    customer_id: Id | None = None
+    session_id: Id | None = None
+    placements: list[Id] = Field(
+        [], max_length=20, description="Filled in this order, n items each."
+    )
+    n: Annotated[int, Field(ge=1, le=20, description="Items per placement.")] = 1
+    exclude: Items = []
+    context: Context = {}
+
+
+class EventBatch(_Body):
+    """Up to 1,000 events; each is judged by itself."""
+
+    events: list[RawEvent] = Field(min_length=1, max_length=1_000)

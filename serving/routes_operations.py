@@ -1,0 +1,78 @@
+"""Calls of operators: which models are served, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from features.errors import BundleError
+from serving.access import as_json, requires
+from serving.answers import Models, Reloaded
+from serving.problems import Problem, documented
+from serving.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether requests can be served."""
+
+    status: Literal["live", "ready"]
+    model_version: str | None
+
+
+def model_routes(server: Server) -> APIRouter:
+    """Return the routes about models; reloading needs the scope ``admin``."""
+    router = APIRouter(prefix="/v1/models", tags=["models"], responses=documented(401, 403, 500))
+
+    @router.get(
+        "",
+        response_model=Models,
+        dependencies=[Depends(requires(server.keys, "retention", "admin"))],
+    )
+    async def get_models() -> Response:
+        """Return what is served: versions, as_of, metrics, definitions, fingerprints."""
+        manifest = server.view.catalogue.manifest
+        available = await asyncio.to_thread(server.bundle_source.versions)
+        return as_json(Models(manifest.version, manifest.as_of, list(available), manifest))
+
+    @router.post(
+        "/reload",
+        response_model=Reloaded,
+        dependencies=[Depends(requires(server.keys, "admin"))],
+        responses=documented(409, 503),
+    )
+    async def post_reload() -> Response:
+        """Serve the bundle that is active now; a damaged one is refused and the old one stays."""
+        try:
+            return as_json(await server.reload())
+        except BundleError as error:
+            raise Problem(409, f"{error.problem}. {error.remedy}") from error
+
+    return router
+
+
+def health_routes(server: Server) -> APIRouter:
+    """Return the routes that probes call without a key; they name no person."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live", response_model=Health)
+    async def get_live() -> Response:
+        """Tell that the process answers; touches nothing."""
+        return as_json(Health("live", None))
+
+    @router.get("/health/ready", response_model=Health, responses=documented(503))
+    async def get_ready() -> Response:
+        """Tell that a bundle is served and the store can be reached."""
+        await asyncio.to_thread(server.store.check)
+        return as_json(Health("ready", server.view.catalogue.manifest.version))
+
+    @router.get("/metrics", response_class=Response)
+    async def get_metrics() -> Response:
+        """Return Prometheus metrics."""
+        return Response(server.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

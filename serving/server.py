@@ -1,0 +1,138 @@
+"""What a running server is: the view that requests read, and the few things that change it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, Final
+
+from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
+from serving.bundles import BundleSource
+from serving.catalogue import Catalogue, open_catalogue
+from serving.churn_list import ChurnList
+from serving.decision_log import DecisionLog
+from serving.events import check_events
+from serving.keys import Keys
+from serving.metrics import Metrics
+from serving.shoppers import Shoppers
+from serving.store import Decision, Store
+
+# One deterministic policy for now: it chooses its answer with certainty.
+VARIANT: Final = "champion"
+PROPENSITY: Final = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one request reads from beginning to end; replaced whole, never changed in part."""
+
+    catalogue: Catalogue
+    churn: ChurnList
+    shoppers: Shoppers
+
+
+class Server:
+    """The parts that routes share.
+
+    Parameters
+    ----------
+    keys
+        None when the server is open to all of this machine.
+    clock
+        Returns the time now, with its zone.
+    new_id
+        Returns a text never returned before.
+
+    Raises
+    ------
+    BundleError, StoreError
+        When there is nothing to serve, or the store cannot be read.
+    """
+
+    def __init__(
+        self,
+        bundle_source: BundleSource,
+        store: Store,
+        keys: Keys | None,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.bundle_source = bundle_source
+        self.store = store
+        self.keys = keys
+        self.clock = clock
+        self.new_id = new_id
+        self.metrics = Metrics()
+        self.decisions = DecisionLog(store, self.metrics.count_lost_decisions)
+        self.view = self._read_view()
+        self._writing = asyncio.Lock()
+
+    async def reload(self) -> Reloaded:
+        """Serve the bundle that is active now; on an error the old one goes on serving.
+
+        Raises
+        ------
+        BundleError
+            When the new bundle cannot be served.
+        """
+        # Events wait, so that none falls between what is read back and what comes after.
+        async with self._writing:
+            previous = self.view.catalogue.manifest.version
+            self.view = await asyncio.to_thread(self._read_view)
+        manifest = self.view.catalogue.manifest
+        return Reloaded(manifest.version, previous, manifest.as_of)
+
+    async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
+        """Store the good events of a batch durably and let later answers see them."""
+        now = self.clock()
+        good, rejected = check_events(raw, now, self.new_id)
+        events = list(good.values())
+        async with self._writing:
+            accepted = await asyncio.to_thread(self.store.add_events, events, now)
+            # Duplicates too: their first delivery may have ended between store and memory.
+            for event in events:
+                self.view.shoppers.record(event)
+        duplicates = len(events) - len(accepted)
+        self.metrics.count_events(len(accepted), duplicates, len(rejected))
+        ids = [good[index].event_id if index in good else None for index in range(len(raw))]
+        return EventsReceipt(len(accepted), duplicates, ids, rejected)
+
+    def log_decision(
+        self,
+        kind: str,
+        answer: Recommendations | NextBestOffer,
+        candidates: int,
+        session_id: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep an answer, with the probability that it was chosen, for learning."""
+        self.decisions.add(
+            Decision(
+                id=_id_of(answer),
+                ts=self.clock(),
+                kind=kind,
+                customer_id=answer.customer_id,
+                session_id=session_id,
+                model_version=answer.model_version,
+                variant=answer.variant,
+                fallback=answer.fallback,
+                items=answer.items,
+                propensity=PROPENSITY,
+                candidates=candidates,
+                context=context or {},
+            )
+        )
+
+    def _read_view(self) -> View:
+        catalogue = open_catalogue(self.bundle_source.load())
+        as_of = datetime.combine(catalogue.manifest.as_of, time(), tzinfo=UTC)
+        shoppers = Shoppers(self.store.shopper_events(purchases_since=as_of))
+        return View(catalogue, ChurnList(catalogue), shoppers)
+
+
+def _id_of(answer: Recommendations | NextBestOffer) -> str:
+    if isinstance(answer, NextBestOffer):
+        return answer.decision_id
+    return answer.recommendation_id

@@ -1,0 +1,241 @@
+"""Events and decisions, kept durably: SQLite by default, PostgreSQL where that is outgrown."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import orjson
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from features.errors import RegularsError
+from features.vocabulary import Columns as C
+from serving.answers import Item, OfferItem
+from serving.events import Event
+
+
+class StoreError(RegularsError):
+    """The store cannot be reached or cannot write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer as it was given, for learning from its outcome.
+
+    Parameters
+    ----------
+    items
+        What was shown, best first.
+    propensity
+        Probability with which the policy chose just this answer.
+    candidates
+        Number of products or actions that it was chosen from.
+    context
+        What the request said about its circumstances: scenario, placements.
+    """
+
+    id: str
+    ts: datetime
+    kind: str
+    customer_id: str | None
+    session_id: str | None
+    model_version: str
+    variant: str
+    fallback: str | None
+    items: Sequence[Item] | Sequence[OfferItem]
+    propensity: float
+    candidates: int
+    context: Mapping[str, Any]
+
+
+class Store(Protocol):
+    """What the server needs of a store."""
+
+    def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
+        """Store the events whose id is new and return those ids, once they are durable."""
+        ...
+
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Store decisions durably."""
+        ...
+
+    def shopper_events(self, purchases_since: datetime) -> Iterator[Event]:
+        """Yield all rejects, and the purchases since then."""
+        ...
+
+    def check(self) -> None:
+        """Raise :class:`StoreError` when the store cannot be reached."""
+        ...
+
+    def close(self) -> None:
+        """Release the connections."""
+        ...
+
+
+_METADATA: Final = sql.MetaData()
+
+# Times are UTC without a zone: SQLite has none to keep.
+EVENTS: Final = sql.Table(
+    "events",
+    _METADATA,
+    sql.Column(C.EVENT_ID, sql.Text, primary_key=True),
+    sql.Column(C.EVENT_TYPE, sql.Text, nullable=False),
+    sql.Column(C.TS, sql.DateTime, nullable=False),
+    sql.Column("received_at", sql.DateTime, nullable=False),
+    sql.Column("batch_id", sql.Text, nullable=False),
+    sql.Column(C.CUSTOMER_ID, sql.Text),
+    sql.Column(C.SESSION_ID, sql.Text),
+    sql.Column(C.PRODUCT_ID, sql.Text),
+    sql.Column(C.OFFER_ID, sql.Text),
+    sql.Column(C.ORDER_ID, sql.Text),
+    sql.Column("recommendation_id", sql.Text),
+    sql.Column("decision_id", sql.Text),
+    sql.Column(C.QUANTITY, sql.Float),
+    sql.Column(C.UNIT_PRICE, sql.Float),
+    sql.Column(C.QUERY, sql.Text),
+    sql.Column(C.SURVEY, sql.Text),
+    sql.Column(C.SCORE, sql.Float),
+    sql.Index("events_by_type", C.EVENT_TYPE, C.TS),
+)
+DECISIONS: Final = sql.Table(
+    "decisions",
+    _METADATA,
+    sql.Column("id", sql.Text, primary_key=True),
+    sql.Column(C.TS, sql.DateTime, nullable=False, index=True),
+    sql.Column("kind", sql.Text, nullable=False),
+    sql.Column(C.CUSTOMER_ID, sql.Text),
+    sql.Column(C.SESSION_ID, sql.Text),
+    sql.Column("model_version", sql.Text, nullable=False),
+    sql.Column("variant", sql.Text, nullable=False),
+    sql.Column("fallback", sql.Text),
+    sql.Column("items", sql.JSON, nullable=False),
+    sql.Column("propensity", sql.Float, nullable=False),
+    sql.Column("candidates", sql.Integer, nullable=False),
+    sql.Column("context", sql.JSON, nullable=False),
+)
+_SENT: Final = [
+    column.label("type") if column.name == C.EVENT_TYPE else column
+    for column in EVENTS.columns
+    if column.name not in ("received_at", "batch_id")
+]
+
+
+class SqlStore:
+    """A :class:`Store` in a database.
+
+    Parameters
+    ----------
+    url
+        As SQLAlchemy writes it: ``sqlite:////var/lib/regulars/events.db``.
+
+    Raises
+    ------
+    StoreError
+        When the database cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._engine = sql.create_engine(url, json_serializer=_json)
+        except (SQLAlchemyError, ImportError) as error:
+            raise StoreError(
+                f"the database address is not usable: {error}", "Write it as sqlite:////path/to.db."
+            ) from error
+        if self._engine.dialect.name == "sqlite":
+            sql.event.listen(self._engine, "connect", _make_durable)
+        with self._connected() as connection:
+            _METADATA.create_all(connection)
+
+    def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
+        """Store the events whose id is new and return those ids, once they are durable."""
+        if not events:
+            return set()
+        batch_id = uuid.uuid4().hex
+        received = {"received_at": _without_zone(received_at), "batch_id": batch_id}
+        rows = [_event_row(event) | received for event in events]
+        stored = sql.select(EVENTS.c.event_id).where(
+            EVENTS.c.event_id.in_([event.event_id for event in events]),
+            EVENTS.c.batch_id == batch_id,
+        )
+        with self._connected() as connection:
+            # Write first, then ask what was new: exact even beside other writers.
+            connection.execute(self._insert_new(EVENTS), rows)
+            return set(connection.scalars(stored))
+
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Store decisions durably; one that is there already stays as it is."""
+        if decisions:
+            with self._connected() as connection:
+                connection.execute(
+                    self._insert_new(DECISIONS), [_decision_row(made) for made in decisions]
+                )
+
+    def shopper_events(self, purchases_since: datetime) -> Iterator[Event]:
+        """Yield all rejects, and the purchases since then, oldest first."""
+        recent = EVENTS.c.ts >= _without_zone(purchases_since)
+        wanted = sql.select(*_SENT).where(
+            (EVENTS.c.event_type == "reject") | ((EVENTS.c.event_type == "purchase") & recent)
+        )
+        with self._connected() as connection:
+            streamed = connection.execution_options(yield_per=10_000)
+            rows = streamed.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
+            for row in rows.mappings():
+                yield Event.model_validate({**row, C.TS: row[C.TS].replace(tzinfo=UTC)})
+
+    def check(self) -> None:
+        """Raise :class:`StoreError` when the store cannot be reached."""
+        with self._connected() as connection:
+            connection.execute(sql.select(1))
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sql.Connection]:
+        """Yield a connection in a transaction that is committed, thus durable, at the end."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"the event store failed: {type(error).__name__}",
+                "Check that the database runs and its disk has room.",
+            ) from error
+
+    def _insert_new(self, table: sql.Table) -> sql.Insert:
+        if self._engine.dialect.name == "postgresql":
+            return postgresql.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    sent = event.model_dump(exclude={"type"})
+    return sent | {C.EVENT_TYPE: event.type, C.TS: _without_zone(event.ts)}
+
+
+def _decision_row(decision: Decision) -> dict[str, Any]:
+    # Not asdict: it would copy the items only for them to be written as JSON.
+    row = {field.name: getattr(decision, field.name) for field in fields(decision)}
+    return row | {C.TS: _without_zone(decision.ts)}
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _without_zone(ts: datetime) -> datetime:
+    return ts.astimezone(UTC).replace(tzinfo=None)

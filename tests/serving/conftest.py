@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+
+from models.bundle import Bundle, SparseRows, read_bundle, write_bundle
+from models.bundle_schema import MATRICES
+from models.manifest import Manifest, ModelCard, activate
+from serving.app import create_app
+from serving.bundles import BundleFolder
+from serving.catalogue import Catalogue, open_catalogue
+from serving.keys import Keys
+from serving.server import Server
+from serving.store import SqlStore
+
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+AS_OF = date(2026, 6, 1)
+
+MATRIX = {
+    name: dict.fromkeys(values, np.int32 if name == "bought" else np.float32)
+    for name, values in MATRICES.items()
+}
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls an application in this process; its loop runs in a thread of its own."""
+
+    portal: BlockingPortal
+    http: httpx.AsyncClient
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        return self.portal.call(partial(self.http.request, method, url, **options))
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("POST", url, **options)
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[Client]:
+    """Start the application, as a server would, and stop it in the end."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    http = httpx.AsyncClient(transport=transport, base_url="http://shop")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
+        portal.wrap_async_context_manager(http),
+    ):
+        yield Client(portal, http)
+
+
+def day(*ymd: int) -> int:
+    return (date(*ymd) - date(1970, 1, 1)).days
+
+
+def manifest(version: str = "v1") -> Manifest:
+    return Manifest(
+        version=version,
+        created_at=NOW,
+        as_of=AS_OF,
+        currency="EUR",
+        shop="corner shop",
+        horizon_days=90,
+        value_horizon_days=365,
+        population="customers with an order in the last 365 days",
+        discount_rate=0.1,
+        margin_assumed=None,
+        models={"churn": ModelCard("7", {"roc_auc": 0.81}, {"horizon_days": 90})},
+        data_fingerprint="data-1",
+        vector_fingerprint="vector-1",
+    )
+
+
+# Jam is out of stock, the toaster retired, and of p7 nothing is known but its id.
+PRODUCTS = {
+    "product_id": [f"p{k}" for k in range(8)],
+    "product_name": ["Bread", "Butter", "Jam", "Kettle", "Toaster", "Mug", "Tea", None],
+    "category": ["food", "food", "food", "home", "home", "home", "food", None],
+    "price": [2.0, 3.0, 4.0, 40.0, 50.0, 8.0, 5.0, None],
+    "margin": [1.0, 1.5, 2.0, 15.0, 20.0, 5.0, 3.0, None],
+    "in_stock": [True, True, False, True, True, True, True, True],
+    "retired": [False, False, False, False, True, False, False, False],
+}
+CUSTOMERS = {
+    "customer_id": ["ada", "ben", "cleo", "dan", "eve", "änne"],
+    "churn_probability": [0.2, 0.9, 0.5, 0.5, None, 0.1],
+    "p_alive": [0.9, 0.2, 0.6, 0.6, None, 0.95],
+    "clv_simple": [500.0, 40.0, 90.0, 90.0, None, 700.0],
+    "clv_historic": [300.0, 30.0, 60.0, 60.0, 5.0, 400.0],
+    "clv_predicted": [200.0, 10.0, 50.0, 50.0, None, 300.0],
+    "value_if_retained": [250.0, 100.0, 100.0, 100.0, None, 330.0],
+    "value_at_risk": [50.0, 90.0, 50.0, 50.0, None, 33.0],
+    "tier": ["top_25", "rest", "top_50", "rest", None, "top_10"],
+    "segment": ["loyal", "at risk", "loyal", "promising", None, "champions"],
+    "stage": ["active", "at risk", "cooling", "cooling", "lost", "active"],
+    "days_since_last_order": [10, 200, 60, 61, 900, 3],
+    "orders": [12, 2, 5, 4, 1, 20],
+    "drivers": ['[{"feature": "recency_days", "value": 10.0, "effect": -0.4}]', *[None] * 5],
+}
+CANDIDATES: list[dict[int, tuple[float, float]]] = [
+    {3: (0.9, 0.10), 2: (0.8, 0.30), 0: (0.7, 0.50), 1: (0.7, 0.40), 4: (0.1, 0.05)},
+    {0: (0.5, 0.20), 7: (0.4, 0.10)},
+    {6: (0.9, 0.25), 5: (0.2, 0.05)},
+    {2: (0.9, 0.50), 4: (0.5, 0.20)},
+    {5: (0.6, 0.30)},
+    {},
+]
+CROSS_SELL: list[dict[int, tuple[float, float]]] = [
+    {1: (2.0, 0.41), 2: (1.5, 0.30), 6: (0.5, 0.004)},
+    {0: (2.0, 0.62)},
+    {},
+    {5: (3.0, 0.25), 6: (2.0, 0.20), 4: (1.0, 0.10)},
+    {},
+    {6: (1.0, 0.50)},
+    {5: (1.0, 0.30)},
+    {},
+]
+BOUGHT: list[dict[int, tuple[float, float]]] = [
+    {0: (4, day(2026, 5, 3)), 1: (1, day(2026, 4, 30))},
+    {0: (2, day(2025, 11, 1))},
+    {},
+    {2: (4, day(2026, 4, 1))},
+    {5: (1, day(2023, 12, 1))},
+    {6: (20, day(2026, 5, 29))},
+]
+POPULAR: list[dict[int, tuple[float, float]]] = [
+    {6: (9.0, 0.30), 0: (8.0, 0.25), 2: (7.0, 0.20), 3: (1.0, 0.02)}
+]
+OFFERS = {
+    "offer_id": ["o-ended", "o-home", "o-kettle", "o-tea"],
+    "offer_name": ["Spring sale", "Home week", "Kettle 20 % off", "Tea by post"],
+    "product_id": ["p0", None, "p3", "p6"],
+    "category": [None, "home", None, None],
+    "discount_rate": [0.1, 0.1, 0.2, 0.0],
+    "contact_cost": [0.0, 0.05, 0.0, 30.0],
+    "starts_on": [date(2026, 3, 1), None, date(2026, 6, 2), None],
+    "ends_on": [date(2026, 6, 2), None, date(2026, 6, 3), None],
+}
+
+
+def tiny_bundle(version: str = "v1") -> Bundle:
+    """Six customers and eight products, small enough to check by hand."""
+    ids = CUSTOMERS["customer_id"]
+    return Bundle(
+        manifest=manifest(version),
+        customers=pa.table(CUSTOMERS),
+        vectors=pa.table({"customer_id": ids, "nps": [9.0, None, None, 6.0, None, 10.0]}),
+        products=pa.table(PRODUCTS),
+        offers=pa.table(OFFERS),
+        candidates=SparseRows.from_rows(CANDIDATES, MATRIX["candidates"]),
+        cross_sell=SparseRows.from_rows(CROSS_SELL, MATRIX["cross_sell"]),
+        bought=SparseRows.from_rows(BOUGHT, MATRIX["bought"]),
+        popular=SparseRows.from_rows(POPULAR, MATRIX["popular"]),
+    )
+
+
+def random_bundle(seed: int, customers: int, products: int) -> Bundle:
+    """A bundle of random stock, prices, categories, candidates and neighbours."""
+    rng = np.random.default_rng(seed)
+
+    def rows(count: int, name: str) -> SparseRows:
+        drawn = []
+        for _ in range(count):
+            columns = rng.permutation(products)[: rng.integers(0, products + 1)]
+            scores = np.sort(rng.integers(1, 5, len(columns)))[::-1]
+            values = zip(scores, rng.random(len(columns)), strict=True)
+            drawn.append(dict(zip(columns.tolist(), values, strict=True)))
+        return SparseRows.from_rows(drawn, MATRIX[name])
+
+    ids = [f"c{k:03}" for k in range(customers)]
+    price = rng.integers(1, 20, products).astype(float)
+    return Bundle(
+        manifest=manifest(),
+        customers=pa.table(
+            {
+                "customer_id": ids,
+                "churn_probability": rng.random(customers),
+                "value_at_risk": rng.integers(0, 3, customers).astype(float),
+                "tier": rng.choice(["top_1", "rest"], customers).tolist(),
+            }
+        ),
+        vectors=pa.table({"customer_id": ids}),
+        products=pa.table(
+            {
+                "product_id": [f"p{k:03}" for k in range(products)],
+                "category": rng.choice(["a", "b"], products).tolist(),
+                "price": price,
+                "margin": price / 2 - 2,
+                "in_stock": rng.random(products) < 0.7,
+                "retired": rng.random(products) < 0.2,
+            }
+        ),
+        offers=pa.table(
+            {
+                "offer_id": ["o1", "o2"],
+                "offer_name": ["on a", "on everything"],
+                "category": ["a", None],
+                "discount_rate": [0.1, 0.05],
+                "contact_cost": [0.0, 0.1],
+            }
+        ),
+        candidates=rows(customers, "candidates"),
+        cross_sell=rows(products, "cross_sell"),
+        bought=SparseRows.from_rows([{} for _ in ids], MATRIX["bought"]),
+        popular=rows(1, "popular"),
+    )
+
+
+@dataclass
+class Shop:
+    """A running server in a folder of its own."""
+
+    folder: Path
+    keys: Keys | None = None
+    store: Any = None
+    now: Callable[[], datetime] = field(default=lambda: NOW)
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.folder / 'events.db'}"
+
+    def server(self) -> Server:
+        """The parts without the HTTP around them."""
+        bundles = BundleFolder(self.folder / "bundles")
+        return Server(bundles, SqlStore(self.database_url), None, self.now, lambda: "id")
+
+    @contextmanager
+    def open(self) -> Iterator[Client]:
+        app = create_app(
+            BundleFolder(self.folder / "bundles"),
+            self.store or SqlStore(self.database_url),
+            self.keys,
+            self.now,
+        )
+        with running(app) as client:
+            yield client
+
+    def publish(self, version: str, as_of: date = AS_OF) -> None:
+        bundle = tiny_bundle(version)
+        bundle = replace(bundle, manifest=replace(bundle.manifest, as_of=as_of))
+        write_bundle(self.folder / "bundles", bundle)
+        activate(self.folder / "bundles", version)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(tmp_path)
+    made.publish("v1")
+    return made
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """One server that is shared by tests which change nothing."""
+    made = Shop(tmp_path_factory.mktemp("reader"))
+    made.publish("v1")
+    with made.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(shop: Shop) -> Iterator[Client]:
+    with shop.open() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Bundle], Bundle]:
+    """Write a bundle and read it back, as the server gets it."""
+    return lambda bundle: read_bundle(write_bundle(tmp_path_factory.mktemp("bundles"), bundle))
+
+
+@pytest.fixture(scope="session")
+def tiny(bundle_of: Callable[[Bundle], Bundle]) -> Catalogue:
+    return open_catalogue(bundle_of(tiny_bundle()))
+
+
+@pytest.fixture(scope="session")
+def random_catalogues(bundle_of: Callable[[Bundle], Bundle]) -> list[Catalogue]:
+    sizes = [(0, 1), (1, 0), (3, 1), (5, 7), (20, 30), (20, 300)]
+    return [
+        open_catalogue(bundle_of(random_bundle(seed, customers, products)))
+        for seed, (customers, products) in enumerate(sizes)
+    ]

@@ -1,0 +1,112 @@
+"""Keys: who may call what."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.errors import SettingsError
+from serving.keys import SCOPES, Scope, create_key, find_key, load_keys
+
+# Each call with the scopes that may make it.
+CALLS: list[tuple[str, str, Any, set[str]]] = [
+    ("GET", "/v1/customers/ada/recommendations", None, {"storefront"}),
+    ("POST", "/v1/recommendations", {}, {"storefront"}),
+    ("POST", "/v1/cross-sell", {"items": ["p0"]}, {"storefront"}),
+    ("GET", "/v1/products/p0/cross-sell", None, {"storefront"}),
+    ("POST", "/v1/next-best-offer", {}, {"storefront"}),
+    ("GET", "/v1/customers/ada/next-best-offer", None, {"storefront"}),
+    (
+        "POST",
+        "/v1/events",
+        {"events": [{"type": "view", "customer_id": "a", "product_id": "p"}]},
+        {"storefront"},
+    ),
+    ("GET", "/v1/customers/ada", None, {"retention"}),
+    ("GET", "/v1/churn", None, {"retention"}),
+    ("GET", "/v1/models", None, {"retention", "admin"}),
+    ("POST", "/v1/models/reload", None, {"admin"}),
+]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+def test_each_scope_opens_its_own_calls_and_no_others(shop: Any) -> None:
+    path = shop.folder / "keys.json"
+    keys: dict[Scope, str] = {scope: create_key(path, scope, [scope]) for scope in SCOPES}
+    shop.keys = load_keys(path)
+    with shop.open() as client:
+        for method, url, body, scopes in CALLS:
+            for scope, key in keys.items():
+                response = client.request(method, url, json=body, headers=bearer(key))
+                assert response.status_code == (200 if scope in scopes else 403), (url, scope)
+                if scope not in scopes:
+                    assert response.headers["content-type"] == "application/problem+json"
+                    assert sorted(scopes)[0] in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, bearer("reg_guess"), {"authorization": "Basic YTpi"}, bearer("")]
+)
+def test_without_a_known_key_every_call_is_401(shop: Any, headers: dict[str, str]) -> None:
+    create_key(shop.folder / "keys.json", "shop", SCOPES)
+    shop.keys = load_keys(shop.folder / "keys.json")
+    with shop.open() as client:
+        for method, url, body, _ in CALLS:
+            response = client.request(method, url, json=body, headers=headers)
+            assert response.status_code == 401, url
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert response.headers["content-type"] == "application/problem+json"
+        for url in ("/health/live", "/health/ready", "/metrics"):
+            assert client.get(url, headers=headers).status_code == 200
+
+
+def test_a_key_may_have_several_scopes(shop: Any) -> None:
+    path = shop.folder / "keys.json"
+    key = create_key(path, "desk", ["storefront", "retention"])
+    shop.keys = load_keys(path)
+    with shop.open() as client:
+        assert client.get("/v1/churn", headers=bearer(key)).status_code == 200
+        url = "/v1/customers/ada/recommendations"
+        assert client.get(url, headers=bearer(key)).status_code == 200
+        assert client.post("/v1/models/reload", headers=bearer(key)).status_code == 403
+
+
+def test_only_the_hash_of_a_key_is_kept_and_only_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    first = create_key(path, "shop", ["storefront"])
+    second = create_key(path, "desk", ["retention"])
+    assert first != second
+    assert first not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    keys = load_keys(path)
+    assert [key.name for key in keys] == ["shop", "desk"]
+    assert find_key(keys, first) == keys[0]
+    assert find_key(keys, second) == keys[1]
+    assert find_key(keys, first + "x") is None
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_wrong_key_to_create_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    create_key(path, "shop", ["storefront"])
+    with pytest.raises(SettingsError, match="a key named 'shop' already"):
+        create_key(path, "shop", ["admin"])
+    for scopes in ([], ["root"]):
+        with pytest.raises(SettingsError, match="cannot have the scopes") as caught:
+            create_key(path, "other", scopes)
+        assert "storefront, retention, admin" in caught.value.remedy
+    assert len(load_keys(path)) == 1
+
+
+def test_a_missing_or_damaged_keys_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no keys file"):
+        load_keys(tmp_path / "keys.json")
+    (tmp_path / "keys.json").write_text('[{"name": "shop"}]')
+    with pytest.raises(SettingsError, match="is not a keys file"):
+        load_keys(tmp_path / "keys.json")

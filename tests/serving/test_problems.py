@@ -1,0 +1,134 @@
+"""Every error is a problem that says what to do and tells nothing of the inside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from serving.middleware import Observe
+from serving.problems import ProblemAnswer
+
+
+def assert_problem(response: Any, status: int) -> ProblemAnswer:
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = TypeAdapter(ProblemAnswer).validate_json(response.content)
+    assert problem.status == status
+    assert problem.detail
+    assert problem.instance == f"urn:regulars:request:{response.headers['x-request-id']}"
+    return problem
+
+
+def test_an_unknown_address_and_a_wrong_method_are_problems(reader: Any) -> None:
+    assert "/docs" in assert_problem(reader.get("/v2/nothing"), 404).detail
+    response = reader.request("DELETE", "/v1/events")
+    assert_problem(response, 405)
+    assert response.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/customers/ada/recommendations?n=101", "query.n"),
+        ("/v1/customers/ada/recommendations?scenario=moon", "query.scenario"),
+        ("/v1/customers/ada/recommendations?diversity=0.5", "query.diversity"),
+        ("/v1/products/p0/cross-sell?n=x", "query.n"),
+        ("/v1/customers/ada/next-best-offer?n=21", "query.n"),
+        ("/v1/churn?min_probability=2", "query.min_probability"),
+        ("/v1/churn?sort=name", "query.sort"),
+        ("/v1/customers/" + "x" * 201, "path.customer_id"),
+    ],
+)
+def test_a_wrong_parameter_is_named(reader: Any, path: str, field: str) -> None:
+    problem = assert_problem(reader.get(path), 422)
+    assert [error.path for error in problem.errors] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/recommendations", {"n": 0}, "body.n"),
+        ("/v1/recommendations", {"filter": {"colour": "red"}}, "body.filter.colour"),
+        ("/v1/recommendations", {"customer_id": "a", "customers": ["b"]}, "body"),
+        ("/v1/recommendations", {"customers": []}, "body.customers"),
+        ("/v1/cross-sell", {"items": []}, "body.items"),
+        ("/v1/cross-sell", {"items": ["p0", ""]}, "body.items.1"),
+        ("/v1/cross-sell", {"items": ["p0"], "filter": {"min_price": -1}}, "body.filter.min_price"),
+        ("/v1/next-best-offer", {"placements": "banner"}, "body.placements"),
+        ("/v1/events", {}, "body.events"),
+    ],
+)
+def test_a_wrong_field_is_named(reader: Any, path: str, body: Any, field: str) -> None:
+    problem = assert_problem(reader.post(path, json=body), 422)
+    assert [error.path for error in problem.errors] == [field]
+
+
+def test_a_body_that_is_not_json_is_a_problem(reader: Any) -> None:
+    headers = {"content-type": "application/json"}
+    response = reader.post("/v1/events", content=b"{", headers=headers)
+    assert assert_problem(response, 422).errors[0].path.startswith("body")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_too_long_is_refused_whether_declared_or_not(reader: Any, declared: bool) -> None:
+    async def chunks() -> Any:
+        for _ in range(40):
+            yield b" " * 100_000
+
+    content = b" " * 4_000_000 if declared else chunks()
+    headers = {"content-type": "application/json"}
+    response = reader.post("/v1/events", content=content, headers=headers)
+    assert "2,097,152 bytes" in assert_problem(response, 413).detail
+
+
+def test_a_fault_of_the_server_tells_nothing_of_its_inside(
+    shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = "secret inside"
+
+    def broken_clock() -> Any:
+        raise RuntimeError(message)
+
+    shop.now = broken_clock
+    with shop.open() as client, caplog.at_level(logging.ERROR, "regulars"):
+        response = client.get("/v1/customers/ada/recommendations")
+        problem = assert_problem(response, 500)
+        assert '500"} 1.0' in client.get("/metrics").text
+    assert message not in response.text
+    assert message not in caplog.text
+    assert "Traceback" not in response.text
+    (record,) = caplog.records
+    line = json.loads(record.getMessage())
+    assert line["error"] == "RuntimeError"
+    assert problem.instance.endswith(line["request_id"])
+    assert "broken_clock" in line["traceback"][-1]
+
+
+def test_an_answer_that_breaks_off_is_cut_short_without_saying_why(
+    shop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[Any] = []
+
+    async def breaks(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise RuntimeError(sent)
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    async def nothing() -> Any:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "BREW", "headers": []}
+    observe = Observe(breaks, shop.server())
+    with pytest.raises(ConnectionAbortedError), caplog.at_level(logging.INFO, "regulars"):
+        asyncio.run(observe(scope, nothing, keep))
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    fault, access = (json.loads(record.getMessage()) for record in caplog.records)
+    assert fault["error"] == "RuntimeError"
+    assert (access["method"], access["route"], access["status"]) == ("other", "unmatched", 200)

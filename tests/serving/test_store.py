@@ -1,0 +1,242 @@
+"""The store and the decision log, without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.answers import Item
+from serving.decision_log import DecisionLog
+from serving.events import Event
+from serving.store import Decision, SqlStore, StoreError
+
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    opened = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    yield opened
+    opened.close()
+
+
+def event(event_id: str, kind: str = "reject", ts: datetime = NOW) -> Event:
+    return Event.model_validate(
+        {"event_id": event_id, "type": kind, "ts": ts, "customer_id": "ada", "product_id": "p"}
+    )
+
+
+def decision(number: int) -> Decision:
+    return Decision(
+        id=f"d{number:03}",
+        ts=NOW,
+        kind="recommendations",
+        customer_id="ada",
+        session_id=None,
+        model_version="v1",
+        variant="champion",
+        fallback=None,
+        items=[Item("p3", 1, 0.5, "personal", [])],
+        propensity=1.0,
+        candidates=5,
+        context={"scenario": "home"},
+    )
+
+
+class FailingStore:
+    """Takes decisions when it is well, and remembers them."""
+
+    def __init__(self) -> None:
+        self.well = True
+        self.taken: list[str] = []
+
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        if not self.well:
+            raise StoreError("the disk is full", "Make room.")
+        self.taken += [made.id for made in decisions]
+
+    def add_events(self, *_batch: object) -> set[str]:
+        raise StoreError("the disk is full", "Make room.")
+
+    def shopper_events(self, **_since: object) -> Iterator[Event]:
+        return iter(())
+
+    def check(self) -> None:
+        raise StoreError("the disk is full", "Make room.")
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_is_stored_is_new_and_what_is_not_is_said(store: SqlStore) -> None:
+    assert store.add_events([event("a"), event("b")], NOW) == {"a", "b"}
+    assert store.add_events([event("b"), event("c"), event("c")], NOW) == {"c"}
+    assert store.add_events([], NOW) == set()
+
+
+def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: Path) -> None:
+    other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    assert store.add_events([event("a")], NOW) == {"a"}
+    assert other.add_events([event("a"), event("b")], NOW) == {"b"}
+    other.close()
+
+
+def test_shopper_events_are_all_rejects_and_recent_purchases(store: SqlStore) -> None:
+    old = NOW - timedelta(days=400)
+    sent = [
+        event("1", "reject", old),
+        event("2", "purchase", old),
+        event("3", "purchase", NOW),
+        event("4", "view", NOW),
+    ]
+    store.add_events(sent, NOW)
+    assert list(store.shopper_events(purchases_since=NOW)) == [sent[0], sent[2]]
+
+
+def test_sqlite_flushes_every_commit(store: SqlStore) -> None:
+    # 2 is FULL: a commit returns when its bytes are on the disk.
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_an_unusable_database_is_an_error_to_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="address is not usable"):
+        SqlStore("nonsense")
+    with pytest.raises(StoreError, match="event store failed"):
+        SqlStore(f"sqlite:///{tmp_path / 'no such folder' / 'events.db'}")
+
+
+def test_decisions_are_written_when_the_log_closes(store: SqlStore, tmp_path: Path) -> None:
+    lost: list[int] = []
+    log = DecisionLog(store, lost.append)
+    for number in range(2_500):
+        log.add(decision(number))
+    asyncio.run(log.close())
+    with sqlite3.connect(tmp_path / "events.db") as connection:
+        rows = connection.execute("SELECT items, propensity FROM decisions").fetchall()
+    connection.close()
+    assert len(rows) == 2_500
+    assert json.loads(rows[0][0])[0]["product_id"] == "p3"
+    assert rows[0][1] == 1.0
+    assert lost == []
+
+
+def test_decisions_are_written_while_the_log_runs() -> None:
+    async def scene() -> list[str]:
+        failing = FailingStore()
+        log = DecisionLog(failing, lambda _lost: None, interval_seconds=0.001)
+        running = asyncio.create_task(log.run())
+        log.add(decision(1))
+        async with asyncio.timeout(5):
+            while not failing.taken:
+                await asyncio.sleep(0.001)
+        running.cancel()
+        return failing.taken
+
+    assert asyncio.run(scene()) == ["d001"]
+
+
+def test_decisions_wait_in_order_while_the_store_fails() -> None:
+    failing = FailingStore()
+    lost: list[int] = []
+    log = DecisionLog(failing, lost.append, capacity=3)
+    failing.well = False
+    for number in range(4):
+        log.add(decision(number))
+    assert asyncio.run(log.flush()) is False
+    assert lost == [1], "the oldest is given up when there is no room"
+    failing.well = True
+    assert asyncio.run(log.flush()) is True
+    assert failing.taken == ["d001", "d002", "d003"]
+
+
+def test_stopping_in_the_middle_of_a_write_loses_no_decision() -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    class SlowStore(FailingStore):
+        def add_decisions(self, decisions: Sequence[Decision]) -> None:
+            writing.set()
+            assert go_on.wait(5)
+            super().add_decisions(decisions)
+
+    async def scene() -> set[str]:
+        slow = SlowStore()
+        log = DecisionLog(slow, lambda _lost: None, interval_seconds=0.0)
+        log.add(decision(1))
+        running = asyncio.create_task(log.run())
+        await asyncio.to_thread(writing.wait, 5)
+        running.cancel()
+        await asyncio.sleep(0.01)
+        log.add(decision(2))
+        go_on.set()
+        await log.close()
+        return set(slow.taken)
+
+    assert asyncio.run(scene()) == {"d001", "d002"}
+
+
+def test_decisions_that_cannot_be_kept_are_counted() -> None:
+    failing = FailingStore()
+    failing.well = False
+    lost: list[int] = []
+    log = DecisionLog(failing, lost.append)
+    log.add(decision(1))
+    asyncio.run(log.close())
+    assert lost == [1]
+
+
+def test_every_decision_is_logged_as_it_was_answered(shop: Any) -> None:
+    with shop.open() as client:
+        recommended = client.get("/v1/customers/ada/recommendations?n=2&scenario=email").json()
+        body = {"items": ["p0"], "n": 1, "session_id": "s1", "context": {"page": "cart"}}
+        crossed = client.post("/v1/cross-sell", json=body).json()
+        offer = {"customer_id": "nobody", "placements": ["banner"]}
+        offered = client.post("/v1/next-best-offer", json=offer).json()
+        batch = client.post("/v1/recommendations", json={"customers": ["ben", "ada"]}).json()
+    with sqlite3.connect(shop.folder / "events.db") as connection:
+        connection.row_factory = sqlite3.Row
+        rows = {row["id"]: row for row in connection.execute("SELECT * FROM decisions")}
+    connection.close()
+    answered = [recommended["recommendation_id"], crossed["recommendation_id"]]
+    answered += [offered["decision_id"], *(r["recommendation_id"] for r in batch["results"])]
+    assert sorted(rows) == sorted(answered)
+    first, second, third = (rows[id_] for id_ in answered[:3])
+    assert first["kind"] == "recommendations"
+    assert (first["customer_id"], first["model_version"], first["variant"]) == (
+        "ada",
+        "v1",
+        "champion",
+    )
+    assert [item["product_id"] for item in json.loads(first["items"])] == ["p3", "p0"]
+    assert (first["propensity"], first["candidates"]) == (1.0, 5)
+    assert json.loads(first["context"]) == {"scenario": "email"}
+    assert (second["kind"], second["session_id"]) == ("cross_sell", "s1")
+    assert json.loads(second["context"]) == {"page": "cart"}
+    assert (third["kind"], third["fallback"]) == ("next_best_offer", "new_customer")
+    assert json.loads(third["items"])[0]["terms"] == offered["items"][0]["terms"]
+    assert third["candidates"] == offered["considered"]
+
+
+def test_a_failing_store_is_503_and_answers_go_on(shop: Any) -> None:
+    shop.store = FailingStore()
+    with shop.open() as client:
+        event = {"type": "view", "customer_id": "ada", "product_id": "p1"}
+        for response in (
+            client.post("/v1/events", json={"events": [event]}),
+            client.get("/health/ready"),
+        ):
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "5"
+            assert response.headers["content-type"] == "application/problem+json"
+            assert "Make room." in response.json()["detail"]
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/v1/customers/ada/recommendations").status_code == 200
