@@ -1,0 +1,1 @@
+"""Ours against peers and limits: one file, one command, one table each."""

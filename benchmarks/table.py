@@ -1,0 +1,47 @@
+"""What every benchmark prints and writes: rows of what, ours, beside whom, bar, reached or not."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+_RESULTS = Path(__file__).parent / "results"
+_HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure against its bar, with the rivals of the same run beside it."""
+
+    what: str
+    value: float
+    op: Literal[">=", "<=", ">"]
+    bar: float
+    beside: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the bar is reached."""
+        return bool(_HOLDS[self.op](self.value, self.bar))
+
+
+def report(name: str, title: str, rows: Sequence[Row]) -> None:
+    """Print the table and write ``results/<name>.json``; a missed bar is printed as missed."""
+    table = Table(title=title)
+    for heading in ("what", "ours", "bar", "", "beside"):
+        table.add_column(heading, justify="right" if heading in {"ours", "bar"} else "left")
+    for row in rows:
+        beside = ", ".join(f"{rival} {value:.4f}" for rival, value in row.beside.items())
+        word = "[green]reached[/]" if row.ok else "[red]MISSED[/]"
+        table.add_row(row.what, f"{row.value:.4f}", f"{row.op} {row.bar:.4f}", word, beside)
+    Console(width=150, highlight=False).print(table)
+    _RESULTS.mkdir(exist_ok=True)
+    stored = [{**asdict(row), "ok": row.ok} for row in rows]
+    (_RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,127 @@
+"""What a person sees: progress bars, tables, and errors that say what to do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from features.errors import RegularsError
+from features.progress import Progress, Tick
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.checks import TableReport
+    from training.run import Outcome
+
+_CHURN = ("roc_auc", "average_precision", "log_loss", "ece", "lift_at_10pct")
+_VALUE = ("normalised_gini", "spearman", "total_bias", "decile_mape", "rmse")
+_RECOMMEND = ("recall_at_10", "ndcg_at_10", "phr_at_10", "coverage_at_10")
+HEADLINES = {"churn": _CHURN, "value": _VALUE, "recommend": _RECOMMEND}
+
+
+def make_console() -> Console:
+    """Return a console on standard output; wide enough for tables when it is a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def show_error(error: RegularsError) -> None:
+    """Print what is wrong and what to do, without a traceback."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold red]Error:[/] {escape(error.problem)}")
+    console.print(f"[bold green]Remedy:[/] {escape(error.remedy)}")
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Progress]:
+    """Show each stage of long work as a bar."""
+    bars = Bars(
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description:<30}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+    def start(phrase: str, total: int) -> Tick:
+        task = bars.add_task(phrase, total=total)
+        return lambda: bars.advance(task)
+
+    with bars:
+        yield start
+
+
+def show_checks(console: Console, reports: Sequence[TableReport], *, reused: bool) -> None:
+    """Print what became of every table's rows, and each failing rule with its first example."""
+    table = Table(title="Tables" + (" (unchanged since the last check)" if reused else ""))
+    for heading, justify in (("table", "left"), ("rows read", "right"), ("kept", "right"),
+                             ("set aside", "right")):  # fmt: skip
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for report in reports:
+        table.add_row(report.table, f"{report.rows_read:,}", f"{report.rows_kept:,}",
+                      f"{report.rows_quarantined:,}")  # fmt: skip
+    console.print(table)
+    for report in reports:
+        for count in report.rules:
+            word = "expected" if count.expected else "bad"
+            console.print(
+                f"  {report.table}: {count.rows:,} rows {word}: {escape(count.problem)} "
+                f"[dim]\\[{count.rule}] {escape(count.example())}[/]"
+            )
+        for notice in report.notices:
+            console.print(f"  {report.table}: {escape(notice)}")
+
+
+def show_scorecard(console: Console, outcome: Outcome) -> None:
+    """Print a job's scorecard beside its baselines, and the gate's verdict."""
+    report = outcome.report
+    horizon = report.definition.get("horizon_days", report.definition.get("window_days"))
+    table = Table(title=f"{report.name}: test cutoff {report.test}, {horizon} days ahead")
+    table.add_column("model")
+    metrics = HEADLINES[report.name]
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for name, row in report.scorecard.iterrows():
+        style = "bold" if name == report.name else ""
+        table.add_row(str(name), *(_figure(row[metric]) for metric in metrics), style=style)
+    console.print(table)
+    word = "[green]promoted[/]" if outcome.verdict.promote else "[yellow]kept aside[/]"
+    console.print(f"  {word}: {escape(outcome.verdict.reason)}")
+    for note in report.notes:
+        console.print(f"  {escape(note)}")
+
+
+def show_frame(console: Console, frame: pd.DataFrame, title: str) -> None:
+    """Print a small frame."""
+    table = Table(title=title)
+    for name in frame.columns:
+        table.add_column(str(name))
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return _figure(value)
+    return "" if value is None else escape(str(value))

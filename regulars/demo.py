@@ -1,0 +1,150 @@
+"""The whole walk in one command: simulate, check, train, publish, serve, ask."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from features.simulate import ShopPlan, read_plan
+from regulars.console import make_console
+from regulars.settings import Settings, read_settings
+from regulars.workflow import check_shop, show_champions, simulate_shop, train_shop
+
+_LONGEST_ANSWER = 700
+
+
+@dataclass
+class Clock:
+    """Wall time of each stage."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside."""
+        start = time.perf_counter()
+        yield
+        self.stages[name] = time.perf_counter() - start
+
+
+def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
+    """Make whatever is missing, then serve until interrupted.
+
+    A second run finds the shop, its tables and its champions, and goes straight to serving.
+    """
+    from serving.run import bind
+
+    # A taken port is better known now than after three minutes of training.
+    bind("127.0.0.1", port).close()
+    console, settings, clock = make_console(), read_settings(config), Clock()
+    folder = settings.base / "data"
+    plan = ShopPlan(n_customers=customers)
+    with clock.stage("simulate"):
+        if not (folder / "plan.json").exists() or read_plan(folder) != plan:
+            console.rule("1. A simulated shop")
+            simulate_shop(console, plan, folder)
+    console.rule("2. Its records, checked")
+    with clock.stage("check"):
+        check_shop(console, settings, now)
+    with clock.stage("train"):
+        if _is_stale(settings):
+            console.rule("3. Models, judged on a window that they had not seen")
+            train_shop(console, settings, "all", None, now)
+        else:
+            console.rule("3. Models, trained before")
+            show_champions(console, settings)
+    console.rule("4. Answers")
+    _serve_and_ask(console, settings, port, clock)
+
+
+def _is_stale(settings: Settings) -> bool:
+    """Return whether there is no bundle, or one of other data than is checked now."""
+    from models.bundle import current_version, read_manifest
+
+    version = current_version(settings.bundles)
+    if version is None:
+        return True
+    manifest = read_manifest(settings.bundles / version)
+    state = json.loads((settings.workspace / "state.json").read_text(encoding="utf-8"))
+    return bool(manifest.data_fingerprint != state["fingerprint"])
+
+
+def _serve_and_ask(console: Console, settings: Settings, port: int, clock: Clock) -> None:
+    """Serve in this process; a thread waits until it is ready, asks, and prints the answers."""
+    from regulars.workflow import serve_shop
+
+    start = time.perf_counter()
+
+    def ask() -> None:
+        base = f"http://127.0.0.1:{port}"
+        if not _wait_until_ready(base):
+            return
+        clock.stages["serve"] = time.perf_counter() - start
+        for title, path, body in _questions(base):
+            _print_answer(console, base, title, path, body)
+        console.rule("Ready")
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in clock.stages.items())
+        console.print(f"  Wall time: {times}")
+        console.print(f"  Documentation: {base}/docs   Runs and models: regulars ui")
+        console.print("  Serving; Ctrl+C stops.")
+
+    threading.Thread(target=ask, daemon=True).start()
+    serve_shop(settings, None, port, access_log=False)
+
+
+def _wait_until_ready(base: str, patience_seconds: float = 60.0) -> bool:
+    end = time.monotonic() + patience_seconds
+    while time.monotonic() < end:
+        try:
+            _fetch(f"{base}/health/ready", None)
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return True
+    return False
+
+
+def _questions(base: str) -> list[tuple[str, str, dict[str, Any] | None]]:
+    """Choose five questions about customers and products that this shop really has."""
+    worst = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
+    path = f"/v1/customers/{worst}"
+    first = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]
+    return [
+        ("Whose value is most at risk?", "/v1/churn?limit=3", None),
+        ("Who is that, and why are they leaving?", path, None),
+        ("What will they want next?", f"{path}/recommendations?n=3&explain=true", None),
+        ("What completes this cart?", "/v1/cross-sell", {"items": [first], "n": 3}),
+        ("What is worth offering, in money?", f"{path}/next-best-offer?n=2", None),
+    ]
+
+
+def _print_answer(
+    console: Console, base: str, title: str, path: str, body: dict[str, Any] | None
+) -> None:
+    command = f"curl -s '{base}{path}'"
+    if body is not None:
+        command += f" -H 'content-type: application/json' -d '{json.dumps(body)}'"
+    answer = json.dumps(_fetch(f"{base}{path}", body))
+    shown = answer if len(answer) <= _LONGEST_ANSWER else answer[:_LONGEST_ANSWER] + " ..."
+    console.print(f"\n[bold]{title}[/]\n  [green]{escape(command)}[/]", soft_wrap=True)
+    console.print(f"  {escape(shown)}", soft_wrap=True)
+
+
+def _fetch(url: str, body: dict[str, Any] | None) -> Any:
+    request = urllib.request.Request(url)  # noqa: S310  loopback only
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        return json.load(response)

@@ -1,0 +1,151 @@
+"""The one settings reader: ``regulars.toml`` plus environment variables, checked, frozen.
+
+Each room declares its own settings; they are read here, at the front door, and passed down as
+values. ``REGULARS_SHOP__CURRENCY=GBP`` overrides ``[shop] currency``. A misspelt key is an
+error. Secrets come from the environment alone.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as EnvironmentSettingsError
+
+from features.errors import SettingsError
+from features.settings import (
+    CheckSettings,
+    DataSettings,
+    EngineSettings,
+    Frozen,
+    ShopSettings,
+    Sources,
+)
+from training.settings import TrainingSettings
+
+FILE_NAME = "regulars.toml"
+
+
+class PathSettings(Frozen):
+    """Where things are kept; relative to the settings file."""
+
+    workspace: Path = Field(Path(".regulars"), description="checked tables, roll-ups, bundles")
+    mlruns: Path = Field(Path("mlruns"), description="MLflow's database and artifacts")
+
+
+class ServingSettings(Frozen):
+    """How the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    keys: Path | None = Field(None, description="file of hashed keys; needed off loopback")
+
+
+class Settings(BaseSettings):
+    """Everything in ``regulars.toml``."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="REGULARS_", env_nested_delimiter="__"
+    )
+
+    shop: ShopSettings = ShopSettings()
+    tables: dict[str, Sources]
+    checks: CheckSettings = CheckSettings()
+    engine: EngineSettings = EngineSettings()
+    training: TrainingSettings = TrainingSettings()
+    serving: ServingSettings = ServingSettings()
+    paths: PathSettings = PathSettings()
+    base: Path
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment override the file, which arrives as constructor arguments."""
+        return EnvSettingsSource(settings_cls), init_settings
+
+    @property
+    def data(self) -> DataSettings:
+        """The part for the features room."""
+        return DataSettings(
+            shop=self.shop,
+            tables=self.tables,
+            checks=self.checks,
+            engine=self.engine,
+            base=self.base,
+            workspace=self.paths.workspace,
+        )
+
+    @property
+    def workspace(self) -> Path:
+        """Folder of derived tables."""
+        return self.base / self.paths.workspace
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of exported bundles."""
+        return self.workspace / "bundles"
+
+    @property
+    def mlruns(self) -> Path:
+        """MLflow's folder."""
+        return self.base / self.paths.mlruns
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises
+    ------
+    SettingsError
+        No such file, not TOML, an unknown key, or a value out of range.
+    """
+    if not path.is_file():
+        raise SettingsError(
+            f"there is no settings file {path}",
+            f"write one with `regulars init`, or name it: --config path/to/{FILE_NAME}",
+        )
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not in UTF-8: {error}", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}", "correct that line") from error
+    if "base" in content:  # ours to say: it is where the file lies
+        raise SettingsError(f"{path}: base: no such setting", "remove that line")
+    try:
+        settings = Settings(**content, base=path.resolve().parent)
+        settings.data  # noqa: B018  cross-checks between parts happen here
+    except ValidationError as error:
+        raise SettingsError(*_explain(path, error)) from error
+    except EnvironmentSettingsError as error:
+        raise SettingsError(
+            f"an environment variable cannot be read: {error}",
+            "name one setting with two underscores, such as REGULARS_SHOP__CURRENCY=GBP",
+        ) from error
+    return settings
+
+
+def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "no such setting"
+        lines.append(f"    {place}: {message}" if place else f"    {message}")
+    listed = "\n".join(lines)
+    return f"{path} has settings that cannot be used:\n{listed}", "correct the keys named above"

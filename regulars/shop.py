@@ -1,0 +1,81 @@
+"""The composition root of the command line: settings in, a shop ready to work with out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from features.engine import Engine, open_engine
+from features.errors import DataError
+from features.prepare import Prepared, prepare
+from features.progress import Progress
+from features.vocabulary import Columns as C
+from regulars.settings import Settings
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop's settings with its data checked and rolled up."""
+
+    settings: Settings
+    engine: Engine
+    prepared: Prepared
+
+    def as_of(self, wanted: date | None) -> date:
+        """Return the wanted cutoff, by default the day after the last order.
+
+        Raises
+        ------
+        DataError
+            No order lies before it.
+        """
+        chosen = wanted or self.prepared.today
+        if chosen <= self.prepared.first_day:
+            raise DataError(
+                f"there are no orders before {chosen}: they begin on {self.prepared.first_day}",
+                f"choose a date up to {self.prepared.today} with --as-of",
+            )
+        return chosen
+
+
+@contextmanager
+def open_shop(settings: Settings, now: datetime, progress: Progress) -> Iterator[Shop]:
+    """Prepare a shop's data, or reuse what stands, and keep the engine open.
+
+    Parameters
+    ----------
+    now
+        Naive UTC.
+    """
+    with open_engine(settings.engine, settings.workspace / "tmp") as engine:
+        yield Shop(settings, engine, prepare(engine, settings.data, now, progress))
+
+
+def read_customers(path: Path) -> list[str]:
+    """Read customer ids from a text or CSV file: the column customer_id, or one id a line.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is not text, or names nobody.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}", "name a file with one customer id a line")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not a text file", "name a CSV, or a text with one customer id a line"
+        ) from error
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True)]
+    rows = [row for row in rows if any(row)]
+    header = rows[0] if rows and C.CUSTOMER_ID in rows[0] else None
+    place = 0 if header is None else header.index(C.CUSTOMER_ID)
+    ids = [row[place] for row in rows if row is not header and len(row) > place and row[place]]
+    if not ids:
+        raise DataError(f"{path} names no customer", "write one customer id a line")
+    return ids

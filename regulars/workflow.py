@@ -1,0 +1,236 @@
+"""The commands' work: open the shop, call the rooms, show what came out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from features.errors import RegistryError
+from features.simulate import ShopPlan, write_shop
+from features.vocabulary import Columns as C
+from regulars.console import HEADLINES, progress_bars, show_checks, show_scorecard
+from regulars.settings import Settings
+from regulars.shop import Shop, open_shop, read_customers
+
+JOBS = ("churn", "value", "recommend")
+
+
+def simulate_shop(console: Console, plan: ShopPlan, folder: Path) -> None:
+    """Write a simulated shop's tables and its truth."""
+    with progress_bars(console) as progress:
+        tick = progress(f"Simulating {plan.n_customers:,} customers", plan.n_customers)
+        done = 0
+
+        def told(customers_done: int, _: int) -> None:
+            nonlocal done
+            for _ in range(customers_done - done):
+                tick()
+            done = customers_done
+
+        write_shop(plan, folder, told)
+
+
+def check_shop(console: Console, settings: Settings, now: datetime) -> None:
+    """Check all tables and print the report."""
+    with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
+        prepared = shop.prepared
+    show_checks(console, prepared.reports, reused=prepared.reused)
+    console.print(
+        f"  Orders from {prepared.first_day} to {prepared.last_day}. "
+        f"Rows set aside, with their reasons: {settings.workspace / 'quarantine'}"
+    )
+
+
+def train_shop(
+    console: Console, settings: Settings, job: str, as_of: date | None, now: datetime
+) -> None:
+    """Train one job or all, record them, and publish the champions when there are all three."""
+    from models.registry import open_client
+    from training.champions import load_champions
+    from training.publish import publish
+    from training.run import choose_horizons, record, run_job
+
+    with _opened(console, settings, now) as shop:
+        day = shop.as_of(as_of)
+        arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
+        horizons = choose_horizons(*arguments, day)
+        console.print(f"  Churn within {horizons.churn_days} days: {horizons.churn_evidence}")
+        console.print(f"  Value over {horizons.value_days} days: {horizons.value_evidence}")
+        client = open_client(settings.mlruns)
+        for name in JOBS if job == "all" else (job,):
+            with progress_bars(console) as progress:
+                report = run_job(name, *arguments, horizons, day, progress)
+            outcome = record(
+                client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint
+            )
+            show_scorecard(console, outcome)
+        try:
+            champions = load_champions(client, settings.shop.name)
+        except RegistryError as missing:
+            console.print(f"  Nothing published: {missing.problem}")
+            return
+        with progress_bars(console) as progress:
+            folder = publish(
+                shop.engine,
+                shop.prepared,
+                champions,
+                settings.shop,
+                day,
+                now,
+                settings.bundles,
+                progress,
+            )
+    console.print(f"  Published {folder}")
+
+
+def show_champions(console: Console, settings: Settings) -> None:
+    """Print the champions' own scorecards."""
+    from models.registry import open_client
+    from training.champions import load_champions
+
+    champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+    for job, champion in champions.cards.items():
+        metrics = {name: champion.card["metrics"][name] for name in HEADLINES[job]}
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        console.print(f"  {job} {champion.version} (judged from {champion.card['test']}): {shown}")
+
+
+def score_customers_to(
+    console: Console,
+    settings: Settings,
+    out: Path,
+    as_of: date | None,
+    customers: Path | None,
+    now: datetime,
+) -> None:
+    """Write every customer's scores, or those of the customers in a file."""
+    from models.registry import open_client
+    from training.champions import load_champions
+    from training.scores import SCORE_COLUMNS, score_customers
+
+    wanted = None if customers is None else read_customers(customers)
+    with _opened(console, settings, now) as shop:
+        day = shop.as_of(as_of)
+        champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+        _warn_of_hindsight(console, {j: c.card for j, c in champions.cards.items()}, day)
+        scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day, wanted)
+    frame = scored.frame[list(SCORE_COLUMNS)]
+    _write(frame, out)
+    _say_unknown(console, wanted, set(frame[C.CUSTOMER_ID]), "have no history and no scores")
+    console.print(
+        f"  Wrote {len(frame):,} customers to {out}: as of {day}, churn within "
+        f"{champions.churn.horizon_days} days, value over {champions.value.horizon_days} days "
+        f"in {settings.shop.currency}"
+    )
+
+
+def score_recommendations_to(
+    console: Console,
+    settings: Settings,
+    out: Path,
+    n: int,
+    as_of: date | None,
+    customers: Path | None,
+    now: datetime,
+) -> None:
+    """Write every customer's best products, or those of the customers in a file."""
+    from models.registry import open_client
+    from training.champions import load_champions
+    from training.purchases import load_interactions
+    from training.scores import score_recommendations
+
+    wanted = None if customers is None else read_customers(customers)
+    with _opened(console, settings, now) as shop:
+        day = shop.as_of(as_of)
+        champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+        card = champions.cards["recommend"].card
+        _warn_of_hindsight(console, {"recommend": card}, day)
+        interactions = load_interactions(shop.engine, shop.prepared.rollups, day)
+    model = champions.recommend.fit(interactions)
+    ids = interactions.customer_ids.tolist() if wanted is None else sorted(set(wanted))
+    with progress_bars(console) as progress:
+        tick = progress("Recommendations", 1)
+        frame = pd.concat(score_recommendations(model, ids, n), ignore_index=True)
+        tick()
+    _write(frame, out)
+    known = set(interactions.customer_ids.tolist())
+    _say_unknown(console, wanted, known, "have no history: they get what is popular")
+    console.print(f"  Wrote {len(frame):,} recommendations for {len(ids):,} customers to {out}")
+
+
+def serve_shop(
+    settings: Settings, host: str | None, port: int | None, *, access_log: bool = True
+) -> None:
+    """Serve the current bundle until interrupted."""
+    from serving.run import serve
+
+    serving = settings.serving
+    settings.workspace.mkdir(parents=True, exist_ok=True)
+    serve(
+        settings.bundles,
+        host or serving.host,
+        port or serving.port,
+        f"sqlite:///{settings.workspace.resolve() / 'events.db'}",
+        None if serving.keys is None else settings.base / serving.keys,
+        access_log=access_log,
+    )
+
+
+def open_mlflow(settings: Settings, port: int) -> None:
+    """Run MLflow's own server on this shop's database, on this machine only."""
+    from models.registry import artifact_root, ensure_database, tracking_uri
+
+    ensure_database(settings.mlruns)
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1",
+               "--host", "127.0.0.1", "--port", str(port),
+               "--backend-store-uri", tracking_uri(settings.mlruns),
+               "--default-artifact-root", artifact_root(settings.mlruns).as_uri()]  # fmt: skip
+    # Without its job runner MLflow needs two processes instead of ten.
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    subprocess.run(command, env=environment, check=False)  # noqa: S603  our own arguments
+
+
+@contextmanager
+def _opened(console: Console, settings: Settings, now: datetime) -> Iterator[Shop]:
+    """Open the shop with a progress bar that is gone once the data is ready."""
+    with ExitStack() as stack:
+        with progress_bars(console) as progress:
+            shop = stack.enter_context(open_shop(settings, now, progress))
+        yield shop
+
+
+def _warn_of_hindsight(console: Console, cards: dict[str, dict[str, str]], day: date) -> None:
+    """Say so when a model has learned from days that the scores pretend not to know."""
+    for job, card in cards.items():
+        if date.fromisoformat(card["as_of"]) > day:
+            console.print(
+                f"  [yellow]The {job} model learned from data up to {card['as_of']}, later than "
+                f"{day}: do not judge it by these scores.[/] Train with --as-of {day} for that."
+            )
+
+
+def _say_unknown(console: Console, wanted: list[str] | None, known: set[str], what: str) -> None:
+    unknown = [] if wanted is None else [name for name in wanted if name not in known]
+    if unknown:
+        shown = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+        console.print(f"  [yellow]{len(unknown):,} of the customers asked for {what}:[/] {shown}")
+
+
+def _write(frame: pd.DataFrame, out: Path) -> None:
+    """Write a frame whole or not at all."""
+    partial = out.with_name(f".{out.name}.partial")
+    if out.suffix == ".csv":
+        frame.to_csv(partial, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), partial)
+    partial.replace(out)
