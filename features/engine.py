@@ -6,6 +6,7 @@ it is the one place that would change for another engine.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,13 @@ def sql_literal(text: str) -> str:
 
 def compile_sql(expression: ir.Table) -> str:
     """Return the DuckDB SQL of an Ibis expression."""
-    return str(ibis.to_sql(expression, dialect="duckdb"))
+    return _compiled(expression.op())
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(operation: Any) -> str:
+    """Compile once what is asked for often: for small shops it takes longer than the query."""
+    return str(ibis.to_sql(operation.to_expr(), dialect="duckdb"))
 
 
 class Engine:
@@ -101,28 +108,35 @@ def open_engine(settings: EngineSettings, temp_folder: Path) -> Iterator[Engine]
         connection.close()
 
 
+_IBIS_TYPES = {
+    "VARCHAR": "string",
+    "BIGINT": "int64",
+    "INTEGER": "int32",
+    "SMALLINT": "int16",
+    "TINYINT": "int8",
+    "UTINYINT": "uint8",
+    "USMALLINT": "uint16",
+    "UINTEGER": "uint32",
+    "UBIGINT": "uint64",
+    "HUGEINT": "decimal(38, 0)",
+    "DOUBLE": "float64",
+    "FLOAT": "float32",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp(6)",
+    "TIMESTAMP_NS": "timestamp(9)",
+    "TIMESTAMP_MS": "timestamp(3)",
+    "TIMESTAMP_S": "timestamp(0)",
+    "TIMESTAMP WITH TIME ZONE": "timestamp('UTC', 6)",
+}
+
+
+def is_known_type(duckdb_type: str) -> bool:
+    """Return whether a type is what expressions take it for; others are taken for text."""
+    return duckdb_type in _IBIS_TYPES or duckdb_type.startswith("DECIMAL")
+
+
 def _ibis_type(duckdb_type: str) -> str:
-    """Translate DuckDB's name of a type; sizes and units that we never use become text."""
-    known = {
-        "VARCHAR": "string",
-        "BIGINT": "int64",
-        "INTEGER": "int32",
-        "SMALLINT": "int16",
-        "TINYINT": "int8",
-        "UTINYINT": "uint8",
-        "UINTEGER": "uint32",
-        "UBIGINT": "uint64",
-        "HUGEINT": "decimal(38, 0)",
-        "DOUBLE": "float64",
-        "FLOAT": "float32",
-        "BOOLEAN": "boolean",
-        "DATE": "date",
-        "TIMESTAMP": "timestamp(6)",
-        "TIMESTAMP_NS": "timestamp(9)",
-        "TIMESTAMP_MS": "timestamp(3)",
-        "TIMESTAMP_S": "timestamp(0)",
-        "TIMESTAMP WITH TIME ZONE": "timestamp('UTC', 6)",
-    }
     if duckdb_type.startswith("DECIMAL"):
         return duckdb_type.lower()
-    return known.get(duckdb_type, "string")
+    return _IBIS_TYPES.get(duckdb_type, "string")

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import ibis.expr.types as ir
 
-from features.engine import Engine, sql_literal
+from features.engine import Engine, is_known_type, sql_literal
 from features.errors import DataError
 from features.settings import SourceSettings
 from features.vocabulary import ColumnSpec, TableSpec
@@ -129,12 +129,10 @@ def _value(theirs: dict[str, str], name: str, column: ColumnSpec) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
     if column.type == "string" and theirs[name] in {"DOUBLE", "FLOAT"}:
         # Whole numbers that a missing value turned into floats: 17850.0 is customer 17850.
-        whole = f"{quoted} = floor({quoted}) AND isfinite({quoted})"
-        return (
-            f"CASE WHEN {whole} THEN {quoted}::HUGEINT::VARCHAR "
-            f"WHEN NOT isnan({quoted}) THEN {quoted}::VARCHAR END"
-        )
-    return quoted
+        whole = f"TRY_CAST(CASE WHEN {quoted} = floor({quoted}) THEN {quoted} END AS HUGEINT)"
+        return f"coalesce({whole}::VARCHAR, nullif({quoted}::VARCHAR, 'nan'))"
+    # Times of nanoseconds, identifiers, enumerations: their text says it all.
+    return quoted if is_known_type(theirs[name]) else f"{quoted}::VARCHAR"
 
 
 def _their_name(

@@ -90,13 +90,16 @@ def build_vectors(
     seen = history(wanted["customer_day"], cutoff_table)
     spine = engine.create("spine", seen.select(*KEYS).distinct())
     columns = tuple(column for family in families for column in family.columns)
-    digest = hashlib.sha256()
+    digest, keys = hashlib.sha256(), ", ".join(KEYS)
     frame = engine.frame(spine.order_by(*KEYS))
     for family in families:
-        # Definitions are the same for whomever they are computed.
-        digest.update(compile_sql(family.compute(rollups, cutoff_table)).encode())
-        expression = family.compute(wanted, cutoff_table)
-        part = engine.frame(spine.left_join(expression, list(KEYS)).order_by(*KEYS))
+        definition = compile_sql(family.compute(rollups, cutoff_table))
+        digest.update(definition.encode())
+        alone = wanted is not rollups
+        sql = compile_sql(family.compute(wanted, cutoff_table)) if alone else definition
+        part = engine.execute(
+            f"SELECT * FROM spine LEFT JOIN ({sql}) USING ({keys}) ORDER BY {keys}"
+        ).df()
         # Sums of the same numbers differ in their last bits by the order of addition;
         # rounding makes vectors equal however they were computed.
         frame = pd.concat([frame, _plain(part, family.columns)], axis=1)
