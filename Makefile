@@ -1,6 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check format bench lock clean
+.PHONY: help run serve test check format bench picture lock clean
 SHELL := /bin/bash
+
+# As the command line sets them for itself: one BLAS thread, and no spinning while waiting.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_WAIT_POLICY := passive
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +24,7 @@ serve: $(READY) ## Serve what was trained last (CONFIG=..., PORT=8000)
 	@$(BIN)/regulars serve --config $(CONFIG) --port $(PORT)
 
 test: $(READY) ## Run all tests, with coverage
-	$(BIN)/pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered $(PYTEST_FLAGS)
 
 check: $(READY) ## Lint, types, import rules, doctests
 	$(BIN)/ruff check .
@@ -35,6 +39,9 @@ format: $(READY) ## Put the code in shape
 
 bench: $(READY) ## Print one benchmark's table (NAME=main_job)
 	@$(BIN)/python -m benchmarks.$(NAME)
+
+picture: $(READY) ## Draw docs/answer.png from the running server
+	@$(BIN)/python docs/picture.py http://127.0.0.1:$(PORT)
 
 lock: $(READY) ## Resolve the dependencies anew, with hashes
 	cd requirements && for set in runtime dev; do \

@@ -22,8 +22,8 @@ Floats = NDArray[np.float64]
 class BoostingParameters:
     """What may be tuned; defaults were chosen on validation windows of a real shop."""
 
-    rounds: int = 200
-    learning_rate: float = 0.03
+    rounds: int = 100
+    learning_rate: float = 0.06
     leaves: int = 15
     min_rows_in_leaf: int = 200
     column_share: float = 0.4
@@ -105,7 +105,8 @@ class Ensemble:
         """Write one text file a member."""
         folder.mkdir(parents=True, exist_ok=True)
         for number, booster in enumerate(self.boosters):
-            booster.save_model(str(folder / f"booster_{number}.txt"))
+            # Padded, so that files sort as members do: sums must be in the same order.
+            booster.save_model(str(folder / f"booster_{number:03}.txt"))
 
     @classmethod
     def load(cls, folder: Path) -> Ensemble:

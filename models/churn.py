@@ -77,7 +77,7 @@ class ChurnModel:
         self.encoder_ = Encoder.fit(vectors, columns)
         X = self.encoder_.transform(vectors)
         slope, level = self._out_of_time(X, churned, days, on_round)
-        self.ensemble_ = self._fit_trees(X, churned, days, self.boosting, on_round)
+        self.ensemble_ = self._fit_trees(X, churned, days, on_round)
         scores = self.ensemble_.raw_score(X)
         seasons = np.unique(days)
         self.calibration_ = SeasonalCalibration(
@@ -91,7 +91,7 @@ class ChurnModel:
     def fit_rounds(self, vectors: pd.DataFrame) -> int:
         """Return how many boosting rounds :meth:`fit` will take on these rows."""
         windows = len(_later_windows(as_of_days(vectors), self.horizon_days))
-        return self.boosting.rounds * (self.boosting.members + windows)
+        return self.boosting.rounds * self.boosting.members * (1 + windows)
 
     def predict_proba(self, vectors: pd.DataFrame) -> Floats:
         """Return an (n, 2) array: P(stays), P(churns)."""
@@ -139,7 +139,6 @@ class ChurnModel:
         X: Floats,
         churned: Floats,
         days: NDArray[np.int64],
-        boosting: BoostingParameters,
         on_round: Callable[[], None],
     ) -> Ensemble:
         return Ensemble.fit(
@@ -147,7 +146,7 @@ class ChurnModel:
             churned,
             weight=recency_weight(days, self.half_life_days),
             objective="binary",
-            parameters=boosting,
+            parameters=self.boosting,
             categorical=self.encoder_.categorical_positions,
             on_round=on_round,
         )
@@ -159,12 +158,14 @@ class ChurnModel:
         days: NDArray[np.int64],
         on_round: Callable[[], None],
     ) -> tuple[float, float]:
-        """Score the latest windows by trees that could not have seen them; fit the slope."""
-        single = BoostingParameters(**{**asdict(self.boosting), "members": 1})
+        """Score the latest windows by trees that could not have seen them; fit the slope.
+
+        By whole ensembles: averaging makes scores timid, so one member would tell another slope.
+        """
         scores, outcomes, windows = [], [], []
         for day in _later_windows(days, self.horizon_days):
             past, now = days <= day - self.horizon_days, days == day
-            trees = self._fit_trees(X[past], churned[past], days[past], single, on_round)
+            trees = self._fit_trees(X[past], churned[past], days[past], on_round)
             scores.append(trees.raw_score(X[now]))
             outcomes.append(churned[now])
             windows.append(days[now])

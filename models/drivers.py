@@ -12,7 +12,7 @@ from features.family import Column
 
 
 def churn_drivers(
-    contributions: pd.DataFrame, vectors: pd.DataFrame, columns: Sequence[Column], most: int = 3
+    contributions: pd.DataFrame, vectors: pd.DataFrame, columns: Sequence[Column], most: int = 5
 ) -> list[str]:
     """Return each customer's strongest drivers as JSON: feature, meaning, value, effect.
 

@@ -102,6 +102,8 @@ class NextPurchaseModel:
         """
         customers = self.interactions_.customer_index(customer_ids)
         scores = self.blend_.score(customers, self.limit)
+        if scores.nnz == 0:
+            return scores, scores.copy()
         habits = Habits.from_interactions(self.interactions_, customers)
         return scores, self.acceptance_.predict(scores, habits, self.blend_.ties_)
 

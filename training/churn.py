@@ -12,6 +12,7 @@ from features.engine import Engine
 from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
+from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.churn import ChurnModel
 from models.metrics.classification import churn_scorecard
@@ -72,6 +73,7 @@ def train_churn(
             data.test.churned,
             predicted,
             lambda folder: _rerun(folder, data.test.vectors),
+            data.test.vectors[C.CUSTOMER_ID].tolist(),
         ),
         judged=judged,
         model=model,

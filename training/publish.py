@@ -168,8 +168,8 @@ def _offers(engine: Engine, prepared: Prepared) -> Any:
 
 
 def _vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
-    """Keep the numeric features, in 32 bits: they are shown, not learned from."""
-    numbers = frame[names].select_dtypes("float64").astype("float32")
+    """Keep the numeric features, rounded for the eye: they are shown, not learned from."""
+    numbers = frame[names].select_dtypes("float64").round(4)
     return pa.Table.from_pandas(
         pd.concat([frame[[C.CUSTOMER_ID]], numbers], axis=1), preserve_index=False
     )

@@ -96,6 +96,7 @@ def train_recommend(
             sizes.astype(np.float64),
             ndcg,
             _rerun(known, customers, lambda ranking: ndcg_at(hits(ranking, truth), sizes, 10)),
+            known.customer_ids[customers].tolist(),
         ),
         judged=judged,
         model=served,

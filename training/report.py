@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -40,6 +40,8 @@ class Contest:
         What the challenger and each baseline said, shape (n,) each.
     rerun
         Makes an older saved model say its part on the same window, or None where it cannot.
+    customer_ids
+        Whose outcomes these are, in order.
     """
 
     headline: str
@@ -47,6 +49,7 @@ class Contest:
     actual: Floats
     predicted: Mapping[str, Floats]
     rerun: Callable[[Path], Floats | None]
+    customer_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -151,13 +151,14 @@ def score_recommendations(
 ) -> Iterator[pd.DataFrame]:
     """Yield blocks of (customer_id, product_id, rank, score), best first.
 
-    ``model`` must be fitted on the purchases before the cutoff. ``score`` is P(product in the
-    next order | the customer orders). Unknown customers get what is popular.
+    ``model`` must be fitted on the purchases before the cutoff. ``score`` is the blend's: it
+    orders a customer's products and compares with nobody else's. Unknown customers get what
+    is popular.
     """
     products = model.interactions_.product_ids
     for start in range(0, len(customer_ids), _CUSTOMERS_PER_BLOCK):
         block = np.asarray(customer_ids[start : start + _CUSTOMERS_PER_BLOCK], dtype=str)
-        scores, chances = model.candidates(block)
+        scores, _ = model.candidates(block)
         ranked = ranked_products(scores, limit, model.blend_.ties_)
         rows, places = np.nonzero(ranked >= 0)
         product = ranked[rows, places]
@@ -166,6 +167,6 @@ def score_recommendations(
                 C.CUSTOMER_ID: block[rows],
                 C.PRODUCT_ID: products[product],
                 "rank": places + 1,
-                "score": np.asarray(chances[rows, product]).ravel(),
+                "score": np.asarray(scores[rows, product]).ravel(),
             }
         )

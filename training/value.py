@@ -11,6 +11,7 @@ from features.engine import Engine
 from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
+from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.metrics.value import normalised_gini, value_scorecard
 from models.value import ValueModel
@@ -72,6 +73,7 @@ def train_value(
             data.test.margin,
             predicted,
             lambda folder: _rerun(folder, data.test.vectors),
+            data.test.vectors[C.CUSTOMER_ID].tolist(),
         ),
         judged=judged,
         model=model,
