@@ -1,0 +1,162 @@
+"""The command line on a real shop: what people type, what they read, what they get."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import typer.core
+import typer.main
+
+from models.bundle import current_version, read_bundle
+from regulars import __version__
+from regulars.cli import app
+from regulars.settings import read_settings
+
+# MLflow uses what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_OURS = {"help"}
+PROMISED = [
+    "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier", "segment",
+    "stage", "value_at_risk",
+]  # fmt: skip
+
+
+def every_command(group: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Find all commands and groups, by the words that reach them."""
+    found = {path: group}
+    for name, command in getattr(group, "commands", {}).items():
+        found |= every_command(command, (*path, name))
+    return found
+
+
+COMMANDS = every_command(typer.main.get_command(app))
+
+
+def test_the_walk_of_a_shop_is_there() -> None:
+    words = {" ".join(path) for path in COMMANDS}
+    assert {"init", "check", "train", "score customers", "score recommendations", "serve", "ui",
+            "simulate", "demo", "keys create"} <= words  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "regulars")
+def test_help_says_what_a_command_and_each_of_its_words_do(regulars: Any, path: Any) -> None:
+    shown = regulars(*path, "--help")
+    assert shown.code == 0
+    assert "Usage: " in shown.out
+    assert COMMANDS[path].help
+    for parameter in COMMANDS[path].params:
+        assert parameter.name in NOT_OURS or parameter.help, f"{path} {parameter.name}"
+
+
+def test_the_version_is_that_of_the_package(regulars: Any) -> None:
+    assert regulars("--version").out == f"regulars {__version__}\n"
+
+
+def test_it_runs_as_a_module_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "regulars", "--version"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"regulars {__version__}\n"
+
+
+def test_init_writes_a_file_that_can_be_read(regulars: Any, tmp_path: Path) -> None:
+    path = tmp_path / "regulars.toml"
+    done = regulars("init", path)
+    assert done.code == 0
+    assert "regulars check" in done.one_line
+    assert read_settings(path).shop.currency == "EUR"
+
+
+def test_simulate_then_check(regulars: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert regulars("simulate", folder, "--customers", "30", "--seed", "1").code == 0
+    path = tmp_path / "regulars.toml"
+    path.write_text('[tables.orders]\npath = "data/orders/*.parquet"\n', encoding="utf-8")
+    shown = regulars("check", "-c", path)
+    assert shown.code == 0
+    rows = len(pd.read_parquet(folder / "orders"))
+    assert f"{rows:,}" in shown.out
+    assert str(tmp_path / ".regulars" / "quarantine") in shown.one_line
+
+
+def test_train_shows_the_scorecard_beside_baselines_and_the_verdict(
+    regulars: Any, trained: Path
+) -> None:
+    shown = regulars("train", "churn", "-c", trained)
+    assert shown.code == 0
+    said = shown.one_line
+    assert "Churn within 60 days: set in training.horizon_days" in said
+    for word in ("roc_auc", "logistic_regression", "recency", "base_rate"):
+        assert word in said
+    assert "promoted:" in said or "kept aside:" in said
+    version = current_version(read_settings(trained).bundles)
+    assert version is not None
+    assert version in "".join(shown.out.split())
+    bundle = read_bundle(read_settings(trained).bundles / version)
+    assert bundle.manifest.currency == "SEK"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_scores_of_everyone_go_to_a_file(
+    regulars: Any, trained: Path, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"scores{suffix}"
+    shown = regulars("score", "customers", "-c", trained, "--out", out)
+    assert shown.code == 0
+    frame = pd.read_parquet(out) if suffix == ".parquet" else pd.read_csv(out)
+    assert frame.columns.tolist() == PROMISED
+    assert frame["customer_id"].is_unique
+    assert f"Wrote {len(frame):,} customers" in shown.one_line
+    assert "in SEK" in shown.one_line
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_customers_asked_for_are_scored_and_strangers_named(
+    regulars: Any, trained: Path, tmp_path: Path
+) -> None:
+    everyone, few = tmp_path / "all.csv", tmp_path / "few.csv"
+    regulars("score", "customers", "-c", trained, "--out", everyone)
+    wanted = pd.read_csv(everyone)["customer_id"].iloc[[3, 40]].tolist()
+    asked = tmp_path / "asked.txt"
+    asked.write_text("\n".join([*wanted, "stranger"]), encoding="utf-8")
+    shown = regulars("score", "customers", "-c", trained, "--out", few, "--customers", asked)
+    assert shown.code == 0
+    assert "1 of the customers asked for have no history and no scores: stranger" in shown.one_line
+    lines = everyone.read_text().splitlines()
+    assert few.read_text().splitlines() == [lines[0], lines[4], lines[41]]
+
+
+def test_recommendations_are_n_for_each_and_strangers_get_the_popular(
+    regulars: Any, trained: Path, tmp_path: Path
+) -> None:
+    asked, out = tmp_path / "asked.csv", tmp_path / "recs.csv"
+    asked.write_text("customer_id\nstranger\nC0000003\n", encoding="utf-8")
+    shown = regulars(
+        "score", "recommendations", "-c", trained, "--out", out, "--n", "7", "--customers", asked
+    )
+    assert shown.code == 0
+    assert "have no history: they get what is popular: stranger" in shown.one_line
+    frame = pd.read_csv(out)
+    assert frame.columns.tolist() == ["customer_id", "product_id", "rank", "score"]
+    for _, rows in frame.groupby("customer_id"):
+        assert rows["rank"].tolist() == list(range(1, 8))
+        assert rows["product_id"].is_unique
+    assert set(frame["customer_id"]) == {"C0000003", "stranger"}
+
+
+def test_scores_of_the_past_warn_that_the_model_knows_better(
+    regulars: Any, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.csv"
+    shown = regulars("score", "customers", "-c", trained, "--out", out, "--as-of", "2026-03-01")
+    assert shown.code == 0
+    assert "do not judge it by these scores" in shown.one_line
+    assert set(pd.read_csv(out)["as_of"]) == {"2026-03-01"}

@@ -1,0 +1,89 @@
+"""A small simulated shop, prepared once, and a registry that needs no migration."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from features.engine import Engine, open_engine
+from features.prepare import Prepared, prepare
+from features.progress import silent
+from features.settings import DataSettings, EngineSettings, ShopSettings
+from features.simulate import ShopPlan, write_shop
+from models import registry
+from models.registry import Client
+from training.report import JobReport
+from training.run import Horizons, choose_horizons, run_job
+from training.settings import TrainingSettings
+
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+TABLES = ("orders", "products", "customers", "events", "costs", "offers")
+
+
+@dataclass(frozen=True, eq=False)
+class Shop:
+    """Everything that a job asks for."""
+
+    engine: Engine
+    prepared: Prepared
+    settings: ShopSettings
+    training: TrainingSettings
+    horizons: Horizons
+    as_of: date
+
+    def run(self, job: str) -> JobReport:
+        return run_job(
+            job, self.engine, self.prepared, self.settings, self.training, self.horizons,
+            self.as_of, silent,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(ShopPlan(n_customers=700, seed=3, days=540), folder / "data")
+    tables = {name: {"path": f"data/{name}/*.parquet"} for name in TABLES}
+    settings = DataSettings(
+        shop=ShopSettings(name="corner shop"),
+        tables=tables,
+        base=folder,
+        engine=EngineSettings(threads=1, memory_limit="1GB"),
+    )
+    training = TrainingSettings(
+        horizon_days=60, value_horizon_days=90, step_days=90, warm_up_days=180, candidates=30
+    )
+    with open_engine(settings.engine, folder / "tmp") as engine:
+        prepared = prepare(engine, settings, NOW)
+        horizons = choose_horizons(engine, prepared, settings.shop, training, prepared.today)
+        yield Shop(engine, prepared, settings.shop, training, horizons, prepared.today)
+
+
+@pytest.fixture(scope="session")
+def reports(shop: Shop) -> dict[str, JobReport]:
+    """Return the three jobs' reports, trained once."""
+    return {job: shop.run(job) for job in ("churn", "value", "recommend")}
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrated")
+    registry.ensure_database(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def mlruns(migrated: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "mlruns of a shop"
+    folder.mkdir()
+    shutil.copy(migrated, folder)
+    return folder
+
+
+@pytest.fixture
+def client(mlruns: Path) -> Client:
+    return registry.open_client(mlruns)

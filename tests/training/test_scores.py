@@ -1,0 +1,259 @@
+"""Scores in bulk and the published bundle: everyone once, and the same alone as among others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from features.errors import BundleError, DataError, RegistryError
+from features.progress import silent
+from features.vocabulary import Columns as C
+from models import registry
+from models.bundle import Bundle, SparseRows, current_version, read_bundle
+from models.bundle_schema import TIERS
+from models.registry import Client
+from training.champions import JOBS, Champions, load_champions, model_name
+from training.publish import publish
+from training.purchases import load_interactions
+from training.scores import SCORE_COLUMNS, score_customers, score_recommendations
+from training.tracking import track
+
+# MLflow uses what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
+PROMISED = (
+    "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier", "segment",
+    "stage", "value_at_risk",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def champions(
+    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Champions:
+    """Promote what was trained, whatever the gate would say, and load it from the registry."""
+    mlruns = tmp_path_factory.mktemp("mlruns")
+    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
+    client = registry.open_client(mlruns)
+    for job in JOBS:
+        run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
+        model = registry.register(client, model_name("corner shop", job), run_id, folder)
+        registry.promote(client, model, "for the test")
+    return load_champions(client, "corner shop")
+
+
+@pytest.fixture(scope="module")
+def scored(shop: Any, champions: Champions) -> pd.DataFrame:
+    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
+    return score_customers(*arguments).frame
+
+
+@pytest.fixture(scope="module")
+def bundle(shop: Any, champions: Champions, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    root = tmp_path_factory.mktemp("bundles")
+    folder = publish(
+        shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, root, silent
+    )
+    assert current_version(root) == folder.name
+    return read_bundle(folder)
+
+
+@pytest.fixture(scope="module")
+def recommend(shop: Any, champions: Champions) -> Callable[..., pd.DataFrame]:
+    interactions = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+    model = champions.recommend.fit(interactions)
+
+    def best(customers: list[str], n: int = 10) -> pd.DataFrame:
+        return pd.concat(score_recommendations(model, customers, n), ignore_index=True)
+
+    return best
+
+
+def entries(rows: SparseRows, row: int) -> dict[str, np.ndarray]:
+    held = rows.values  # noqa: PD011  no frame
+    return {name: of_all[rows.span(row)] for name, of_all in held.items()}
+
+
+def everyone(shop: Any) -> list[str]:
+    """Everybody with any order line, straight from the roll-up."""
+    day = shop.engine.frame(shop.prepared.rollups["customer_day"].select(C.CUSTOMER_ID).distinct())
+    return sorted(day[C.CUSTOMER_ID])
+
+
+def test_every_customer_with_history_has_one_row_of_the_promised_columns(
+    shop: Any, scored: pd.DataFrame
+) -> None:
+    assert SCORE_COLUMNS == PROMISED
+    assert tuple(scored.columns[: len(PROMISED)]) == PROMISED
+    assert scored[C.CUSTOMER_ID].tolist() == everyone(shop)
+    assert set(scored[C.AS_OF]) == {shop.as_of}
+
+
+def test_scores_are_missing_only_outside_the_population(shop: Any, scored: pd.DataFrame) -> None:
+    inside = (scored["days_since_last_order"] <= shop.settings.lookback_days).fillna(value=False)
+    assert 0 < inside.sum() < len(scored)
+    for name in ("churn_probability", "clv_predicted", "value_at_risk", "drivers"):
+        assert scored[name].notna().equals(inside.astype(bool)), name
+    for name in ("tier", "segment", "stage", "clv_historic", "clv_simple"):
+        assert scored[name].notna().all(), name
+    assert scored["p_alive"].isna().all()  # no such model yet: never passed off as another
+
+
+def test_scores_are_in_range_and_fit_together(scored: pd.DataFrame) -> None:
+    known = scored.dropna(subset=["churn_probability"])
+    assert known["churn_probability"].between(0, 1).all()
+    assert (known["clv_predicted"] >= 0).all()
+    at_risk = known["churn_probability"] * known["value_if_retained"]
+    np.testing.assert_allclose(known["value_at_risk"], at_risk)
+    assert set(scored["tier"]) == set(TIERS)
+    best = known.loc[known["tier"] == "top_1", "clv_predicted"].min()
+    assert best >= known.loc[known["tier"] == "rest", "clv_predicted"].max()
+    assert set(scored.loc[~scored.index.isin(known.index), "stage"]) <= {"lost", "prospect"}
+
+
+def test_drivers_are_told_strongest_first(scored: pd.DataFrame) -> None:
+    drivers = json.loads(scored["drivers"].dropna().iloc[0])
+    assert all(set(driver) == {"feature", "meaning", "value", "effect"} for driver in drivers)
+    effects = [abs(driver["effect"]) for driver in drivers]
+    assert effects == sorted(effects, reverse=True)
+    assert effects[0] > 0
+
+
+def test_a_customer_alone_gets_the_scores_of_the_batch(
+    shop: Any, champions: Champions, scored: pd.DataFrame
+) -> None:
+    wanted = scored[C.CUSTOMER_ID].iloc[[5, 200]].tolist()
+    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
+    few = score_customers(*arguments, [*wanted, wanted[0], "a stranger"])
+    expected = scored[scored[C.CUSTOMER_ID].isin(wanted)].reset_index(drop=True)
+    assert_frame_equal(few.frame, expected, check_exact=True)
+    assert few.vectors.frame[C.CUSTOMER_ID].tolist() == wanted
+
+
+def test_nobody_in_the_look_back_is_said_plainly(shop: Any, champions: Champions) -> None:
+    arguments = (shop.engine, shop.prepared, champions, shop.settings)
+    with pytest.raises(DataError, match="nobody ordered in the 365 days") as raised:
+        score_customers(*arguments, date(2028, 1, 1))
+    assert "--as-of" in raised.value.remedy
+
+
+def test_recommendations_are_n_distinct_products_by_rank(
+    shop: Any, recommend: Callable[..., pd.DataFrame]
+) -> None:
+    wanted = everyone(shop)[:50]
+    frame = recommend(wanted, 10)
+    assert frame.columns.tolist() == ["customer_id", "product_id", "rank", "score"]
+    assert frame[C.CUSTOMER_ID].drop_duplicates().tolist() == wanted
+    for _, rows in frame.groupby(C.CUSTOMER_ID):
+        assert rows["rank"].tolist() == list(range(1, 11))
+        assert rows[C.PRODUCT_ID].is_unique
+        assert (rows["score"] > 0).all()
+        assert rows["score"].is_monotonic_decreasing
+
+
+def test_strangers_are_not_dropped_and_all_get_the_same(
+    recommend: Callable[..., pd.DataFrame],
+) -> None:
+    frame = recommend(["stranger one", "stranger two"], 10)
+    one, two = (rows.drop(columns=C.CUSTOMER_ID) for _, rows in frame.groupby(C.CUSTOMER_ID))
+    assert len(one) == 10
+    assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True))
+
+
+def test_a_customer_alone_gets_the_recommendations_of_the_batch(
+    shop: Any, recommend: Callable[..., pd.DataFrame]
+) -> None:
+    customers = everyone(shop)
+    together = recommend(customers)
+    alone = recommend([customers[123]])
+    expected = together[together[C.CUSTOMER_ID] == customers[123]].reset_index(drop=True)
+    # Scores may differ in the last bit of their 32: matrix products add up in blocks.
+    assert_frame_equal(alone, expected, check_exact=False, rtol=1e-6)
+
+
+def test_nothing_bought_later_is_known(shop: Any, recommend: Callable[..., pd.DataFrame]) -> None:
+    known = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+    frame = recommend(everyone(shop)[:20])
+    assert set(frame[C.PRODUCT_ID]) <= set(known.product_ids.tolist())
+
+
+def test_the_bundle_says_the_same_as_the_scores(bundle: Bundle, scored: pd.DataFrame) -> None:
+    customers = bundle.customers.to_pandas()
+    assert customers[C.CUSTOMER_ID].tolist() == scored[C.CUSTOMER_ID].tolist()
+    for name in ("churn_probability", "clv_predicted", "value_at_risk"):
+        np.testing.assert_array_equal(customers[name], scored[name])
+    assert customers["tier"].tolist() == scored["tier"].tolist()
+
+
+def test_the_bundle_recommends_the_same_as_the_scores(
+    bundle: Bundle, recommend: Callable[..., pd.DataFrame]
+) -> None:
+    """In the same order, though without what popularity alone put there."""
+    customers = bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+    products = bundle.products.column(C.PRODUCT_ID).to_pylist()
+    for row in (0, 77, len(customers) - 1):
+        span = bundle.candidates.span(row)
+        listed = [products[column] for column in bundle.candidates.indices[span]]
+        expected = recommend([customers[row]], 30).set_index(C.PRODUCT_ID)["score"]
+        assert listed
+        assert listed == [product for product in expected.index if product in set(listed)]
+        scores = entries(bundle.candidates, row)["score"]
+        np.testing.assert_allclose(scores, expected[listed], rtol=1e-6)
+
+
+def test_the_bundle_knows_who_bought_what(shop: Any, bundle: Bundle) -> None:
+    bought = shop.engine.frame(shop.prepared.rollups["customer_product_day"])
+    customers = bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+    products = np.array(bundle.products.column(C.PRODUCT_ID).to_pylist())
+    row = next(i for i in range(len(customers)) if np.diff(bundle.bought.indptr)[i] > 3)
+    span = bundle.bought.span(row)
+    own = bought[bought[C.CUSTOMER_ID] == customers[row]]
+    times = own.groupby(C.PRODUCT_ID)[C.ORDER_ID].nunique()
+    names, held = products[bundle.bought.indices[span]], entries(bundle.bought, row)
+    assert dict(zip(names, held["times"].tolist(), strict=True)) == (times.to_dict())
+    last = own.groupby(C.PRODUCT_ID)["day"].max()
+    assert held["last_day"].tolist() == last[names].tolist()
+
+
+def test_the_bundle_cites_its_models_and_definitions(
+    bundle: Bundle, shop: Any, champions: Champions
+) -> None:
+    manifest = bundle.manifest
+    assert manifest.version == "20260701-20260701T063000-churn.1-value.1-recommend.1"
+    assert (manifest.horizon_days, manifest.value_horizon_days) == (60, 90)
+    assert manifest.as_of == shop.as_of
+    assert manifest.shop == "corner shop"
+    assert set(manifest.models) == set(JOBS)
+    assert manifest.models["churn"].metrics == champions.cards["churn"].card["metrics"]
+    assert manifest.data_fingerprint == shop.prepared.fingerprint
+
+
+def test_the_same_moment_twice_is_refused_rather_than_overwritten(
+    shop: Any, champions: Champions, tmp_path: Path
+) -> None:
+    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, tmp_path)
+    publish(*arguments, silent)
+    with pytest.raises(BundleError, match="already exists"):
+        publish(*arguments, silent)
+
+
+def test_champions_are_named_by_what_is_missing(client: Client) -> None:
+    with pytest.raises(RegistryError, match="corner shop has no champion for churn") as raised:
+        load_champions(client, "corner shop")
+    assert "regulars train churn" in raised.value.remedy
+
+
+def test_champions_cite_their_versions(champions: Champions) -> None:
+    later = replace(champions.cards["value"], version="7")
+    named = replace(champions, cards={**champions.cards, "value": later})
+    assert named.version == "churn.1-value.7-recommend.1"
