@@ -20,7 +20,11 @@ class Frozen(BaseModel):
 class ShopSettings(Frozen):
     """Who the shop is, and the money it counts in."""
 
-    name: str = Field("shop", min_length=1, description="names experiments and models")
+    name: str = Field(
+        "shop",
+        pattern=r"^[\w .-]+$",
+        description="names experiments and models: letters, digits, spaces and . _ -",
+    )
     currency: str = Field("EUR", description="the one currency of every amount")
     margin_rate: float = Field(
         0.3, ge=0, le=1, description="margin as a share of revenue where the cost is unknown"

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from models.metrics.ranking import hits, ndcg_at, truth_sizes
 from models.recommend.acceptance import Acceptance, Habits
 from models.recommend.blend import Blend, default_sources
+from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates
 from models.recommend.topk import ranked_products, tie_order
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
+
+_PLAIN: Final[Mapping[str, float]] = {Frequency.name: 1.0}
+"""What a blend must clearly beat to be worth its weights: in a small shop they are noise."""
 
 
 class NextPurchaseModel:
@@ -67,6 +72,9 @@ class NextPurchaseModel:
             on_step()
         self.weights_ = choose_weights(voices, truth, ties)
         blend = Blend(weights=self.weights_).fit(interactions)
+        plain = Blend(weights=_PLAIN).fit(interactions)
+        if not _clearly_better(blend, plain, customers, truth):
+            blend, self.weights_ = plain, dict(_PLAIN)
         on_step()
         candidates = blend.score(customers, self.limit)
         habits = Habits.from_interactions(interactions, customers)
@@ -85,23 +93,24 @@ class NextPurchaseModel:
         self.blend_ = Blend(weights=self.weights_).fit(interactions)
         return self
 
-    def with_blend_refitted(self, interactions: Interactions) -> NextPurchaseModel:
-        """Return a copy with the same weights and probabilities on other interactions."""
-        copy = type(self)(self.limit)
-        copy.weights_, copy.acceptance_ = self.weights_, self.acceptance_
-        return copy.fit(interactions)
-
-    def candidates(self, customer_ids: ArrayLike) -> tuple[Candidates, Candidates]:
+    def candidates(
+        self, customer_ids: ArrayLike, limit: int | None = None
+    ) -> tuple[Candidates, Candidates]:
         """Return scores and probabilities of each customer's candidates.
+
+        Parameters
+        ----------
+        limit
+            How many; by default as many as the probabilities were calibrated for.
 
         Returns
         -------
         scores, probabilities
-            Both (n, n_products) with the same entries, ``limit`` per row. A probability is
+            Both (n, n_products) with the same entries. A probability is
             P(product in the next order | the customer orders).
         """
         customers = self.interactions_.customer_index(customer_ids)
-        scores = self.blend_.score(customers, self.limit)
+        scores = self.blend_.score(customers, limit or self.limit)
         if scores.nnz == 0:
             return scores, scores.copy()
         habits = Habits.from_interactions(self.interactions_, customers)
@@ -139,3 +148,17 @@ def _kept(candidates: Candidates, keep: NDArray[np.bool_]) -> Candidates:
     before = np.concatenate([[0], np.cumsum(keep)])
     parts = (candidates.data[keep], candidates.indices[keep], before[candidates.indptr])
     return sparse.csr_matrix(parts, shape=candidates.shape)
+
+
+def _clearly_better(
+    blend: Blend, plain: Blend, customers: NDArray[np.int64], truth: sparse.csr_matrix[Any]
+) -> bool:
+    """Whether the blend's mean NDCG@10 is ahead by two standard errors of the difference."""
+    sizes = truth_sizes(truth)
+    points = [
+        ndcg_at(hits(ranked_products(b.score(customers, 10), 10, b.ties_), truth), sizes, 10)
+        for b in (blend, plain)
+    ]
+    gain = points[0] - points[1]
+    gain = gain[~np.isnan(gain)]
+    return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(max(gain.size, 1)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -100,6 +101,23 @@ def promote(client: Client, model: RegisteredModel, reason: str) -> None:
 def keep(client: Client, model: RegisteredModel, reason: str) -> None:
     """Note why a version did not become the champion."""
     client.set_model_version_tag(model.name, model.version, "kept", reason)
+
+
+def accept_backtest(client: Client, model: RegisteredModel, reason: str) -> None:
+    """Accept a version for scores of its own day, while a champion of later data stays."""
+    client.set_model_version_tag(model.name, model.version, "backtest", reason)
+
+
+def known_by(client: Client, name: str, day: date) -> RegisteredModel | None:
+    """Return the newest accepted version that had learned nothing on or after ``day``."""
+    found = []
+    for version in client.search_model_versions(f"name = '{name}'"):
+        folder = folder_of(version.source)
+        if {"promoted", "backtest"} & set(version.tags) and (folder / CARD).is_file():
+            card = _read_card(folder)
+            if date.fromisoformat(card["as_of"]) <= day:
+                found.append(RegisteredModel(name, str(version.version), folder, card))
+    return max(found, key=lambda m: (m.card["as_of"], int(m.version)), default=None)
 
 
 def champion(client: Client, name: str) -> RegisteredModel | None:

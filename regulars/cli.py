@@ -59,7 +59,7 @@ def main() -> None:
     # MLflow otherwise tells of every table that it migrates.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     try:
-        app()
+        app(prog_name="regulars")
     except RegularsError as error:
         from regulars.console import show_error
 

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 _CHURN = ("roc_auc", "average_precision", "log_loss", "ece", "lift_at_10pct")
 _VALUE = ("normalised_gini", "spearman", "total_bias", "decile_mape", "rmse")
 _RECOMMEND = ("recall_at_10", "ndcg_at_10", "phr_at_10", "coverage_at_10")
+_STANDING = {
+    "promoted": "[green]promoted[/]",
+    "backtest": "[green]accepted for scores of its own day[/] (the champion has seen later ones)",
+    "kept": "[yellow]kept aside[/]",
+}
 HEADLINES = {"churn": _CHURN, "value": _VALUE, "recommend": _RECOMMEND}
 
 
@@ -101,8 +106,7 @@ def show_scorecard(console: Console, outcome: Outcome) -> None:
         style = "bold" if name == report.name else ""
         table.add_row(str(name), *(_figure(row[metric]) for metric in metrics), style=style)
     console.print(table)
-    word = "[green]promoted[/]" if outcome.verdict.promote else "[yellow]kept aside[/]"
-    console.print(f"  {word}: {escape(outcome.verdict.reason)}")
+    console.print(f"  {_STANDING[outcome.standing]}: {escape(outcome.verdict.reason)}")
     for note in report.notes:
         console.print(f"  {escape(note)}")
 

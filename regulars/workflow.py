@@ -58,7 +58,7 @@ def train_shop(
     from models.registry import open_client
     from training.champions import load_champions
     from training.publish import publish
-    from training.run import choose_horizons, record, run_job
+    from training.run import choose_horizons, learned_until, record, run_job
 
     with _opened(console, settings, now) as shop:
         day = shop.as_of(as_of)
@@ -78,6 +78,9 @@ def train_shop(
             champions = load_champions(client, settings.shop.name)
         except RegistryError as missing:
             console.print(f"  Nothing published: {missing.problem}")
+            return
+        if any(learned_until(card) > day for card in champions.cards.values()):
+            console.print(f"  Nothing published: the champions have learned from days after {day}")
             return
         with progress_bars(console) as progress:
             folder = publish(
@@ -100,7 +103,8 @@ def show_champions(console: Console, settings: Settings) -> None:
 
     champions = load_champions(open_client(settings.mlruns), settings.shop.name)
     for job, champion in champions.cards.items():
-        metrics = {name: champion.card["metrics"][name] for name in HEADLINES[job]}
+        measured = champion.card["metrics"]
+        metrics = {name: measured[name] for name in HEADLINES[job] if name in measured}
         shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         console.print(f"  {job} {champion.version} (judged from {champion.card['test']}): {shown}")
 
@@ -121,7 +125,7 @@ def score_customers_to(
     wanted = None if customers is None else read_customers(customers)
     with _opened(console, settings, now) as shop:
         day = shop.as_of(as_of)
-        champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+        champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
         _warn_of_hindsight(console, {j: c.card for j, c in champions.cards.items()}, day)
         scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day, wanted)
     frame = scored.frame[list(SCORE_COLUMNS)]
@@ -152,7 +156,7 @@ def score_recommendations_to(
     wanted = None if customers is None else read_customers(customers)
     with _opened(console, settings, now) as shop:
         day = shop.as_of(as_of)
-        champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+        champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
         card = champions.cards["recommend"].card
         _warn_of_hindsight(console, {"recommend": card}, day)
         interactions = load_interactions(shop.engine, shop.prepared.rollups, day)

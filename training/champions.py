@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from features.errors import RegistryError
 from models import registry
@@ -34,8 +35,14 @@ def model_name(shop: str, job: str) -> str:
     return f"{shop}.{job}"
 
 
-def load_champions(client: Client, shop: str) -> Champions:
+def load_champions(client: Client, shop: str, as_of: date | None = None) -> Champions:
     """Load all three champions.
+
+    Parameters
+    ----------
+    as_of
+        Where a champion has learned from later days, take the newest accepted model that has
+        not, if there is one: scores of a past day are to be free of hindsight.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def load_champions(client: Client, shop: str) -> Champions:
             raise RegistryError(
                 f"{shop} has no champion for {job} yet", f"run `regulars train {job}` first"
             )
+        if as_of is not None and date.fromisoformat(found.card["as_of"]) > as_of:
+            found = registry.known_by(client, found.name, as_of) or found
         cards[job] = found
     return Champions(
         ChurnModel.load(cards["churn"].model_folder),

@@ -57,6 +57,7 @@ def publish(
     catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
     place = np.searchsorted(catalogue[C.PRODUCT_ID].to_numpy(dtype=str), interactions.product_ids)
     scores, chances = champions.recommend.own_candidates(customer_ids)
+    ties = champions.recommend.blend_.ties_
     tick()
     bundle = Bundle(
         manifest=_manifest(prepared, champions, shop, as_of, now, scored.vectors.fingerprint),
@@ -64,7 +65,7 @@ def publish(
         vectors=_vector_table(scored.vectors.frame, scored.vectors.names),
         products=pa.Table.from_pandas(catalogue, preserve_index=False),
         offers=_offers(engine, prepared),
-        candidates=_ordered_rows(scores, place, {C.SCORE: scores, B.PROBABILITY: chances}),
+        candidates=_ordered_rows({C.SCORE: scores, B.PROBABILITY: chances}, place, ties),
         cross_sell=_cross_sell(interactions, place, len(catalogue)),
         bought=_bought(interactions, customer_ids, place),
         popular=_popular(interactions, place),
@@ -176,12 +177,14 @@ def _vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
 
 
 def _ordered_rows(
-    by: sparse.csr_matrix[Any],
-    place: NDArray[np.int64],
-    values: dict[str, sparse.csr_matrix[Any]],
+    values: dict[str, sparse.csr_matrix[Any]], place: NDArray[np.int64], ties: NDArray[np.int64]
 ) -> SparseRows:
-    """Turn matrices of one pattern into rows sorted by ``by``, best first, columns renumbered."""
-    order = np.lexsort((by.indices, -by.data, row_numbers(by)))
+    """Turn matrices of one pattern into rows sorted by score, best first, columns renumbered.
+
+    Ties go by popularity, as everywhere.
+    """
+    by = values[C.SCORE]
+    order = np.lexsort((ties[by.indices], -by.data, row_numbers(by)))
     return SparseRows(
         by.indptr.astype(np.int64),
         place[by.indices[order]].astype(np.int32),
@@ -201,7 +204,7 @@ def _cross_sell(interactions: Interactions, place: NDArray[np.int64], products: 
     together = Cosine(basis="orders", neighbours=_NEIGHBOURS).fit(interactions)
     everything = np.arange(interactions.n_products)
     scores, support = together.similar(everything, _NEIGHBOURS), together.support(everything)
-    rows = _ordered_rows(scores, place, {C.SCORE: scores, B.SUPPORT: support})
+    rows = _ordered_rows({C.SCORE: scores, B.SUPPORT: support}, place, together.ties_)
     return _spread_rows(rows, place, products)
 
 
@@ -226,7 +229,8 @@ def _bought(
 def _popular(interactions: Interactions, place: NDArray[np.int64]) -> SparseRows:
     """Return the popular list and each product's share of recent orders."""
     habits = Habits.from_interactions(interactions, np.array([-1]))
-    scores = Popular().fit(interactions).score(np.array([-1]), interactions.n_products)
+    popular = Popular().fit(interactions)
+    scores = popular.score(np.array([-1]), interactions.n_products)
     share = scores.copy()
     share.data = np.clip(habits.popularity_share[scores.indices], 0.0, 1.0).astype(np.float32)
-    return _ordered_rows(scores, place, {C.SCORE: scores, B.PROBABILITY: share})
+    return _ordered_rows({C.SCORE: scores, B.PROBABILITY: share}, place, popular.ties_)

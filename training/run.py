@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from features.engine import Engine
 from features.labels import order_gaps_days, suggest_horizon_days
@@ -36,11 +37,19 @@ class Horizons:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One finished job: what it found, where it is kept, and whether it was promoted."""
+    """One finished job: what it found, where it is kept, and what became of it.
+
+    Attributes
+    ----------
+    standing
+        ``promoted`` to champion; accepted as a ``backtest``, for scores of its own day, since
+        the champion has learned from later ones; or ``kept`` aside.
+    """
 
     report: JobReport
     registered: RegisteredModel
     verdict: Verdict
+    standing: Literal["promoted", "backtest", "kept"]
     run_id: str
 
 
@@ -102,7 +111,9 @@ def record(
     """Track a report, register its model, let the gate judge it, and promote or keep it."""
     name = model_name(shop.name, report.name)
     champion = registry.champion(client, name)
-    champion_says = None if champion is None else _on_same_window(champion, report)
+    is_backtest = champion is not None and learned_until(champion) > report.as_of
+    comparable = None if is_backtest else champion
+    champion_says = None if comparable is None else _on_same_window(comparable, report)
     verdict = judge(
         report.contest,
         report.name,
@@ -111,17 +122,26 @@ def record(
     )
     run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint)
     registered = registry.register(client, name, run_id, folder)
-    settle = registry.promote if verdict.promote else registry.keep
-    settle(client, registered, verdict.reason)
-    return Outcome(report, registered, verdict, run_id)
+    if not verdict.promote:
+        registry.keep(client, registered, verdict.reason)
+        return Outcome(report, registered, verdict, "kept", run_id)
+    if is_backtest:
+        registry.accept_backtest(client, registered, verdict.reason)
+        return Outcome(report, registered, verdict, "backtest", run_id)
+    registry.promote(client, registered, verdict.reason)
+    return Outcome(report, registered, verdict, "promoted", run_id)
+
+
+def learned_until(model: RegisteredModel) -> date:
+    """Return the first day that a model knows nothing of."""
+    return date.fromisoformat(model.card["as_of"])
 
 
 def _is_older(champion: RegisteredModel, report: JobReport, data_fingerprint: str) -> bool:
     """Whether the challenger has learned from later days, or from other records up to the same."""
-    learned_until = date.fromisoformat(champion.card["as_of"])
-    if learned_until == report.as_of:
+    if learned_until(champion) == report.as_of:
         return bool(champion.card["data_fingerprint"] != data_fingerprint)
-    return learned_until < report.as_of
+    return learned_until(champion) < report.as_of
 
 
 def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | None:
@@ -132,7 +152,7 @@ def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | No
     """
     if champion.card["definition"].get("horizon_days") != report.definition.get("horizon_days"):
         return None
-    if date.fromisoformat(champion.card["as_of"]) <= report.test:
+    if learned_until(champion) <= report.test:
         return report.contest.rerun(champion.model_folder)
     if date.fromisoformat(champion.card["test"]) <= report.test:
         return report.contest.rerun(champion.judged_folder)

@@ -158,7 +158,7 @@ def score_recommendations(
     products = model.interactions_.product_ids
     for start in range(0, len(customer_ids), _CUSTOMERS_PER_BLOCK):
         block = np.asarray(customer_ids[start : start + _CUSTOMERS_PER_BLOCK], dtype=str)
-        scores, _ = model.candidates(block)
+        scores, _ = model.candidates(block, max(limit, model.limit))
         ranked = ranked_products(scores, limit, model.blend_.ties_)
         rows, places = np.nonzero(ranked >= 0)
         product = ranked[rows, places]

@@ -135,3 +135,12 @@ def test_a_window_without_orders_teaches_nothing(interactions: Interactions) -> 
     with pytest.raises(TrainingError) as raised:
         NextPurchaseModel(LIMIT).choose(interactions, nothing, nobody)
     assert "longer history" in raised.value.remedy
+
+
+def test_weights_that_are_noise_give_way_to_plain_frequency(interactions: Interactions) -> None:
+    """Ten customers whose next order is random cannot show that a blend is worth anything."""
+    random = np.random.default_rng(3)
+    matrix = np.zeros((10, PRODUCTS))
+    matrix[np.arange(10), random.integers(PRODUCTS, size=10)] = 1.0
+    chosen = NextPurchaseModel(LIMIT).choose(interactions, sparse.csr_matrix(matrix), np.arange(10))
+    assert chosen.weights_ == {"frequency": 1.0}

@@ -201,3 +201,20 @@ def _nearly(report: JobReport) -> np.ndarray:
     """Predictions that beat every baseline by far and are not perfect."""
     noise = np.random.default_rng(0).normal(0, 0.2, len(report.contest.actual))
     return np.asarray(report.contest.actual + noise)
+
+
+def test_a_backtest_leaves_the_champion_and_serves_its_own_day(
+    client: Client, recorded: Record, churn: JobReport
+) -> None:
+    champion = recorded(replace(churn, figures={}))
+    earlier = replace(churn, figures={}, as_of=churn.as_of - timedelta(days=60))
+    backtest = recorded(earlier)
+    assert (champion.standing, backtest.standing) == ("promoted", "backtest")
+    name = champion.registered.name
+    now = registry.champion(client, name)
+    assert now is not None
+    assert now.version == champion.registered.version
+    then = registry.known_by(client, name, churn.as_of - timedelta(days=1))
+    assert then is not None
+    assert then.version == backtest.registered.version
+    assert registry.known_by(client, name, churn.as_of - timedelta(days=61)) is None
