@@ -75,10 +75,6 @@ class Engine:
         """Run an expression and return its rows."""
         return self.connection.execute(compile_sql(expression)).df()
 
-    def scalar(self, sql: str) -> Any:
-        """Run SQL that returns one value."""
-        return self.connection.execute(sql).fetchall()[0][0]
-
     def write_parquet(self, expression: ir.Table, path: Path) -> None:
         """Write an expression's rows to ``path``, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -150,11 +150,15 @@ def _absent(table: str, present: set[str]) -> dict[str, ir.Value]:
 def _products_from_orders(orders: ir.Table) -> ir.Table:
     """Name and price each product as in its latest sale: the catalogue as it is today."""
     sold = orders.filter((orders[C.QUANTITY] > 0) & (orders[C.UNIT_PRICE] > 0))
-    order = [sold[name].desc() for name in (C.TS, C.UNIT_PRICE, C.PRODUCT_NAME)]
+    order = [sold[name].desc() for name in (C.TS, C.UNIT_PRICE, C.PRODUCT_NAME, C.UNIT_COST)]
     last = _first_row(sold, C.PRODUCT_ID, order)
-    known = {C.PRODUCT_ID, C.PRODUCT_NAME, C.LIST_PRICE}
+    known = {C.PRODUCT_ID, C.PRODUCT_NAME, C.LIST_PRICE, C.UNIT_COST}
     return last.select(
-        C.PRODUCT_ID, C.PRODUCT_NAME, list_price=last[C.UNIT_PRICE], **_absent("products", known)
+        C.PRODUCT_ID,
+        C.PRODUCT_NAME,
+        C.UNIT_COST,
+        list_price=last[C.UNIT_PRICE],
+        **_absent("products", known),
     )
 
 

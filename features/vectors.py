@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import ibis.expr.types as ir
 import numpy as np
@@ -53,11 +53,6 @@ def to_epoch_day(day: date) -> int:
     return (day - _EPOCH).days
 
 
-def from_epoch_day(day: int) -> date:
-    """Return the date that is ``day`` days after 1970-01-01."""
-    return _EPOCH + timedelta(days=int(day))
-
-
 def available_families(families: Sequence[Family], rollups: Rollups) -> tuple[Family, ...]:
     """Return the families whose roll-ups the shop has."""
     return tuple(f for f in families if all(name in rollups for name in f.reads))
@@ -81,8 +76,8 @@ def build_vectors(
     Parameters
     ----------
     customers
-        Only these; by default everyone with any order line before the cutoff. A customer
-        without history has no row.
+        Only these; by default everyone with an order line or a cost before the cutoff. A
+        customer without history has no row.
     """
     wanted = rollups if customers is None else _only(engine, rollups, customers)
     families = available_families(families, rollups)
@@ -100,6 +95,8 @@ def build_vectors(
         part = engine.execute(
             f"SELECT * FROM spine LEFT JOIN ({sql}) USING ({keys}) ORDER BY {keys}"
         ).df()
+        if len(part) != len(frame):
+            raise ValueError(f"family {family.name} has more than one row for a key")
         # Sums of the same numbers differ in their last bits by the order of addition;
         # rounding makes vectors equal however they were computed.
         frame = pd.concat([frame, _plain(part, family.columns)], axis=1)

@@ -23,6 +23,8 @@ Client: TypeAlias = MlflowClient
 """The open connection, so that others can name its type without importing MLflow."""
 
 CHAMPION = "champion"
+# What MLflow says where there is no such model, and where a model has no such alias.
+_NO_SUCH = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CARD = "card.json"
 
 
@@ -130,7 +132,12 @@ def champion(client: Client, name: str) -> RegisteredModel | None:
     """
     try:
         version = client.get_model_version_by_alias(name, CHAMPION)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _NO_SUCH:
+            raise RegistryError(
+                f"the registry cannot say which version of {name} is the champion: {error}",
+                "check mlruns/mlflow.db, or restore it",
+            ) from error
         return None
     folder = folder_of(version.source)
     found = RegisteredModel(name, str(version.version), folder, {})

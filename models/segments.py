@@ -60,14 +60,14 @@ class CutPoints:
         return cls(**{name: tuple(values) for name, values in stored.items()})
 
 
-def value_tier(value: Floats, cuts: CutPoints) -> list[str]:
-    """Return each customer's tier by ``clv_predicted``."""
+def value_tier(value: Floats, cuts: CutPoints) -> list[str | None]:
+    """Return each customer's tier by ``clv_predicted``; none where that is missing."""
     names = [*TIER_SHARES, _LOWEST_TIER]
-    first_reached = (value[:, None] >= np.array(cuts.tiers)).argmax(axis=1)
-    reached = value >= cuts.tiers[-1]
+    reached = np.column_stack([value[:, None] >= np.array(cuts.tiers), np.ones(len(value), bool)])
+    places = reached.argmax(axis=1)
     return [
-        names[place] if ok else _LOWEST_TIER
-        for place, ok in zip(first_reached, reached, strict=True)
+        None if missing else names[place]
+        for place, missing in zip(places, np.isnan(value), strict=True)
     ]
 
 

@@ -158,7 +158,7 @@ def score_recommendations(
     as_of: AsOf = None,
     customers: Customers = None,
 ) -> None:
-    """Each customer's best products with their rank and probability in the next order."""
+    """Each customer's best products for the next order, with rank and score."""
     from regulars.console import make_console
     from regulars.settings import read_settings
     from regulars.workflow import score_recommendations_to

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from features.errors import RegistryError
 from features.simulate import ShopPlan, read_plan
 from regulars.console import make_console
 from regulars.settings import Settings, read_settings
@@ -69,9 +70,15 @@ def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
 
 
 def _is_stale(settings: Settings) -> bool:
-    """Return whether there is no bundle, or one of other data than is checked now."""
+    """Return whether champions or bundle are missing, or the bundle is of other data."""
     from models.bundle import current_version, read_manifest
+    from models.registry import open_client
+    from training.champions import load_champions
 
+    try:
+        load_champions(open_client(settings.mlruns), settings.shop.name)
+    except RegistryError:
+        return True
     version = current_version(settings.bundles)
     if version is None:
         return True

@@ -31,13 +31,19 @@ class Shop:
         Raises
         ------
         DataError
-            No order lies before it.
+            No order lies before it, or the data end before it.
         """
         chosen = wanted or self.prepared.today
         if chosen <= self.prepared.first_day:
             raise DataError(
                 f"there are no orders before {chosen}: they begin on {self.prepared.first_day}",
                 f"choose a date up to {self.prepared.today} with --as-of",
+            )
+        if chosen > self.prepared.today:
+            raise DataError(
+                f"the orders end on {self.prepared.last_day}: nothing is known of the days from "
+                f"then to {chosen}, and everyone would seem to have left",
+                f"choose a date up to {self.prepared.today} with --as-of, or bring newer orders",
             )
         return chosen
 

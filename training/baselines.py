@@ -54,6 +54,6 @@ def value_baselines(test: pd.DataFrame, horizon_days: int, mean_margin: float) -
     ``last_period`` repeats the margin of the same number of days before the cutoff (the
     nearest feature window, scaled); ``mean`` gives everyone the training mean.
     """
-    window = min((30, 90, 180, 365), key=lambda days: abs(days - horizon_days))
+    window = min((30, 90, 180, 365), key=lambda days: (abs(days - horizon_days), -days))
     last = test[f"margin_{window}d"].to_numpy(dtype=np.float64) * (horizon_days / window)
     return {"last_period": last, "mean": np.full(len(test), mean_margin)}

@@ -17,7 +17,7 @@ from models.boosting import BoostingParameters
 from models.churn import ChurnModel
 from models.metrics.classification import churn_scorecard
 from training.baselines import churn_baselines
-from training.dataset import Dataset, Rows, build_dataset
+from training.dataset import Dataset, Rows, build_dataset, population
 from training.plots import bar_plot, calibration_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
@@ -56,7 +56,7 @@ def train_churn(
         definition={
             "label": "churned = 1: no net-positive order in the horizon",
             "horizon_days": windows.horizon_days,
-            "population": f"a net-positive order in the last {shop.lookback_days} days",
+            "population": population(shop),
         },
         parameters={
             **asdict(boosting),

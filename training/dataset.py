@@ -54,6 +54,11 @@ class Dataset:
     vector_fingerprint: str
 
 
+def population(shop: ShopSettings) -> str:
+    """Return who is scored, in words."""
+    return f"a net-positive order in the {shop.lookback_days} days before as_of"
+
+
 def build_dataset(
     engine: Engine, prepared: Prepared, shop: ShopSettings, windows: Windows, progress: Progress
 ) -> Dataset:
@@ -77,7 +82,7 @@ def build_dataset(
         yearly_discount_rate=shop.discount_rate,
     )
     tick()
-    joined = labels.merge(vectors.frame, on=[C.CUSTOMER_ID, C.AS_OF], how="inner")
+    joined = labels.merge(vectors.frame, on=[C.CUSTOMER_ID, C.AS_OF], validate="one_to_one")
 
     def rows_at(cutoffs: tuple[date, ...]) -> Rows:
         chosen = joined[joined[C.AS_OF].isin(cutoffs)].reset_index(drop=True)

@@ -52,14 +52,21 @@ def compare(contest: Contest, predicted: Floats, rival: str, rival_says: Floats)
 
 
 def judge(
-    contest: Contest, challenger: str, champion_says: Floats | None, *, champion_is_older: bool
+    contest: Contest,
+    challenger: str,
+    champion_says: Floats | None,
+    *,
+    has_champion: bool,
+    champion_is_older: bool,
 ) -> Verdict:
     """Decide whether the challenger becomes champion.
 
     The first champion must not lose to any baseline: some model has to serve. After that, a
     challenger must beat every baseline by more than noise, and the champion too; or, when it
     has learned from newer data, not lose to the champion by more than noise: a champion that
-    nobody can beat would otherwise go stale.
+    nobody can beat would otherwise go stale. A champion that cannot be compared (it answers
+    another question, or reads features that are gone) is replaced by one that clearly beats
+    the baselines.
     """
     ours = contest.predicted[challenger]
     differences = tuple(
@@ -67,7 +74,7 @@ def judge(
         for name, says in contest.predicted.items()
         if name != challenger
     )
-    if champion_says is None:
+    if not has_champion:
         strongest = _least(differences, lambda difference: difference.high)
         return Verdict(
             promote=strongest.high >= 0,
@@ -79,6 +86,12 @@ def judge(
         return Verdict(
             promote=False,
             reason=f"{contest.headline} does not clearly beat the baseline: {worst}",
+            differences=differences,
+        )
+    if champion_says is None:
+        return Verdict(
+            promote=True,
+            reason=f"the champion cannot be compared, and every baseline is beaten: {worst}",
             differences=differences,
         )
     against = compare(contest, ours, "the champion", champion_says)

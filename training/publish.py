@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.engine import Engine
+from features.errors import RegistryError
 from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
@@ -25,6 +26,7 @@ from models.recommend.interactions import Interactions
 from models.recommend.matrices import row_numbers
 from models.recommend.popular import Popular
 from training.champions import JOBS, Champions
+from training.dataset import population
 from training.purchases import load_interactions
 from training.scores import score_customers
 
@@ -48,6 +50,7 @@ def publish(
     now
         When the export happens; part of the bundle's version.
     """
+    _refuse_other_money(champions, shop)
     tick = progress("Bundle", 4)
     scored = score_customers(engine, prepared, champions, shop, as_of)
     tick()
@@ -55,12 +58,15 @@ def publish(
     interactions = load_interactions(engine, prepared.rollups, as_of)
     champions.recommend.fit(interactions)
     catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
+    assumed = prepared.lines_without_cost > 0 or bool(catalogue[C.UNIT_COST].isna().any())
     place = np.searchsorted(catalogue[C.PRODUCT_ID].to_numpy(dtype=str), interactions.product_ids)
     scores, chances = champions.recommend.own_candidates(customer_ids)
     ties = champions.recommend.blend_.ties_
     tick()
     bundle = Bundle(
-        manifest=_manifest(prepared, champions, shop, as_of, now, scored.vectors.fingerprint),
+        manifest=_manifest(
+            prepared, champions, shop, as_of, now, scored.vectors.fingerprint, assumed=assumed
+        ),
         customers=pa.Table.from_pandas(scored.frame.drop(columns=[C.AS_OF]), preserve_index=False),
         vectors=_vector_table(scored.vectors.frame, scored.vectors.names),
         products=pa.Table.from_pandas(catalogue, preserve_index=False),
@@ -77,6 +83,23 @@ def publish(
     return folder
 
 
+def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
+    """Refuse to label what a champion learned in other money or for other customers."""
+    said = champions.cards["value"].card["definition"]
+    now = {
+        "currency": shop.currency,
+        "discount_rate": shop.discount_rate,
+        "margin_rate_where_cost_unknown": shop.margin_rate,
+        "population": population(shop),
+    }
+    changed = [name for name, value in now.items() if said[name] != value]
+    if changed:
+        raise RegistryError(
+            f"the value champion was trained with another {', '.join(changed)}",
+            "train again, or put the settings back",
+        )
+
+
 def _manifest(
     prepared: Prepared,
     champions: Champions,
@@ -84,6 +107,8 @@ def _manifest(
     as_of: date,
     now: datetime,
     vector_fingerprint: str,
+    *,
+    assumed: bool,
 ) -> Manifest:
     cards = {job: champions.cards[job] for job in JOBS}
     return Manifest(
@@ -94,9 +119,9 @@ def _manifest(
         shop=shop.name,
         horizon_days=champions.churn.horizon_days,
         value_horizon_days=champions.value.horizon_days,
-        population=f"a net-positive order in the {shop.lookback_days} days before as_of",
+        population=population(shop),
         discount_rate=shop.discount_rate,
-        margin_assumed=shop.margin_rate if margin_is_assumed(prepared) else None,
+        margin_assumed=shop.margin_rate if assumed else None,
         models={
             job: ModelCard(card.version, card.card["metrics"], card.card["definition"])
             for job, card in cards.items()
@@ -104,11 +129,6 @@ def _manifest(
         data_fingerprint=prepared.fingerprint,
         vector_fingerprint=vector_fingerprint,
     )
-
-
-def margin_is_assumed(prepared: Prepared) -> bool:
-    """Return whether any order line lacks a cost, so that the stated margin rate stands in."""
-    return prepared.lines_without_cost > 0
 
 
 def _catalogue(

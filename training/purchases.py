@@ -11,22 +11,26 @@ from scipy import sparse
 
 from features.engine import Engine
 from features.errors import TrainingError
+from features.family import standing_orders
 from features.rollups import DAY, KNOWN_FROM, Rollups
-from features.vectors import to_epoch_day
+from features.vectors import register_cutoffs, to_epoch_day
 from features.vocabulary import Columns as C
 from models.recommend.interactions import Interactions
 
 
 def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interactions:
-    """Return every purchase that a cutoff could see.
+    """Return every purchase that a cutoff could see, of orders that stood by then.
 
     Raises
     ------
     TrainingError
         Nothing was bought before ``as_of``.
     """
+    cutoff = register_cutoffs(engine, [as_of])
+    standing = standing_orders(rollups, cutoff).select(C.CUSTOMER_ID, C.ORDER_ID)
     bought = rollups["customer_product_day"]
-    seen = bought.filter(bought[KNOWN_FROM] < to_epoch_day(as_of))
+    known = bought.filter(bought[KNOWN_FROM] < to_epoch_day(as_of))
+    seen = known.semi_join(standing, [C.CUSTOMER_ID, C.ORDER_ID])
     frame = engine.frame(
         seen.select(C.CUSTOMER_ID, C.PRODUCT_ID, C.ORDER_ID, DAY, quantity=seen.units)
     )
@@ -40,7 +44,8 @@ def next_orders(
 ) -> tuple[NDArray[np.int64], sparse.csr_matrix[Any]]:
     """Return known customers who ordered in ``[start, end)`` and what their first order held.
 
-    Orders of one customer on the same day count as one. Products never bought before are left
+    Orders of one customer on the same day count as one; those returned in full by ``end`` do
+    not count. Products never bought before are left
     out: nothing that learns from purchases could have named them.
 
     Returns
@@ -48,7 +53,10 @@ def next_orders(
     customers : indices, shape (n,)
     truth : CSR of ones, shape (n, n_products)
     """
-    bought = rollups["customer_product_day"]
+    standing = standing_orders(rollups, register_cutoffs(engine, [end]))
+    bought = rollups["customer_product_day"].semi_join(
+        standing.select(C.CUSTOMER_ID, C.ORDER_ID), [C.CUSTOMER_ID, C.ORDER_ID]
+    )
     first, last = to_epoch_day(start), to_epoch_day(end)
     frame = engine.frame(
         bought.filter((bought[DAY] >= first) & (bought[DAY] < last)).select(

@@ -24,6 +24,18 @@ from training.tracking import track
 from training.value import train_value
 from training.windows import Windows, plan_windows, teachable_horizon_days
 
+# What makes two models answers to the same question.
+_QUESTION = (
+    "label",
+    "truth",
+    "horizon_days",
+    "window_days",
+    "population",
+    "currency",
+    "discount_rate",
+    "margin_rate_where_cost_unknown",
+)
+
 
 @dataclass(frozen=True)
 class Horizons:
@@ -118,6 +130,7 @@ def record(
         report.contest,
         report.name,
         champion_says,
+        has_champion=comparable is not None,
         champion_is_older=champion is not None and _is_older(champion, report, data_fingerprint),
     )
     run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint)
@@ -150,7 +163,10 @@ def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | No
     Its full model where that had learned nothing of the window, else the one that was judged;
     neither where even that had seen some of the outcomes, or another question was asked.
     """
-    if champion.card["definition"].get("horizon_days") != report.definition.get("horizon_days"):
+    theirs, ours = champion.card["definition"], report.definition
+    if any(theirs.get(name) != ours.get(name) for name in _QUESTION):
+        return None
+    if champion.card["vector_fingerprint"] != report.vector_fingerprint:
         return None
     if learned_until(champion) <= report.test:
         return report.contest.rerun(champion.model_folder)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.engine import Engine
-from features.errors import DataError
+from features.errors import DataError, RegistryError
 from features.family import discover_families
 from features.prepare import Prepared
 from features.settings import ShopSettings
@@ -77,6 +77,12 @@ def score_customers(
         Nobody ordered in the look-back before ``as_of``.
     """
     vectors = build_vectors(engine, prepared.rollups, discover_families(), [as_of])
+    for job in ("churn", "value"):
+        if champions.cards[job].card["vector_fingerprint"] != vectors.fingerprint:
+            raise RegistryError(
+                f"the features have changed since the {job} champion learned from them",
+                f"train again: regulars train {job}",
+            )
     frame = _scored(vectors, champions, shop)
     if customers is None:
         return CustomerScores(frame, vectors)
@@ -105,7 +111,7 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
 
     churn = spread(champions.churn.predict_proba(population)[:, 1])
     if_retained = spread(champions.value.predict_if_buys(population))
-    predicted = spread(champions.value.predict(population))
+    predicted = spread(_expected_value(champions, population))
     orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
     cuts = CutPoints.fit(predicted[inside], recency[inside], orders[inside])
     drivers = np.full(len(everyone), None, dtype=object)
@@ -120,7 +126,7 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
             # A BTYD quantity: missing until a model of that family is champion.
             "p_alive": np.full(len(everyone), np.nan),
             "clv_predicted": predicted,
-            "tier": value_tier(np.nan_to_num(predicted, nan=-np.inf), cuts),
+            "tier": value_tier(predicted, cuts),
             "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
             "stage": life_stage(everyone, 1.0 - churn, champions.churn.horizon_days),
             "value_at_risk": churn * if_retained,
@@ -132,6 +138,18 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
             "drivers": drivers,
         }
     )
+
+
+def _expected_value(champions: Champions, population: pd.DataFrame) -> NDArray[np.float64]:
+    """Return P(buys) x E[margin | buys] over the value horizon.
+
+    Two models of two horizons may disagree; who buys within the shorter buys within the longer.
+    """
+    buys = champions.value.buys_.predict_proba(population)[:, 0]
+    stays = champions.churn.predict_proba(population)[:, 0]
+    longer = champions.value.horizon_days >= champions.churn.horizon_days
+    p_buys = np.maximum(buys, stays) if longer else np.minimum(buys, stays)
+    return np.asarray(p_buys * champions.value.predict_if_buys(population), dtype=np.float64)
 
 
 def _clv_simple(vectors: pd.DataFrame) -> NDArray[np.float64]:

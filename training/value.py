@@ -16,7 +16,7 @@ from models.boosting import BoostingParameters
 from models.metrics.value import normalised_gini, value_scorecard
 from models.value import ValueModel
 from training.baselines import value_baselines
-from training.dataset import Dataset, Rows, build_dataset
+from training.dataset import Dataset, Rows, build_dataset, population
 from training.plots import decile_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
@@ -53,7 +53,7 @@ def train_value(
         definition={
             "label": "discounted margin of the horizon, zero for those who do not buy",
             "horizon_days": windows.horizon_days,
-            "population": f"a net-positive order in the last {shop.lookback_days} days",
+            "population": population(shop),
             "discount_rate": shop.discount_rate,
             "currency": shop.currency,
             "margin_rate_where_cost_unknown": shop.margin_rate,

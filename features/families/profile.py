@@ -1,4 +1,8 @@
-"""Profile: what a customer declared or brought along; never guessed."""
+"""Profile: what a customer declared or brought along; never guessed.
+
+Only what hardly changes: the customers table holds today's values, and consent withdrawn on
+the way out would tell an earlier cutoff of the leaving.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from features.vocabulary import Columns as C
 COLUMNS = (
     Column("relationship_days", "days since signing up", "days", "sign-up day unknown"),
     Column("age_years", "age in the year of the cutoff", "years", "year of birth unknown"),
-    Column("email_consent", "may be contacted by e-mail", "0 or 1", "not asked"),
     Column("acquisition_cost", "money spent to win the customer", "money", "unknown"),
     Column("gender", "as declared", "name", "not declared", kind="category"),
     Column("country", "country", "name", "unknown", kind="category"),
@@ -29,7 +32,6 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         *KEYS,
         relationship_days=known[AS_OF_DAY] - known[KNOWN_FROM],
         age_years=year - known[C.BIRTH_YEAR],
-        email_consent=known[C.EMAIL_CONSENT].cast("int8"),
         acquisition_cost=known[C.ACQUISITION_COST],
         gender=known[C.GENDER],
         country=known[C.COUNTRY],

@@ -33,59 +33,87 @@ def shaken(values: Floats) -> Floats:
 
 
 def test_the_first_champion_must_not_lose_to_a_baseline() -> None:
-    won = judge(contest(GOOD, simple=POOR), "ours", None, champion_is_older=False)
+    won = judge(
+        contest(GOOD, simple=POOR), "ours", None, has_champion=False, champion_is_older=False
+    )
     assert won.promote
-    lost = judge(contest(POOR, simple=GOOD), "ours", None, champion_is_older=False)
+    lost = judge(
+        contest(POOR, simple=GOOD), "ours", None, has_champion=False, champion_is_older=False
+    )
     assert not lost.promote
     assert "against simple" in lost.reason
 
 
 def test_the_first_champion_may_be_as_good_as_a_baseline() -> None:
     """Some model has to serve."""
-    assert judge(contest(FAIR, simple=shaken(FAIR)), "ours", None, champion_is_older=False).promote
+    assert judge(
+        contest(FAIR, simple=shaken(FAIR)),
+        "ours",
+        None,
+        has_champion=False,
+        champion_is_older=False,
+    ).promote
 
 
 def test_one_baseline_that_wins_is_enough_to_stay_out() -> None:
     """However uncertain the comparison with another may be."""
     wild = np.where(np.arange(400) == 0, 1e3, POOR)
-    verdict = judge(contest(FAIR, wild=wild, better=GOOD), "ours", None, champion_is_older=False)
+    verdict = judge(
+        contest(FAIR, wild=wild, better=GOOD),
+        "ours",
+        None,
+        has_champion=False,
+        champion_is_older=False,
+    )
     assert not verdict.promote
     assert "against better" in verdict.reason
 
 
 def test_a_clear_winner_is_promoted() -> None:
-    verdict = judge(contest(GOOD, simple=POOR), "ours", FAIR, champion_is_older=False)
+    verdict = judge(
+        contest(GOOD, simple=POOR), "ours", FAIR, has_champion=True, champion_is_older=False
+    )
     assert verdict.promote
     assert verdict.reason.startswith("agreement beats the champion: +")
     assert [difference.rival for difference in verdict.differences] == ["simple", "the champion"]
 
 
 def test_a_win_within_noise_is_kept_aside() -> None:
-    verdict = judge(contest(FAIR, simple=POOR), "ours", shaken(FAIR), champion_is_older=False)
+    verdict = judge(
+        contest(FAIR, simple=POOR), "ours", shaken(FAIR), has_champion=True, champion_is_older=False
+    )
     assert not verdict.promote
     assert "does not clearly beat the champion" in verdict.reason
 
 
 def test_the_same_predictions_again_are_kept_aside() -> None:
-    verdict = judge(contest(FAIR, simple=POOR), "ours", FAIR.copy(), champion_is_older=False)
+    verdict = judge(
+        contest(FAIR, simple=POOR), "ours", FAIR.copy(), has_champion=True, champion_is_older=False
+    )
     assert not verdict.promote
     assert (verdict.differences[-1].low, verdict.differences[-1].high) == (0.0, 0.0)
 
 
 def test_newer_data_need_only_not_be_worse() -> None:
-    verdict = judge(contest(FAIR, simple=POOR), "ours", shaken(FAIR), champion_is_older=True)
+    verdict = judge(
+        contest(FAIR, simple=POOR), "ours", shaken(FAIR), has_champion=True, champion_is_older=True
+    )
     assert verdict.promote
     assert "newer data" in verdict.reason
 
 
 def test_newer_data_do_not_excuse_a_loss() -> None:
-    verdict = judge(contest(FAIR, simple=POOR), "ours", GOOD, champion_is_older=True)
+    verdict = judge(
+        contest(FAIR, simple=POOR), "ours", GOOD, has_champion=True, champion_is_older=True
+    )
     assert not verdict.promote
 
 
 @pytest.mark.parametrize("older", [False, True])
 def test_beating_the_champion_is_not_enough_where_a_baseline_is_not_beaten(older: bool) -> None:
-    verdict = judge(contest(FAIR, simple=shaken(FAIR)), "ours", POOR, champion_is_older=older)
+    verdict = judge(
+        contest(FAIR, simple=shaken(FAIR)), "ours", POOR, has_champion=True, champion_is_older=older
+    )
     assert not verdict.promote
     assert "does not clearly beat the baseline" in verdict.reason
 
@@ -97,7 +125,9 @@ def test_a_metric_that_is_no_number_never_promotes(champion_says: Floats | None)
 
     ours = np.full(400, 1e6)
     made = contest(ours, broken, simple=POOR, other=FAIR)
-    assert not judge(made, "ours", champion_says, champion_is_older=True).promote
+    assert not judge(
+        made, "ours", champion_says, has_champion=champion_says is not None, champion_is_older=True
+    ).promote
 
 
 def test_an_interval_covers_the_difference_and_is_repeatable() -> None:
@@ -123,3 +153,13 @@ def test_pairs_are_drawn_together() -> None:
     found = compare(made, FAIR, "less", FAIR - 0.25)
     assert (found.low, found.high) == (pytest.approx(0.25), pytest.approx(0.25))
     assert str(found) == "+0.2500 against less (95 % +0.2500 to +0.2500)"
+
+
+def test_a_champion_that_cannot_be_compared_gives_way_to_a_clear_winner_alone() -> None:
+    clear = judge(
+        contest(GOOD, simple=POOR), "ours", None, has_champion=True, champion_is_older=True
+    )
+    assert clear.promote
+    assert "cannot be compared" in clear.reason
+    level = contest(FAIR, simple=shaken(FAIR))
+    assert not judge(level, "ours", None, has_champion=True, champion_is_older=True).promote

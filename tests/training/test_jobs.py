@@ -197,8 +197,8 @@ def test_baselines_are_what_they_say(data: Dataset) -> None:
     assert all(((p >= 0) & (p <= 1)).all() for p in says.values())
     value = value_baselines(data.test.vectors, 60, mean_margin=7.0)
     assert (value["mean"] == 7.0).all()
-    # Of 30 and 90 days, equally near to 60, the shorter is taken, twice.
-    np.testing.assert_allclose(value["last_period"], 2 * data.test.vectors["margin_30d"])
+    # Of 30 and 90 days, equally near to 60, the longer is taken, two thirds of it.
+    np.testing.assert_allclose(value["last_period"], data.test.vectors["margin_90d"] * (60 / 90))
 
 
 def test_baselines_manage_with_few_customers(data: Dataset) -> None:

@@ -41,7 +41,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def rollups(engine: Engine, lines: list[tuple[str, str, str, int, int]] = LINES) -> Rollups:
+def rollups(
+    engine: Engine,
+    lines: list[tuple[str, str, str, int, int]] = LINES,
+    returned: tuple[str, ...] = (),
+) -> Rollups:
     today = to_epoch_day(AS_OF)
     frame = pd.DataFrame(
         [
@@ -50,7 +54,17 @@ def rollups(engine: Engine, lines: list[tuple[str, str, str, int, int]] = LINES)
         ],
         columns=["customer_id", "product_id", "order_id", "day", "known_from", "units"],
     )
-    return Rollups({"customer_product_day": engine.register("purchases", frame)})
+    orders = frame.groupby(["customer_id", "order_id"], as_index=False).agg(
+        day=("day", "min"), known_from=("known_from", "max")
+    )
+    orders["known_until"] = pd.array([pd.NA] * len(orders), dtype="Int32")
+    orders["stands"] = ~orders["order_id"].isin(returned)
+    return Rollups(
+        {
+            "customer_product_day": engine.register("purchases", frame),
+            "orders": engine.register("orders", orders),
+        }
+    )
 
 
 def held(engine: Engine, start: date = AS_OF, end: date = LATER) -> dict[str, set[str]]:
@@ -106,3 +120,13 @@ def test_nothing_bought_is_nothing_to_learn_from(engine: Engine) -> None:
     with pytest.raises(TrainingError, match="nothing was bought before 2020-01-01") as raised:
         load_interactions(engine, rollups(engine), date(2020, 1, 1))
     assert "--as-of" in raised.value.remedy
+
+
+def test_what_was_sent_back_whole_was_not_bought(engine: Engine) -> None:
+    tables = rollups(engine, returned=("2", "5", "6"))
+    known = load_interactions(engine, tables, AS_OF)
+    assert known.n_orders == 2
+    customers, truth = next_orders(engine, tables, known, AS_OF, LATER)
+    ada = int(known.customer_index(["ada"])[0])
+    row = customers.tolist().index(ada)
+    assert known.product_ids[truth[row].indices].tolist() == ["bread"]
