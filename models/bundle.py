@@ -112,9 +112,9 @@ def write_bundle(root: Path, bundle: Bundle) -> Path:
         manifest = replace(bundle.manifest, files=sums, format=FORMAT)
         write_manifest(draft, manifest)
         for path in draft.iterdir():
+            path.chmod(0o600)  # the folder was made for its owner only, too: this is customer data
             flush(path)
         flush(draft)
-        draft.chmod(0o755)
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

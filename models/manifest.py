@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from features.errors import BundleError
 
@@ -32,12 +32,18 @@ class ModelCard:
     definition: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _with_zone(ts: datetime) -> datetime:
+    return ts if ts.tzinfo else ts.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a bundle says about itself; every answer cites it.
 
     Parameters
     ----------
+    created_at
+        Read back as UTC where it was written without a zone.
     as_of
         Records before this date were known; see DEFINITIONS, Time.
     horizon_days, value_horizon_days
@@ -53,7 +59,7 @@ class Manifest:
     """
 
     version: str
-    created_at: datetime
+    created_at: Annotated[datetime, AfterValidator(_with_zone)]
     as_of: date
     currency: str
     shop: str

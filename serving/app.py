@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from serving.bundles import BundleSource
 from serving.keys import Keys
 from serving.middleware import Observe
-from serving.problems import document_problems, install_problem_handlers
+from serving.problems import document_problems, documented, install_problem_handlers
 from serving.routes_offers import offer_routes
 from serving.routes_operations import health_routes, model_routes
 from serving.routes_products import product_routes
@@ -61,6 +61,8 @@ def create_app(
         summary="Customer value, churn, recommendations and next best offer.",
         version="1",
         lifespan=lifespan,
+        # Of the middleware, thus on every address.
+        responses=documented(421),
         # An address with a slash too many is a 404 that says so, not a second request.
         redirect_slashes=False,
     )

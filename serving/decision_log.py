@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from serving.store import Decision, Store, StoreError
+from serving.store import Decision, Store, StoreError, UnstorableError
 
 _LOG = logging.getLogger("regulars.decisions")
 _BATCH: Final = 1_000
@@ -19,6 +19,7 @@ class DecisionLog:
 
     A decision is durable at most ``interval_seconds`` and one write later; a crash loses those
     not yet written. While the store fails, up to ``capacity`` wait and the oldest are given up.
+    A decision that can never be stored is given up alone.
 
     Parameters
     ----------
@@ -54,18 +55,28 @@ class DecisionLog:
 
     async def flush(self) -> bool:
         """Store all that waits; False when the store failed and they wait on."""
+        size = _BATCH
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
             try:
                 await asyncio.to_thread(self._store.add_decisions, batch)
             except asyncio.CancelledError:
                 # The write may or may not happen; storing a decision twice changes nothing.
                 self._waiting.extendleft(reversed(batch))
                 raise
+            except UnstorableError as error:
+                if len(batch) > 1:
+                    # Halve until the unfit one stands alone, so that it takes no other with it.
+                    self._waiting.extendleft(reversed(batch))
+                    size = len(batch) // 2
+                    continue
+                self._on_lost(1)
+                _LOG.warning("a decision was given up: %s", error.problem)
             except StoreError as error:
                 self._waiting.extendleft(reversed(batch))
                 _LOG.warning("decisions wait: %s", error.problem)
                 return False
+            size = _BATCH
         return True
 
     async def close(self) -> None:

@@ -26,7 +26,7 @@ def purchase_history(
 ) -> dict[int, Bought]:
     """Return what the customer bought, by product position.
 
-    Live purchases count from ``as_of`` on: the bundle already holds the earlier ones.
+    The shopper's live purchases are those that the bundle may not hold; see :class:`Shopper`.
     """
     days: dict[int, tuple[int, int]] = {}
     if customer is not None:
@@ -43,13 +43,11 @@ def purchase_history(
                 strict=True,
             )
         )
-    as_of_day = (catalogue.manifest.as_of - _EPOCH).days
     for product_id, orders in shopper.purchases.items():
         product = catalogue.products.position(product_id)
-        fresh = [day for day in orders.values() if day >= as_of_day]
-        if product is not None and fresh:
+        if product is not None:
             times, last_day = days.get(product, (0, 0))
-            days[product] = (times + len(fresh), max(last_day, *fresh))
+            days[product] = (times + len(orders), max(last_day, *orders.values()))
     return {
         product: Bought(times, _EPOCH + timedelta(days=last_day))
         for product, (times, last_day) in days.items()

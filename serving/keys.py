@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Key:
 Keys = tuple[Key, ...]
 
 _KEYS_JSON: Final = TypeAdapter(Keys)
+_LOOPBACK_HOST: Final = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
 def create_key(path: Path, name: str, scopes: Sequence[Scope]) -> str:
@@ -105,6 +107,15 @@ def refuse_open_bind(host: str, keys: Keys | None) -> None:
             f"without keys the server listens on this machine only, not on {host}",
             "Create a keys file and name it, or use --host 127.0.0.1.",
         )
+
+
+def names_this_machine(host_header: bytes) -> bool:
+    """Tell whether a ``Host`` header holds a loopback name, with any port or none.
+
+    A web page can point a name of its own at 127.0.0.1 and have the browser call it (DNS
+    rebinding); the name that was called is what gives it away.
+    """
+    return _LOOPBACK_HOST.fullmatch(host_header) is not None
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.keys import names_this_machine
 from serving.problems import Problem, problem_response
 from serving.server import Server
 
@@ -48,6 +49,9 @@ class Observe:
             await send(message)
 
         try:
+            if self._server.keys is None and not _calls_this_machine(scope):
+                await problem_response(421, request_id)(scope, receive, send_with_id)
+                return
             await self._app(scope, _limited(scope, receive), send_with_id)
         except Exception as error:  # noqa: BLE001 - the last resort: every request is answered
             _log_error(request_id, error)
@@ -75,6 +79,10 @@ class Observe:
             "fallback": fallback,
         }
         _ACCESS.info(orjson.dumps(line).decode())
+
+
+def _calls_this_machine(scope: Scope) -> bool:
+    return names_this_machine(dict(scope["headers"]).get(b"host", b""))
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from serving.events import Id, RawEvent
 
@@ -14,9 +14,21 @@ Scenario = Literal["home", "product", "cart", "email"]
 Count = Annotated[int, Field(ge=1, le=100, description="How many items.")]
 Items = Annotated[list[Id], Field(max_length=200)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False, description="Money; inclusive.")]
+_INT64: Final = range(-(2**63), 2**63)
+
+
+def _fits_64_bits(value: object) -> object:
+    # Not a bound on the union's int: what it refuses, the union would take as a float.
+    if isinstance(value, int) and value not in _INT64:
+        raise ValueError("an integer may have at most 64 bits")
+    return value
+
+
+Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+Circumstance = Annotated[str | bool | Int64 | FiniteFloat | None, AfterValidator(_fits_64_bits)]
 # Circumstances are kept with the decision, for learning; not a place for personal data.
 Context = Annotated[
-    dict[Annotated[str, Field(max_length=100)], str | bool | int | FiniteFloat | None],
+    dict[Annotated[str, Field(max_length=100)], Circumstance],
     Field(max_length=50, description="Circumstances to keep with the decision; nothing personal."),
 ]
 

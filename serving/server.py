@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
@@ -13,7 +13,7 @@ from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
 from serving.churn_list import ChurnList
 from serving.decision_log import DecisionLog
-from serving.events import check_events
+from serving.events import Event, check_events
 from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.shoppers import Shoppers
@@ -93,7 +93,8 @@ class Server:
             accepted = await asyncio.to_thread(self.store.add_events, events, now)
             # Duplicates too: their first delivery may have ended between store and memory.
             for event in events:
-                self.view.shoppers.record(event)
+                if event.event_id in accepted or not self._may_be_in_bundle(event):
+                    self.view.shoppers.record(event)
         duplicates = len(events) - len(accepted)
         self.metrics.count_events(len(accepted), duplicates, len(rejected))
         ids = [good[index].event_id if index in good else None for index in range(len(raw))]
@@ -125,11 +126,22 @@ class Server:
             )
         )
 
+    def _may_be_in_bundle(self, repeated: Event) -> bool:
+        # When it first came in is not known here: counting it twice must be avoided.
+        as_of = _midnight(self.view.catalogue.manifest.as_of)
+        return repeated.type == "purchase" and repeated.ts < as_of
+
     def _read_view(self) -> View:
         catalogue = open_catalogue(self.bundle_source.load())
-        as_of = datetime.combine(catalogue.manifest.as_of, time(), tzinfo=UTC)
-        shoppers = Shoppers(self.store.shopper_events(purchases_since=as_of))
+        manifest = catalogue.manifest
+        # A purchase of before as_of that came in after the bundle was made is not in it either.
+        since, received_after = _midnight(manifest.as_of), manifest.created_at
+        shoppers = Shoppers(self.store.shopper_events(since, received_after))
         return View(catalogue, ChurnList(catalogue), shoppers)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
 
 
 def _id_of(answer: Recommendations | NextBestOffer) -> str:

@@ -23,7 +23,8 @@ class Shopper:
     dismissed_products, dismissed_offers
         Ids that the shopper rejected.
     purchases
-        Product id -> order (or event) id -> day, counted from 1970-01-01.
+        Product id -> order (or event) id -> day, counted from 1970-01-01; only those that the
+        bundle cannot hold: dated from its ``as_of`` on, or received after it was made.
     """
 
     dismissed_products: set[str] = field(default_factory=set)

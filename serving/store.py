@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import orjson
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 
 from features.errors import RegularsError
 from features.vocabulary import Columns as C
@@ -22,6 +24,10 @@ from serving.events import Event
 
 class StoreError(RegularsError):
     """The store cannot be reached or cannot write."""
+
+
+class UnstorableError(StoreError):
+    """A value can never be stored as it is: trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,11 @@ class Store(Protocol):
         ...
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
-        """Store decisions durably."""
+        """Store all decisions durably, or none: ``UnstorableError`` when one is unfit."""
         ...
 
-    def shopper_events(self, purchases_since: datetime) -> Iterator[Event]:
-        """Yield all rejects, and the purchases since then."""
+    def shopper_events(self, since: datetime, received_after: datetime) -> Iterator[Event]:
+        """Yield all rejects, and the purchases dated since then or received after."""
         ...
 
     def check(self) -> None:
@@ -148,6 +154,7 @@ class SqlStore:
                 f"the database address is not usable: {error}", "Write it as sqlite:////path/to.db."
             ) from error
         if self._engine.dialect.name == "sqlite":
+            _make_private(self._engine.url.database)
             sql.event.listen(self._engine, "connect", _make_durable)
         with self._connected() as connection:
             _METADATA.create_all(connection)
@@ -176,9 +183,11 @@ class SqlStore:
                     self._insert_new(DECISIONS), [_decision_row(made) for made in decisions]
                 )
 
-    def shopper_events(self, purchases_since: datetime) -> Iterator[Event]:
-        """Yield all rejects, and the purchases since then, oldest first."""
-        recent = EVENTS.c.ts >= _without_zone(purchases_since)
+    def shopper_events(self, since: datetime, received_after: datetime) -> Iterator[Event]:
+        """Yield all rejects, and the purchases dated since then or received after, oldest first."""
+        recent = (EVENTS.c.ts >= _without_zone(since)) | (
+            EVENTS.c.received_at > _without_zone(received_after)
+        )
         wanted = sql.select(*_SENT).where(
             (EVENTS.c.event_type == "reject") | ((EVENTS.c.event_type == "purchase") & recent)
         )
@@ -203,7 +212,12 @@ class SqlStore:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError, UnicodeEncodeError) as error:
+            if _is_of_the_value(error):
+                raise UnstorableError(
+                    f"a value cannot be stored: {type(error).__name__}",
+                    "Send Unicode text without NUL, and integers of at most 64 bits.",
+                ) from error
             raise StoreError(
                 f"the event store failed: {type(error).__name__}",
                 "Check that the database runs and its disk has room.",
@@ -228,6 +242,32 @@ def _decision_row(decision: Decision) -> dict[str, Any]:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def _is_of_the_value(error: Exception) -> bool:
+    """Tell whether a value was refused, by SQLAlchemy, the driver or the database."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError)
+    # A statement that failed before it reached the driver failed on encoding its values.
+    return isinstance(error, StatementError | OverflowError | UnicodeEncodeError)
+
+
+def _make_private(database: str | None) -> None:
+    """Let only the owner read a database file; SQLite gives -wal and -shm its mode.
+
+    A ``file:`` address, with options of SQLite's own, is left to who wrote it.
+    """
+    if not database or database.startswith((":memory:", "file:")):
+        return
+    path = Path(database)
+    # What cannot be made here is said by SQLite, when it opens the file.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    # By name: closing a file that is open elsewhere in this process drops SQLite's locks on it.
+    for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(OSError):
+            if part.is_file():
+                part.chmod(0o600)
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -97,6 +98,19 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         for value, array in before.values.items():
             assert after.values[value].dtype == array.dtype
             assert after.values[value].tolist() == array.tolist()
+
+
+def test_a_time_without_a_zone_is_read_back_as_utc(tmp_path: Path) -> None:
+    written = small_bundle()
+    naive = replace(written.manifest, created_at=datetime(2026, 6, 1, 12))  # noqa: DTZ001
+    read = read_bundle(write_bundle(tmp_path, replace(written, manifest=naive)))
+    assert read.manifest.created_at == datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_only_the_owner_may_read_a_bundle(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, small_bundle())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
 def test_arrays_are_mapped_not_loaded(tmp_path: Path) -> None:

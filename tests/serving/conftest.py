@@ -55,7 +55,7 @@ class Client:
 def running(app: FastAPI) -> Iterator[Client]:
     """Start the application, as a server would, and stop it in the end."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    http = httpx.AsyncClient(transport=transport, base_url="http://shop")
+    http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
@@ -250,10 +250,10 @@ class Shop:
         with running(app) as client:
             yield client
 
-    def publish(self, version: str, as_of: date = AS_OF) -> None:
+    def publish(self, version: str, as_of: date = AS_OF, created_at: datetime = NOW) -> None:
         bundle = tiny_bundle(version)
-        bundle = replace(bundle, manifest=replace(bundle.manifest, as_of=as_of))
-        write_bundle(self.folder / "bundles", bundle)
+        said = replace(bundle.manifest, as_of=as_of, created_at=created_at)
+        write_bundle(self.folder / "bundles", replace(bundle, manifest=said))
         activate(self.folder / "bundles", version)
 
 

@@ -66,6 +66,44 @@ def test_without_a_known_key_every_call_is_401(shop: Any, headers: dict[str, str
             assert client.get(url, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("url", ["/v1/churn", "/docs", "/metrics", "/v2/nothing"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:8000@evil.example",
+        "10.0.0.5",
+        "",
+    ],
+)
+def test_without_keys_only_names_of_this_machine_are_answered(
+    reader: Any, url: str, host: str
+) -> None:
+    response = reader.get(url, headers={"host": host})
+    assert response.status_code == 421
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "call it by one of these names" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost", "127.0.0.1", "127.9.9.9", "[::1]"])
+@pytest.mark.parametrize("port", ["", ":8000"])
+def test_without_keys_every_name_of_this_machine_is_answered(
+    reader: Any, name: str, port: str
+) -> None:
+    assert reader.get("/v1/churn", headers={"host": name + port}).status_code == 200
+
+
+def test_with_keys_the_name_that_is_called_does_not_matter(shop: Any) -> None:
+    key = create_key(shop.folder / "keys.json", "desk", ["retention"])
+    shop.keys = load_keys(shop.folder / "keys.json")
+    with shop.open() as client:
+        headers = bearer(key) | {"host": "values.shop.example"}
+        assert client.get("/v1/churn", headers=headers).status_code == 200
+
+
 def test_a_key_may_have_several_scopes(shop: Any) -> None:
     path = shop.folder / "keys.json"
     key = create_key(path, "desk", ["storefront", "retention"])

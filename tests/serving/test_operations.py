@@ -59,7 +59,7 @@ def test_the_description_lists_every_call_and_its_errors(reader: Any) -> None:
     for method, path in ROUTES:
         operation = description["paths"][path][method]
         assert operation["security"] == [{"HTTPBearer": []}]
-        assert {"200", "401", "403", "500"} <= set(operation["responses"])
+        assert {"200", "401", "403", "421", "500"} <= set(operation["responses"])
         assert ("422" in operation["responses"]) == (not path.startswith("/v1/models"))
         for status, answer in operation["responses"].items():
             if status != "200":

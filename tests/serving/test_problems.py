@@ -59,6 +59,8 @@ def test_a_wrong_parameter_is_named(reader: Any, path: str, field: str) -> None:
         ("/v1/cross-sell", {"items": []}, "body.items"),
         ("/v1/cross-sell", {"items": ["p0", ""]}, "body.items.1"),
         ("/v1/cross-sell", {"items": ["p0"], "filter": {"min_price": -1}}, "body.filter.min_price"),
+        ("/v1/recommendations", {"context": {"x": 2**63}}, "body.context.x"),
+        ("/v1/cross-sell", {"items": ["p0"], "context": {"x": -(10**30)}}, "body.context.x"),
         ("/v1/next-best-offer", {"placements": "banner"}, "body.placements"),
         ("/v1/events", {}, "body.events"),
     ],
@@ -124,7 +126,7 @@ def test_an_answer_that_breaks_off_is_cut_short_without_saying_why(
     async def nothing() -> Any:
         return {"type": "http.request"}
 
-    scope = {"type": "http", "method": "BREW", "headers": []}
+    scope = {"type": "http", "method": "BREW", "headers": [(b"host", b"localhost")]}
     observe = Observe(breaks, shop.server())
     with pytest.raises(ConnectionAbortedError), caplog.at_level(logging.INFO, "regulars"):
         asyncio.run(observe(scope, nothing, keep))

@@ -73,7 +73,7 @@ def test_dismissals_outlive_the_server(shop: Any) -> None:
 
 def test_a_live_purchase_counts_as_bought(client: Any) -> None:
     bought = {"type": "purchase", "customer_id": "ada", "ts": "2026-06-01T18:00:00+02:00"}
-    before = {**bought, "ts": "2026-05-31T23:59:59Z", "product_id": "p1", "order_id": "old"}
+    before = {**bought, "ts": "2026-05-31T23:59:59Z", "product_id": "p1", "order_id": "late"}
     lines = [{**bought, "product_id": p, "order_id": "o9"} for p in ("p0", "p3", "p3")]
     assert send(client, before, *lines).json()["accepted"] == 4
     answer = client.get("/v1/customers/ada/recommendations?n=3").json()
@@ -81,8 +81,8 @@ def test_a_live_purchase_counts_as_bought(client: Any) -> None:
     assert texts == {
         "p0": "you bought this 5 times, last on 1 June 2026",
         "p3": "you bought this on 1 June 2026",
-        # The bundle already knows of what happened before its as_of.
-        "p1": "you bought this on 30 April 2026",
+        # Dated before as_of, but received when the bundle was there already.
+        "p1": "you bought this 2 times, last on 31 May 2026",
     }
     assert shown(client, query="&include_bought=false") == ["p6", "p5", "p7"]
     assert client.get("/v1/customers/ada").json()["history"][0] == {
@@ -91,6 +91,27 @@ def test_a_live_purchase_counts_as_bought(client: Any) -> None:
         "times": 5,
         "last_on": "2026-06-01",
     }
+
+
+def test_a_purchase_of_before_as_of_counts_until_a_bundle_made_after_it_is_served(
+    shop: Any,
+) -> None:
+    received = shop.now() + timedelta(hours=1)
+    shop.now = lambda: received
+    who = {"type": "purchase", "customer_id": "cleo", "event_id": "e1"}
+    late = who | {"product_id": "p6", "ts": "2026-05-31T12:00:00Z"}
+    without = "&include_bought=false"
+    with shop.open() as client:
+        assert "p6" in shown(client, "cleo", without)
+        send(client, late)
+        assert "p6" not in shown(client, "cleo", without)
+    with shop.open() as client:
+        assert "p6" not in shown(client, "cleo", without), "the store gives it back"
+        shop.publish("v2", created_at=received + timedelta(hours=1))
+        client.post("/v1/models/reload")
+        assert "p6" in shown(client, "cleo", without), "the bundle says what it knows"
+        assert send(client, late).json()["duplicates"] == 1
+        assert "p6" in shown(client, "cleo", without), "a repetition is not news"
 
 
 def test_delivering_twice_changes_nothing(client: Any, shop: Any) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,7 @@ class FailingStore:
     def add_events(self, *_batch: object) -> set[str]:
         raise StoreError("the disk is full", "Make room.")
 
-    def shopper_events(self, **_since: object) -> Iterator[Event]:
+    def shopper_events(self, *_since: object) -> Iterator[Event]:
         return iter(())
 
     def check(self) -> None:
@@ -91,6 +93,7 @@ def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: 
 
 def test_shopper_events_are_all_rejects_and_recent_purchases(store: SqlStore) -> None:
     old = NOW - timedelta(days=400)
+    later = event("0", "purchase", old)
     sent = [
         event("1", "reject", old),
         event("2", "purchase", old),
@@ -98,7 +101,35 @@ def test_shopper_events_are_all_rejects_and_recent_purchases(store: SqlStore) ->
         event("4", "view", NOW),
     ]
     store.add_events(sent, NOW)
-    assert list(store.shopper_events(purchases_since=NOW)) == [sent[0], sent[2]]
+    store.add_events([later], NOW + timedelta(seconds=1))
+    assert list(store.shopper_events(since=NOW, received_after=NOW)) == [later, sent[0], sent[2]]
+
+
+def test_only_the_owner_may_read_the_database(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    for existed in (False, True):
+        store = SqlStore(f"sqlite:///{path}")
+        store.add_events([event(f"{existed}")], NOW)
+        modes = {part.name: stat.S_IMODE(part.stat().st_mode) for part in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(("events.db", "events.db-wal", "events.db-shm"), 0o600)
+        store.close()
+        path.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("url", "files"),
+    [
+        ("sqlite://", []),
+        ("sqlite:///:memory:", []),
+        ("sqlite:///file:shop.db?uri=true", ["shop.db"]),
+    ],
+)
+def test_no_file_is_made_beside_the_database(
+    url: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    SqlStore(url).close()
+    assert [path.name for path in tmp_path.iterdir()] == files
 
 
 def test_sqlite_flushes_every_commit(store: SqlStore) -> None:
@@ -157,6 +188,35 @@ def test_decisions_wait_in_order_while_the_store_fails() -> None:
     failing.well = True
     assert asyncio.run(log.flush()) is True
     assert failing.taken == ["d001", "d002", "d003"]
+
+
+@pytest.mark.parametrize(
+    "unfit", [{"context": {"x": 10**30}}, {"candidates": 10**30}, {"customer_id": "\ud800"}]
+)
+def test_a_decision_that_can_never_be_stored_is_lost_alone(
+    store: SqlStore, tmp_path: Path, unfit: dict[str, Any]
+) -> None:
+    lost: list[int] = []
+    log = DecisionLog(store, lost.append)
+    for number in range(20):
+        log.add(replace(decision(number), **(unfit if number in (3, 11, 12) else {})))
+    assert asyncio.run(log.flush()) is True
+    assert lost == [1, 1, 1]
+    with sqlite3.connect(tmp_path / "events.db") as connection:
+        rows = connection.execute("SELECT id FROM decisions ORDER BY id").fetchall()
+    connection.close()
+    kept = [number for number in range(20) if number not in (3, 11, 12)]
+    assert rows == [(f"d{number:03}",) for number in kept]
+
+
+def test_integers_of_64_bits_are_kept(shop: Any) -> None:
+    context = {"low": -(2**63), "high": 2**63 - 1}
+    with shop.open() as client:
+        assert client.post("/v1/recommendations", json={"context": context}).status_code == 200
+    with sqlite3.connect(shop.folder / "events.db") as connection:
+        ((kept,),) = connection.execute("SELECT context FROM decisions").fetchall()
+    connection.close()
+    assert json.loads(kept) == {"scenario": "home"} | context
 
 
 def test_stopping_in_the_middle_of_a_write_loses_no_decision() -> None:
