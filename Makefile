@@ -2,9 +2,9 @@
 .PHONY: help run serve test check format bench picture lock clean
 SHELL := /bin/bash
 
-# As the command line sets them for itself: one BLAS thread, and no spinning while waiting.
+# As the command line sets them for itself: one BLAS thread, and little spinning while waiting.
 export OPENBLAS_NUM_THREADS := 1
-export OMP_WAIT_POLICY := passive
+export GOMP_SPINCOUNT := 1000
 
 PYTHON ?= python3
 VENV := .venv

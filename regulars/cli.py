@@ -51,9 +51,9 @@ class Job(StrEnum):
 def main() -> None:
     """Run the command line; errors meant for people are printed without a traceback."""
     # Before numpy and LightGBM load: a BLAS of its own threads only gets in their way, and
-    # threads that wait by spinning make training three times slower on a busy machine.
+    # threads that spin long while they wait make training much slower on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     # MLflow otherwise tells of every table that it migrates.
