@@ -67,7 +67,7 @@ def regulars(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     """Return the command line as a person uses it: words in, exit code and text out."""
     # What main() sets for its own process, undone after each test.
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
