@@ -66,44 +66,25 @@ class NextPurchaseModel:
             Indices of customers with a next order in the window.
         """
         ties = tie_order(interactions.popularity())
+        sources = default_sources()
         voices: dict[str, Candidates] = {}
-        for source in default_sources():
+        for source in sources:
             voices[source.name] = source.fit(interactions).score(customers, self.limit)
             on_step()
+
+        def blended(weights: Mapping[str, float]) -> Blend:
+            return Blend(sources, weights, self.limit).of_fitted(interactions)
+
         self.weights_ = dict(_PLAIN)
-        if self._blend_is_worth_it(interactions, voices, truth, customers):
+        if _blend_is_worth_it(blended, voices, truth, customers, ties):
             self.weights_ = choose_weights(voices, truth, ties)
-        blend = Blend(weights=self.weights_, depth=self.limit).fit(interactions)
+        blend = blended(self.weights_)
         on_step()
         candidates = blend.score(customers, self.limit)
         habits = Habits.from_interactions(interactions, customers)
         self.acceptance_ = Acceptance().fit(candidates, truth, habits, ties)
         on_step()
         return self
-
-    def _blend_is_worth_it(
-        self,
-        interactions: Interactions,
-        voices: Mapping[str, Candidates],
-        truth: sparse.csr_matrix[Any],
-        customers: NDArray[np.int64],
-    ) -> bool:
-        """Choose on every other customer; ask the rest whether it helped by more than noise."""
-        ties = tie_order(interactions.popularity())
-        chosen_on, asked = np.arange(0, len(customers), 2), np.arange(1, len(customers), 2)
-        if truth[chosen_on].nnz == 0 or truth[asked].nnz == 0:
-            return False
-        half = {name: sparse.csr_matrix(voice[chosen_on]) for name, voice in voices.items()}
-        weights = choose_weights(half, truth[chosen_on], ties)
-        sizes = truth_sizes(truth[asked])
-        points = []
-        for candidate in (weights, _PLAIN):
-            blend = Blend(weights=candidate, depth=self.limit).fit(interactions)
-            ranked = ranked_products(blend.score(customers[asked], 10), 10, ties)
-            points.append(ndcg_at(hits(ranked, truth[asked]), sizes, 10))
-        gain = points[0] - points[1]
-        gain = gain[~np.isnan(gain)]
-        return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(gain.size))
 
     @property
     def choose_steps(self) -> int:
@@ -171,3 +152,26 @@ def _kept(candidates: Candidates, keep: NDArray[np.bool_]) -> Candidates:
     before = np.concatenate([[0], np.cumsum(keep)])
     parts = (candidates.data[keep], candidates.indices[keep], before[candidates.indptr])
     return sparse.csr_matrix(parts, shape=candidates.shape)
+
+
+def _blend_is_worth_it(
+    blended: Callable[[Mapping[str, float]], Blend],
+    voices: Mapping[str, Candidates],
+    truth: sparse.csr_matrix[Any],
+    customers: NDArray[np.int64],
+    ties: NDArray[np.int64],
+) -> bool:
+    """Choose on every other customer; ask the rest whether it helped by more than noise."""
+    chosen_on, asked = np.arange(0, len(customers), 2), np.arange(1, len(customers), 2)
+    if truth[chosen_on].nnz == 0 or truth[asked].nnz == 0:
+        return False
+    half = {name: sparse.csr_matrix(voice[chosen_on]) for name, voice in voices.items()}
+    weights = choose_weights(half, truth[chosen_on], ties)
+    sizes = truth_sizes(truth[asked])
+    points = []
+    for candidate in (weights, _PLAIN):
+        ranked = ranked_products(blended(candidate).score(customers[asked], 10), 10, ties)
+        points.append(ndcg_at(hits(ranked, truth[asked]), sizes, 10))
+    gain = points[0] - points[1]
+    gain = gain[~np.isnan(gain)]
+    return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(gain.size))

@@ -91,10 +91,14 @@ class Blend:
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit every source."""
-        self.ties_ = tie_order(interactions.popularity())
-        self.fill_order_ = Popular().fit(interactions).order()
         for source in self.sources:
             source.fit(interactions)
+        return self.of_fitted(interactions)
+
+    def of_fitted(self, interactions: Interactions) -> Self:
+        """Take the sources as they are: fitted on these interactions already."""
+        self.ties_ = tie_order(interactions.popularity())
+        self.fill_order_ = Popular().fit(interactions).order()
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
