@@ -1,9 +1,8 @@
-"""Segments, tiers and stages of the life cycle: words for numbers, with frozen cut-points."""
+"""Segments, tiers and stages of the life cycle: words for numbers."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ _RFM_GRID = (
 
 @dataclass(frozen=True)
 class CutPoints:
-    """Where tiers and quintiles begin, frozen with the model so that words keep their meaning.
+    """Where tiers and quintiles begin, in the population that is scored.
 
     Attributes
     ----------
@@ -49,15 +48,6 @@ class CutPoints:
             tuple(np.quantile(recency_days, fifths).tolist()),
             tuple(np.quantile(frequency_orders, fifths).tolist()),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> CutPoints:
-        """Rebuild from what :meth:`to_json` gave."""
-        return cls(**{name: tuple(values) for name, values in stored.items()})
 
 
 def value_tier(value: Floats, cuts: CutPoints) -> list[str | None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,8 +121,3 @@ def test_back_after_two_horizons_is_reactivated_for_one(
     gap: float, recency: float, expected: str
 ) -> None:
     assert stage(3, recency, last_gap=gap, p_buys=0.9) == expected
-
-
-def test_cut_points_come_back_from_json_text() -> None:
-    cuts = cuts_of(np.random.default_rng(2).lognormal(size=200))
-    assert CutPoints.from_json(json.loads(json.dumps(cuts.to_json()))) == cuts
