@@ -17,7 +17,7 @@ from typing import Literal
 import ibis.expr.types as ir
 
 import features.families
-from features.rollups import DAY, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
+from features.rollup import DAY, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
 from features.vocabulary import Columns as C
 
 AS_OF_DAY = "as_of_day"
@@ -68,7 +68,7 @@ def history(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
 
 def known_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Return all orders, void ones included, as they were known at each cutoff."""
-    orders = history(rollups["orders"], cutoffs)
+    orders = history(rollups["order_states"], cutoffs)
     return orders.filter(orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= orders[AS_OF_DAY]))
 
 

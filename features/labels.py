@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.engine import Engine
 from features.family import AGE_DAYS, AS_OF_DAY, KEYS, standing_orders
-from features.rollups import (
+from features.rollup import (
     DAY,
     FIRST_KNOWN_FROM,
     KNOWN_FROM,
@@ -80,7 +80,7 @@ def _in_horizon(rollup: ir.Table, cutoffs: ir.Table, horizon_days: int) -> ir.Ta
 
 
 def _orders_next(rollups: Rollups, cutoffs: ir.Table, horizon_days: int) -> ir.Table:
-    orders = _in_horizon(rollups["orders"], cutoffs, horizon_days)
+    orders = _in_horizon(rollups["order_states"], cutoffs, horizon_days)
     # A purchase that the systems learned of late is still one: then its first state counts.
     end = ibis.greatest(orders[AS_OF_DAY] + horizon_days, orders[FIRST_KNOWN_FROM] + 1)
     last_word = orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= end)

@@ -20,15 +20,17 @@ import ibis.expr.types as ir
 from features.checks import TableReport, check_table
 from features.engine import Engine
 from features.progress import Progress, silent
-from features.rollups import Rollups, build_rollups, open_rollups, order_lines
+from features.rollup import Rollups
+from features.rollups.lines import order_lines
 from features.settings import DataSettings
 from features.sources import source_files
+from features.store import build_rollups, open_rollups
 from features.vocabulary import TABLES
 from features.vocabulary import Columns as C
 
 _STATE = "state.json"
 # Raised whenever what is derived changes meaning: older workspaces are then rebuilt.
-_LAYOUT = 2
+_LAYOUT = 3
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.engine import Engine, compile_sql
 from features.family import AS_OF_DAY, KEYS, Column, Family, history
-from features.rollups import Rollups
+from features.rollup import Rollups
 from features.vocabulary import Columns as C
 
 _EPOCH = date(1970, 1, 1)

@@ -49,6 +49,9 @@ class Columns:
     ACQUISITION_CHANNEL: Final = "acquisition_channel"
     ACQUISITION_COST: Final = "acquisition_cost"
     EMAIL_CONSENT: Final = "email_consent"
+    HOUSEHOLD_SIZE: Final = "household_size"
+    INCOME: Final = "income"
+    LIFESTYLE: Final = "lifestyle"
 
     # Events, searches
     EVENT_ID: Final = "event_id"
@@ -59,6 +62,7 @@ class Columns:
     # Surveys
     SURVEY: Final = "survey"
     SCORE: Final = "score"
+    ASPECT: Final = "aspect"
 
     # Contacts and offers
     CONTACT_ID: Final = "contact_id"
@@ -79,6 +83,8 @@ class Columns:
     AMOUNT: Final = "amount"
     MOVEMENT: Final = "movement"
     POINTS: Final = "points"
+    EXPIRES_AT: Final = "expires_at"
+    LEVEL: Final = "level"
     CONTRACT_ID: Final = "contract_id"
     CANCELLED_AT: Final = "cancelled_at"
     REFERRED_CUSTOMER_ID: Final = "referred_customer_id"
@@ -170,6 +176,9 @@ CUSTOMERS = TableSpec(
         ColumnSpec(C.ACQUISITION_CHANNEL, "string", "how the customer was won"),
         ColumnSpec(C.ACQUISITION_COST, "float64", "money spent to win the customer"),
         ColumnSpec(C.EMAIL_CONSENT, "boolean", "may be contacted by e-mail"),
+        ColumnSpec(C.HOUSEHOLD_SIZE, "int64", "people in the household, as declared"),
+        ColumnSpec(C.INCOME, "float64", "yearly income in the shop's currency, as declared"),
+        ColumnSpec(C.LIFESTYLE, "string", "psychographic group, as declared; never guessed"),
     ),
     key=(C.CUSTOMER_ID,),
 )
@@ -196,6 +205,7 @@ SURVEYS = TableSpec(
         _required(C.TS, "timestamp", "when, UTC"),
         _required(C.SURVEY, "string", "nps (0-10), csat (1-5) or ces (1-7)"),
         _required(C.SCORE, "float64", "the answer"),
+        ColumnSpec(C.ASPECT, "string", "what was asked about: quality, price, service, image"),
         ColumnSpec(C.ORDER_ID, "string", "the order asked about"),
         _AVAILABLE_AT,
     ),
@@ -237,6 +247,9 @@ POINTS = TableSpec(
         _required(C.MOVEMENT, "string", "earned, redeemed or expired"),
         _required(C.POINTS, "float64", "how many, always positive"),
         ColumnSpec(C.ORDER_ID, "string", "the order it belongs to"),
+        ColumnSpec(C.EXPIRES_AT, "timestamp", "when earned points lapse, where agreed"),
+        ColumnSpec(C.LEVEL, "string", "the customer's level once this was booked"),
+        _AVAILABLE_AT,
     ),
 )
 CONTRACTS = TableSpec(
@@ -249,6 +262,7 @@ CONTRACTS = TableSpec(
         ColumnSpec(C.PRODUCT_ID, "string", "the product held"),
         ColumnSpec(C.ENDS_AT, "timestamp", "last day, where agreed"),
         ColumnSpec(C.CANCELLED_AT, "timestamp", "when notice was given"),
+        ColumnSpec(C.LEVEL, "string", "tariff or service level"),
     ),
     key=(C.CONTRACT_ID,),
 )

@@ -12,7 +12,7 @@ from scipy import sparse
 from features.engine import Engine
 from features.errors import TrainingError
 from features.family import standing_orders
-from features.rollups import DAY, KNOWN_FROM, Rollups
+from features.rollup import DAY, KNOWN_FROM, Rollups
 from features.vectors import register_cutoffs, to_epoch_day
 from features.vocabulary import Columns as C
 from models.recommend.interactions import Interactions

@@ -14,7 +14,7 @@ from features.engine import Engine
 from features.errors import TrainingError
 from features.prepare import Prepared
 from features.progress import Progress
-from features.rollups import Rollups
+from features.rollup import Rollups
 from models.metrics.ranking import hits, ndcg_at, ranking_scorecard, truth_sizes
 from models.next_purchase import NextPurchaseModel
 from models.recommend.als import Als

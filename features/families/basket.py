@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.family import AS_OF_DAY, KEYS, Column, Family, history, standing_orders
-from features.rollups import Rollups
+from features.rollup import Rollups
 from features.vocabulary import Columns as C
 
 _NO_ORDER = "no net-positive order"
@@ -81,7 +81,7 @@ def _concentration(bought: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="basket",
     meaning="the size, breadth and habit of what a customer buys",
-    reads=("orders", "customer_product_day"),
+    reads=("order_states", "customer_product_day"),
     columns=COLUMNS,
     compute=compute,
 )

@@ -6,7 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, KEYS, Column, Family, history, within
-from features.rollups import DAY, Rollups
+from features.rollup import DAY, Rollups
+from features.vocabulary import Columns as C
 
 WINDOWS_DAYS = (7, 30, 90)
 _KINDS = {"views": "product views", "searches": "searches", "cart_adds": "cart additions"}
@@ -32,7 +33,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     cart_age = ibis.ifelse(seen.cart_adds > 0, seen[AGE_DAYS], None)
     counts = {
         f"{kind}_{days}d": (seen[kind] * within(seen, days)).sum()
-        for kind in (*_KINDS, "sessions")
+        for kind in _KINDS
         for days in WINDOWS_DAYS
     }
     facts = seen.group_by(*KEYS).aggregate(
@@ -43,6 +44,16 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         views_year=(seen.views * within(seen, 365)).sum(),
         cart_adds_year=(seen.cart_adds * within(seen, 365)).sum(),
     )
+    visits = history(rollups["customer_sessions"], cutoffs)
+    sessions = visits.group_by(*KEYS).aggregate(
+        **{
+            f"sessions_{days}d": ibis.ifelse(
+                within(visits, days) == 1, visits[C.SESSION_ID], None
+            ).nunique()
+            for days in WINDOWS_DAYS
+        }
+    )
+    facts = facts.left_join(sessions, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
     rated = facts.mutate(cart_adds_per_view=facts.cart_adds_year / facts.views_year.nullif(0))
     return rated.select(*KEYS, *(column.name for column in COLUMNS))
 
@@ -50,7 +61,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="events",
     meaning="what a customer looks at before, between and instead of buying",
-    reads=("customer_day_events",),
+    reads=("customer_day_events", "customer_sessions"),
     columns=COLUMNS,
     compute=compute,
 )

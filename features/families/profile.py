@@ -9,7 +9,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from features.family import AS_OF_DAY, KEYS, Column, Family
-from features.rollups import KNOWN_FROM, Rollups
+from features.rollup import KNOWN_FROM, Rollups
 from features.vocabulary import Columns as C
 
 COLUMNS = (
@@ -25,7 +25,7 @@ COLUMNS = (
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Copy what was declared, for customers whose sign-up the cutoff could see."""
-    paired = rollups["customers"].cross_join(cutoffs)
+    paired = rollups["customer_profiles"].cross_join(cutoffs)
     known = paired.filter(paired[KNOWN_FROM].isnull() | (paired[KNOWN_FROM] < paired[AS_OF_DAY]))
     year = 1970 + (known[AS_OF_DAY] / 365.2425).floor()
     return known.select(
@@ -43,7 +43,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="profile",
     meaning="who a customer is, as far as they said",
-    reads=("customers",),
+    reads=("customer_profiles",),
     columns=COLUMNS,
     compute=compute,
 )

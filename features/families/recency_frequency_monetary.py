@@ -18,7 +18,7 @@ from features.family import (
     standing_orders,
     within,
 )
-from features.rollups import Rollups
+from features.rollup import Rollups
 
 WINDOWS_DAYS = (30, 90, 180, 365)
 HALF_LIVES_DAYS = (60, 180)
@@ -82,7 +82,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="recency_frequency_monetary",
     meaning="how recently, how often and for how much a customer orders",
-    reads=("orders", "customer_day"),
+    reads=("order_states", "customer_day"),
     columns=COLUMNS,
     compute=compute,
 )

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, KEYS, Column, Family, history, known_orders, within
-from features.rollups import HALF_A_CENT, STANDS, Rollups
+from features.rollup import HALF_A_CENT, STANDS, Rollups
 
 COLUMNS = (
     Column("return_lines", "lines returned or cancelled so far", "lines"),
@@ -47,7 +47,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="returns",
     meaning="what a customer sends back",
-    reads=("customer_day", "orders"),
+    reads=("customer_day", "order_states"),
     columns=COLUMNS,
     compute=compute,
 )

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, standing_orders, within
-from features.rollups import DAY, Rollups
+from features.rollup import DAY, Rollups
 from features.vocabulary import Columns as C
 
 _ONE_DAY = "fewer than two order days"
@@ -136,7 +136,7 @@ def _gaps(days: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="rhythm",
     meaning="the beat of a customer's orders and how far behind it they are",
-    reads=("orders",),
+    reads=("order_states",),
     columns=COLUMNS,
     compute=compute,
 )

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from features.family import AS_OF_DAY, KEYS, Column, Family, discover_families
-from features.rollups import DAY, Rollups
+from features.rollup import DAY, Rollups
 from features.vectors import Vectors, register_cutoffs
 
 Frames = dict[str, pd.DataFrame]
@@ -187,7 +187,7 @@ def test_a_family_that_peeks_is_caught(
     shop: Any, rewritten: Any, columns_that_see: Any, look: str
 ) -> None:
     sees, catches = PEEKS[look]
-    cheats = [peeking(name, sees) for name in ("orders", "customer_day", "customer_day_events")]
+    cheats = [peeking(name, sees) for name in ("order_states", "customer_day", "customer_day_events")]
     for how in catches:
         caught = columns_that_see(rewritten("all_tables", how), shop, cheats, CUTOFF)
         assert caught == {cheat.name for cheat in cheats}

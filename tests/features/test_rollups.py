@@ -48,7 +48,7 @@ def vectors(open_lasting_shop: Any, lines: Any) -> pd.DataFrame:
     ]
     known = pd.to_datetime([row[-1] for row in rows], format="ISO8601")
     shop = open_lasting_shop({"orders": lines(*(row[:-1] for row in rows), available_at=known)})
-    families = [family for family in discover_families() if "orders" in family.reads]
+    families = [family for family in discover_families() if "order_states" in family.reads]
     frame = shop.vectors(*DAYS, families=families).frame
     return frame.fillna({"orders_lifetime": 0.0})
 
@@ -114,7 +114,7 @@ def test_an_order_row_holds_the_goods_of_its_own_day(open_shop: Any, lines: Any)
         unit_cost=[4.0, 4.0, 12.0],
         discount=[2.0, 0.0, 0.0],
     )
-    last = open_shop({"orders": bought}).rollup("orders").query("known_until.isna()")
+    last = open_shop({"orders": bought}).rollup("order_states").query("known_until.isna()")
     facts = last[["revenue", "margin", "discount", "units", "lines", "hour"]]
     assert facts.to_numpy().tolist() == [[28.0, 16.0, 2.0, 3.0, 2, 9]]
 

@@ -12,7 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from features.family import discover_families
-from features.rollups import Rollups
+from features.rollup import Rollups
 from features.vectors import Vectors
 
 FAMILIES = discover_families()

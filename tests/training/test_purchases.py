@@ -10,7 +10,7 @@ import pytest
 
 from features.engine import Engine, open_engine
 from features.errors import TrainingError
-from features.rollups import Rollups
+from features.rollup import Rollups
 from features.settings import EngineSettings
 from features.vectors import to_epoch_day
 from training.purchases import load_interactions, next_orders
@@ -62,7 +62,7 @@ def rollups(
     return Rollups(
         {
             "customer_product_day": engine.register("purchases", frame),
-            "orders": engine.register("orders", orders),
+            "order_states": engine.register("orders", orders),
         }
     )
 

@@ -1,0 +1,134 @@
+"""What a roll-up is: facts of one kind, added up by customer and day, and when each was known.
+
+Only roll-ups read the vocabulary's raw tables; every family reads roll-ups. Add one by adding
+it to a file in :mod:`features.rollups`. Days are whole numbers, days since 1970-01-01 UTC. Two
+columns make roll-ups honest about time:
+
+``known_from``
+    the first day on which the fact stood in the shop's systems; a cutoff sees facts with
+    ``known_from < as_of_day``.
+``known_until``
+    of orders only: the day from which later records of the same order, a return or a line that
+    arrived late, changed what was known of it; missing while that is the last word.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+import features.rollups
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+DAY = "day"
+KNOWN_FROM = "known_from"
+KNOWN_UNTIL = "known_until"
+FIRST_KNOWN_FROM = "first_known_from"
+STANDS = "stands"
+# Sums of prices are not exact in binary: less than half a cent is nothing.
+HALF_A_CENT = 0.005
+
+Tables = Mapping[str, ir.Table]
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """One rolled-up table and how it is made.
+
+    Rows add: those made from new records alone, put under those that stand, say the same as if
+    all had been made at once. So a day's refresh appends, and families must add up over rows.
+
+    Attributes
+    ----------
+    reads
+        Checked tables and earlier roll-ups that it needs; where a shop lacks one it is left out.
+    may_read
+        Those that it uses where the shop has them.
+    build
+        ``(tables, shop) -> table``.
+    by_customer
+        Whether rows belong to a customer; else they are about the whole shop.
+    stored
+        Whether it is kept; else it only serves other roll-ups.
+    restates
+        For rows that do not add: the keys whose earlier rows a refresh replaces.
+    """
+
+    name: str
+    meaning: str
+    reads: tuple[str, ...]
+    build: Callable[[Tables, ShopSettings], ir.Table]
+    may_read: tuple[str, ...] = ()
+    by_customer: bool = True
+    stored: bool = True
+    restates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rollups:
+    """The rolled-up tables that exist for a shop, as Ibis expressions, by name.
+
+    Attributes
+    ----------
+    buckets
+        Yields the same tables one share of the customers at a time; everyone at once by
+        default. A share is valid until the next is asked for.
+    """
+
+    tables: Tables
+    buckets: Callable[[], Iterator[Rollups]] | None = None
+
+    def __getitem__(self, name: str) -> ir.Table:
+        return self.tables[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tables
+
+    def shares(self) -> Iterator[Rollups]:
+        """Return the tables share by share, so that no step needs memory for everyone."""
+        return iter((self,)) if self.buckets is None else self.buckets()
+
+
+def epoch_day(ts: ir.TimestampValue) -> ir.IntegerValue:
+    """Return whole days since 1970-01-01."""
+    return ts.date().epoch_days().cast("int32")
+
+
+def known_from(table: ir.Table, day: ir.IntegerValue) -> ir.IntegerValue:
+    """Return the later of the day it happened and the day it could first be read."""
+    return ibis.greatest(day, epoch_day(table[C.AVAILABLE_AT].fill_null(table[C.TS])))
+
+
+def dated(table: ir.Table) -> ir.Table:
+    """Add ``day`` and ``known_from`` to a table of records that say when they happened."""
+    day = epoch_day(table[C.TS])
+    known = known_from(table, day) if C.AVAILABLE_AT in table.columns else day
+    return table.mutate(day=day, known_from=known)
+
+
+def discover_rollups() -> tuple[Rollup, ...]:
+    """Return every roll-up in :mod:`features.rollups`, each after those that it reads."""
+    names = sorted(module.name for module in pkgutil.iter_modules(features.rollups.__path__))
+    modules = (importlib.import_module(f"features.rollups.{name}") for name in names)
+    return _in_order([rollup for module in modules for rollup in module.ROLLUPS])
+
+
+def _in_order(rollups: Sequence[Rollup]) -> tuple[Rollup, ...]:
+    by_name = {rollup.name: rollup for rollup in rollups}
+    ordered: dict[str, Rollup] = {}
+
+    def place(rollup: Rollup) -> None:
+        for name in (*rollup.reads, *rollup.may_read):
+            if name in by_name and name not in ordered:
+                place(by_name[name])
+        ordered[rollup.name] = rollup
+
+    for rollup in rollups:
+        place(rollup)
+    return tuple(ordered.values())

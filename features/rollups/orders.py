@@ -1,0 +1,86 @@
+"""Orders: what moved on each day of an order, and what was known of it from when to when."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.rollup import (
+    DAY,
+    FIRST_KNOWN_FROM,
+    HALF_A_CENT,
+    KNOWN_FROM,
+    KNOWN_UNTIL,
+    STANDS,
+    Rollup,
+    Tables,
+)
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+_ORDER = (C.CUSTOMER_ID, C.ORDER_ID)
+
+
+def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per order, day and day known: the goods and money that moved."""
+    lines = tables["lines"]
+    return lines.group_by(*_ORDER, DAY, KNOWN_FROM).aggregate(
+        revenue=lines.revenue.sum(),
+        margin=lines.margin.sum(),
+        discount=lines.discount.sum(),
+        units=lines.units.sum(),
+        lines=lines.count(),
+        hour=lines.hour.min(),
+    )
+
+
+def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per order and state of knowledge: when placed, what it was worth, does it stand.
+
+    Money and goods are those of the order's own day. An order stands while all of its records
+    known so far, returns and cancellations included, leave revenue: from the day that they no
+    longer do it counts as no purchase, though its money (in, and out again) still does.
+    """
+    moves = tables["order_moves"]
+    known = _states(moves.select(*_ORDER, KNOWN_FROM).distinct()).join(
+        moves.rename(learned_on=KNOWN_FROM), list(_ORDER)
+    )
+    known = known.filter(known.learned_on <= known[KNOWN_FROM])
+    first_day = known[DAY].min().over(group_by=[known[name] for name in (*_ORDER, KNOWN_FROM)])
+    known = known.mutate(placed_on=first_day)
+    placed = known[DAY] == known.placed_on
+    state = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM)
+    sums = {
+        name: ibis.ifelse(placed, known[name], 0).sum()
+        for name in ("revenue", "margin", "discount", "units", "lines")
+    }
+    rolled = known.group_by(*state, day=known.placed_on).aggregate(
+        **sums, hour=ibis.ifelse(placed, known.hour, None).min(), net=known.revenue.sum()
+    )
+    return rolled.mutate((rolled.net >= HALF_A_CENT).name(STANDS)).drop("net")
+
+
+def _states(days: ir.Table) -> ir.Table:
+    """Give each day on which more of an order became known the next such day, and the first."""
+    order = [days[name] for name in _ORDER]
+    return days.mutate(
+        days[KNOWN_FROM].lead().over(group_by=order, order_by=days[KNOWN_FROM]).name(KNOWN_UNTIL),
+        days[KNOWN_FROM].min().over(group_by=order).name(FIRST_KNOWN_FROM),
+    )
+
+
+ROLLUPS = (
+    Rollup(
+        "order_moves",
+        "goods and money of each order by the day they moved",
+        reads=("lines",),
+        build=order_moves,
+    ),
+    Rollup(
+        "order_states",
+        "orders as they were known, from when to when",
+        reads=("order_moves",),
+        build=order_states,
+        restates=_ORDER,
+    ),
+)

@@ -1,0 +1,27 @@
+"""Profiles: what each customer declared or brought along."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from features.rollup import Rollup, Tables, epoch_day
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+
+def customer_profiles(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per customer; what was declared is known from the day of signing up."""
+    customers = tables["customers"]
+    day = epoch_day(customers[C.SIGNED_UP_AT])
+    return customers.mutate(day=day, known_from=day).drop(C.SIGNED_UP_AT)
+
+
+ROLLUPS = (
+    Rollup(
+        "customer_profiles",
+        "what each customer declared",
+        reads=("customers",),
+        build=customer_profiles,
+        restates=(C.CUSTOMER_ID,),
+    ),
+)
