@@ -10,6 +10,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# PostgreSQL's and Spark's clients and the rivals that benchmarks measure: large, and not needed to run.
+ENGINES := $(VENV)/.engines
 PORT ?= 8000
 CONFIG ?= examples/simulated_shop/regulars.toml
 NAME ?= main_job
@@ -23,10 +25,10 @@ run: $(READY) ## Simulate a shop, check, train, publish and serve it (PORT=8000)
 serve: $(READY) ## Serve what was trained last (CONFIG=..., PORT=8000)
 	@$(BIN)/regulars serve --config $(CONFIG) --port $(PORT)
 
-test: $(READY) ## Run all tests, with coverage
+test: $(ENGINES) ## Run all tests, with coverage
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --cov --cov-report term:skip-covered $(PYTEST_FLAGS)
 
-check: $(READY) ## Lint, types, import rules, doctests
+check: $(ENGINES) ## Lint, types, import rules, doctests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,15 +39,16 @@ format: $(READY) ## Put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Print one benchmark's table (NAME=main_job)
+bench: $(ENGINES) ## Print one benchmark's table (NAME=main_job)
 	@$(BIN)/python -m benchmarks.$(NAME)
 
 picture: $(READY) ## Draw docs/answer.png from the running server
 	@$(BIN)/python docs/picture.py http://127.0.0.1:$(PORT)
 
 lock: $(READY) ## Resolve the dependencies anew, with hashes
-	cd requirements && for set in runtime dev; do \
-	  extra=$$([ $$set = dev ] && echo "--extra dev"); \
+	cd requirements && for set in runtime dev engines; do \
+	  extra=$$(case $$set in dev) echo "--extra dev";; \
+	    engines) echo "--extra dev --extra postgres --extra spark --extra rivals";; esac); \
 	  ../$(BIN)/uv pip compile ../pyproject.toml $$extra --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o $$set.txt; \
 	done
@@ -66,4 +69,9 @@ $(READY): requirements/dev.txt requirements/installer.txt pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/installer.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(ENGINES): $(READY) requirements/engines.txt
+	@echo "Adding the other engines to $(VENV) (once) ..."
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/engines.txt
 	@touch $@

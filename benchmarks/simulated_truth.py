@@ -9,13 +9,14 @@ from __future__ import annotations
 import tempfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
 from benchmarks.table import Row, report
-from features.engine import Engine
 from features.simulate import ShopPlan, true_churn_probability, write_shop
 from features.vocabulary import Columns as C
 from models.metrics.classification import churn_scorecard
@@ -23,7 +24,7 @@ from models.recommend.cosine import Cosine
 from models.recommend.interactions import Interactions
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
-from regulars.shop import open_shop
+from regulars.shop import Shop, open_shop
 from training.purchases import load_interactions
 from training.run import Horizons, run_job
 
@@ -31,15 +32,14 @@ _CONFIG = Path(__file__).parent.parent / "examples" / "simulated_shop" / "regula
 _HORIZON_DAYS = 90
 
 
-def last_activity(engine: Engine, as_of: date) -> pd.Series:
+def last_activity(shop: Shop, as_of: date) -> pd.Series[Any]:
     """Return each customer's last order or event before a date."""
-    frame = engine.execute(
-        "SELECT customer_id, max(ts) AS ts FROM ("
-        "SELECT customer_id, ts FROM clean_orders WHERE quantity > 0 "
-        "UNION ALL SELECT customer_id, ts FROM clean_events) "
-        f"WHERE ts < TIMESTAMP '{as_of}' GROUP BY customer_id"
-    ).df()
-    return frame.set_index(C.CUSTOMER_ID)["ts"]
+    orders, events = shop.prepared.clean["orders"], shop.prepared.clean["events"]
+    bought = orders.filter(orders[C.QUANTITY] > 0).select(C.CUSTOMER_ID, C.TS)
+    seen = bought.union(events.select(C.CUSTOMER_ID, C.TS))
+    seen = seen.filter(seen[C.TS] < ibis.literal(as_of).cast("timestamp"))
+    last = seen.group_by(C.CUSTOMER_ID).aggregate(seen[C.TS].max().name(C.TS))
+    return shop.engine.frame(last).set_index(C.CUSTOMER_ID)[C.TS]
 
 
 def complements(interactions: Interactions, truth: pd.DataFrame) -> pd.DataFrame:
@@ -68,11 +68,12 @@ def main() -> None:
             arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
             horizons = Horizons(_HORIZON_DAYS, "fixed", _HORIZON_DAYS, "fixed")
             job = run_job("churn", *arguments, horizons, plan.end, progress)
-            activity = last_activity(shop.engine, job.test)
+            activity = last_activity(shop, job.test)
             interactions = load_interactions(shop.engine, shop.prepared.rollups, plan.end)
         truth = pd.read_parquet(Path(folder) / "data" / "truth" / "customers")
+        renewals = pd.read_parquet(Path(folder) / "data" / "truth" / "renewals")
         pairs = pd.read_parquet(Path(folder) / "data" / "truth" / "complements")
-    known = true_churn_probability(plan, truth, activity, job.test, _HORIZON_DAYS)
+    known = true_churn_probability(plan, truth, activity, job.test, _HORIZON_DAYS, renewals)
     chances = known.reindex(list(job.contest.customer_ids)).to_numpy()
     best = churn_scorecard(job.contest.actual, chances)
     ours = {name: float(column["churn"]) for name, column in job.scorecard.items()}

@@ -1,29 +1,29 @@
-"""Give the user's columns their types, keep the good rows, set the bad ones aside.
+"""Keep the good rows of a table, set the bad ones aside: one pass, in shares by customer.
 
 Every failing rule is named for every row; nothing is lost silently. Bad rows land in
-``quarantine/<table>.parquet`` with their file, row, values and reasons.
+``quarantine/<table>`` with their file, row, values and reasons.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
-from features.engine import Engine
+from features.casts import PLACE, flagged, original, type_rules, typed
+from features.engine import BUCKET, SOURCE_FILE, SOURCE_ROW, Engine, bucket_of
 from features.errors import DataError
 from features.rules import REASONS, Rule, copy_rules_for, number_copies, rules_for
-from features.settings import CheckSettings, DataSettings
-from features.sources import SOURCE_FILE, SOURCE_INDEX, SOURCE_ROW, open_source, readable
-from features.vocabulary import TABLES, ColumnSpec, TableSpec
-
-_PLACE = (SOURCE_INDEX, SOURCE_FILE, SOURCE_ROW)
+from features.settings import CheckSettings
+from features.sources import Place, open_places, readable
+from features.vocabulary import TABLES, TableSpec
+from features.vocabulary import Columns as C
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,19 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class TableReport:
-    """What became of one table's rows."""
+    """What became of one table's rows.
+
+    Attributes
+    ----------
+    content
+        Sum of hashes of the kept rows: with ``rows_kept`` it tells contents apart.
+    """
 
     table: str
     rows_read: int
     rows_kept: int
     rows_unexpectedly_bad: int
-    fingerprint: str
+    content: int
     rules: tuple[RuleCount, ...] = ()
     notices: tuple[str, ...] = field(default=())
 
@@ -62,6 +68,31 @@ class TableReport:
     def rows_quarantined(self) -> int:
         """Rows read and not kept."""
         return self.rows_read - self.rows_kept
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any kept row does."""
+        return f"{self.rows_kept}-{self.content:x}"
+
+    def __add__(self, later: TableReport) -> TableReport:
+        """Return the report of both parts of a table together."""
+        rules = {count.rule: count for count in self.rules}
+        for count in later.rules:
+            before = rules.get(count.rule)
+            rules[count.rule] = (
+                count
+                if before is None
+                else RuleCount(**{**vars(before), "rows": before.rows + count.rows})
+            )
+        return TableReport(
+            self.table,
+            self.rows_read + later.rows_read,
+            self.rows_kept + later.rows_kept,
+            self.rows_unexpectedly_bad + later.rows_unexpectedly_bad,
+            self.content + later.content,
+            tuple(rules.values()),
+            self.notices,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -75,149 +106,94 @@ class TableReport:
 
 
 def check_table(
-    engine: Engine, table: str, settings: DataSettings, now: datetime, base: Path, workspace: Path
+    engine: Engine,
+    table: str,
+    places: Sequence[Place],
+    checks: CheckSettings,
+    now: datetime,
+    workspace: Path,
+    *,
+    part: str,
+    buckets: int,
 ) -> TableReport:
-    """Check one table and write its good and bad rows as Parquet.
+    """Check the rows of some places and add them to the table's good and bad ones.
+
+    Parameters
+    ----------
+    part
+        What the new files' names begin with.
+    buckets
+        In how many shares good rows are kept, by customer.
 
     Raises
     ------
     DataError
-        A required column is missing, the table is empty, or more rows are bad than
-        ``checks.tolerance`` allows.
+        A required column is missing, or what is there cannot be read.
     """
     spec = TABLES[table]
-    sources = settings.tables[table]
-    raw = open_source(engine, spec, sources, base)
-    row_rules = [*_type_rules(spec), *rules_for(spec, settings.checks, now)]
-    copy_rules = copy_rules_for(spec, len(sources))
-    typed = _typed(raw, spec, len(sources))
-    flagged = _flagged(_flagged(typed.mutate(reasons=ibis.literal("")), row_rules), copy_rules)
-    with readable(spec, ", ".join(source.path for source in sources)):
-        staged = engine.create(f"staged_{table}", flagged)
-    report = _report(engine, spec, staged, row_rules + copy_rules, settings.checks)
+    sources = len({place.index for place in places})
+    opened = [typed(raw, spec, place.index) for place, raw in open_places(engine, spec, places)]
+    together = functools.reduce(lambda left, right: left.union(right), opened)
+    together = number_copies(together, spec) if sources > 1 else together
+    row_rules, copy_rules = rules_for(spec, checks, now), copy_rules_for(spec, sources)
+    judged = flagged(flagged(together, row_rules), copy_rules)
 
-    names = [column.name for column in spec.columns]
-    good = staged.filter(staged[REASONS] == "").select(*names)
-    bad = staged.filter(staged[REASONS] != "")
-    originals = {name: bad[_original(name)] for name in names}
-    quarantine = workspace / "quarantine" / f"{table}.parquet"
-    engine.write_parquet(bad.select(SOURCE_FILE, SOURCE_ROW, REASONS, **originals), quarantine)
-    _stop_if_unusable(report, settings.checks, quarantine)
-    engine.write_parquet(good, workspace / "clean" / f"{table}.parquet")
-    engine.execute(f"DROP TABLE staged_{table}")
-    return report
-
-
-def _original(name: str) -> str:
-    return f"original_{name}"
+    clean, quarantine = workspace / "clean" / table, workspace / "quarantine" / table
+    is_good = judged[REASONS] == ""
+    with readable(spec, ", ".join(sorted({place.source.path for place in places}))):
+        _write_good(engine, judged.filter(is_good), spec, clean, part, buckets)
+        read = int(engine.frame(together.aggregate(rows=together.count()))["rows"].iloc[0])
+        kept, content = _kept(engine, spec, clean, part)
+        if kept == read:
+            return TableReport(table, read, kept, 0, content)
+        engine.write(_as_written(judged.filter(~is_good), spec), quarantine, part)
+    bad = engine.open(f"bad_{table}", sorted(quarantine.glob(f"{part}*.parquet")))
+    rules = [*type_rules(spec), *row_rules, *copy_rules]
+    counts = [count for rule in rules if (count := _count(engine, bad, rule, checks))]
+    surprising = _unexpectedly_bad(engine, bad, rules, checks)
+    return TableReport(table, read, kept, surprising, content, rules=tuple(counts))
 
 
-def _typed(raw: ir.Table, spec: TableSpec, sources: int) -> ir.Table:
-    """Select our columns, typed, beside their original text."""
-    present = set(raw.columns)
-    columns: dict[str, Any] = {}
-    for column in spec.columns:
-        if column.name in present:
-            columns[column.name] = _cast(raw[column.name], column)
-            columns[_original(column.name)] = raw[column.name].cast("string")
-        else:
-            columns[column.name] = ibis.null().cast(column.type)
-            columns[_original(column.name)] = ibis.null().cast("string")
-    typed = raw.select(*_PLACE, **columns)
-    return number_copies(typed, spec) if sources > 1 else typed
+def _write_good(
+    engine: Engine, good: ir.Table, spec: TableSpec, folder: Path, part: str, buckets: int
+) -> None:
+    """Write the columns of the vocabulary, in shares by customer."""
+    chosen = good.select(*(column.name for column in spec.columns))
+    if buckets == 1 or C.CUSTOMER_ID not in chosen.columns:
+        engine.write(chosen, folder / f"{BUCKET}=0", part)
+        return
+    share = bucket_of(chosen[C.CUSTOMER_ID], buckets)
+    engine.write(chosen.mutate(share.name(BUCKET)), folder, part)
+    if not list(folder.glob("**/*.parquet")):
+        engine.write(chosen.limit(0), folder / f"{BUCKET}=0", part)
 
 
-def _cast(value: ir.Value, column: ColumnSpec) -> ir.Value:
-    """Cast to the vocabulary's type; what does not fit becomes missing and is flagged."""
-    if column.type == "string":
-        return value.cast("string").strip().nullif("")
-    if column.type == "timestamp":
-        if value.type().is_timestamp() or value.type().is_date():
-            return value.cast("timestamp(6)")
-        # Through a zoned time, so that an offset in the text is honoured; no offset means UTC.
-        return value.cast("string").try_cast("timestamp('UTC')").cast("timestamp(6)")
-    if column.type == "float64":
-        number = value.cast("string").try_cast("float64")
-        return ibis.ifelse(number.isnan() | number.isinf(), None, number)
-    return value.cast("string").try_cast(column.type)
+def _as_written(bad: ir.Table, spec: TableSpec) -> ir.Table:
+    """Return bad rows with their place, their reasons and what the user wrote."""
+    values = {
+        name: bad[original(name)].fill_null(bad[name].cast("string"))
+        for name in (column.name for column in spec.columns)
+    }
+    return bad.select(*PLACE, REASONS, **values)
 
 
-def _type_rules(spec: TableSpec) -> list[Rule]:
-    """Build the rules that every table shares: required values present, all values readable."""
-    words = {"timestamp": "a date", "float64": "a number", "int64": "a whole number"}
-    rules = []
-    for column in spec.columns:
-        if column.required:
-            rules.append(_missing_rule(column))
-        if column.type != "string":
-            word = words.get(column.type, "true or false")
-            rules.append(_unreadable_rule(column, word))
-    return rules
+def _kept(engine: Engine, spec: TableSpec, clean: Path, part: str) -> tuple[int, int]:
+    files = sorted(clean.glob(f"**/{part}*.parquet"))
+    if not files:
+        return 0, 0
+    good = engine.open(f"kept_{spec.name}", files)
+    rows = int(engine.frame(good.aggregate(rows=good.count()))["rows"].iloc[0])
+    return rows, engine.content_hash(good)
 
 
-def _is_blank(t: ir.Table, name: str) -> ir.BooleanValue:
-    original = t[_original(name)]
-    return original.isnull() | original.strip().lower().isin(["", "nan", "null", "none"])
-
-
-def _missing_rule(column: ColumnSpec) -> Rule:
-    return Rule(
-        f"{column.name}_missing",
-        column.name,
-        lambda t: _is_blank(t, column.name),
-        f"{column.name} is missing",
-        f"every row needs {column.name}: {column.meaning}",
-    )
-
-
-def _unreadable_rule(column: ColumnSpec, word: str) -> Rule:
-    return Rule(
-        f"{column.name}_unreadable",
-        column.name,
-        lambda t: t[column.name].isnull() & ~_is_blank(t, column.name),
-        f"{column.name} is not {word}",
-        f"write {column.name} as {word}" + (", best 2026-01-31" if word == "a date" else ""),
-    )
-
-
-def _flagged(table: ir.Table, rules: list[Rule]) -> ir.Table:
-    """Add to the reasons the names of all rules that a row fails, each ended by a semicolon."""
-    named = [ibis.ifelse(rule.is_bad(table), f"{rule.name};", "") for rule in rules]
-    return table.mutate(functools.reduce(operator.add, named, table[REASONS]).name(REASONS))
-
-
-def _report(
-    engine: Engine, spec: TableSpec, staged: ir.Table, rules: list[Rule], checks: CheckSettings
-) -> TableReport:
-    name = f"staged_{spec.name}"
-    columns = ", ".join(column.name for column in spec.columns)
-    read, kept, content = engine.execute(
-        f"SELECT count(*), count(*) FILTER ({REASONS} = ''), "
-        f"sum(hash({columns})) FILTER ({REASONS} = '') FROM {name}"
-    ).fetchall()[0]
-    counts = [_count(engine, staged, rule, checks) for rule in rules] if kept < read else []
-    return TableReport(
-        spec.name,
-        rows_read=read,
-        rows_kept=kept,
-        rows_unexpectedly_bad=_unexpectedly_bad(engine, staged, rules, checks),
-        fingerprint=f"{kept}-{int(content or 0):x}",
-        rules=tuple(count for count in counts if count is not None),
-    )
-
-
-def _count(engine: Engine, staged: ir.Table, rule: Rule, checks: CheckSettings) -> RuleCount | None:
-    failing = staged.filter((";" + staged[REASONS]).contains(f";{rule.name};"))
-    original = failing[_original(rule.column)]
-    first = engine.frame(
-        failing.select(SOURCE_FILE, SOURCE_ROW, SOURCE_INDEX, value=original)
-        .order_by(SOURCE_INDEX, SOURCE_FILE, SOURCE_ROW)
-        .limit(1)
-    )
-    if first.empty:
-        return None
+def _count(engine: Engine, bad: ir.Table, rule: Rule, checks: CheckSettings) -> RuleCount | None:
+    failing = bad.filter((";" + bad[REASONS]).contains(f";{rule.name};"))
     rows = int(engine.frame(failing.aggregate(rows=failing.count()))["rows"].iloc[0])
-    value = first["value"].iloc[0]
+    if rows == 0:
+        return None
+    first = engine.frame(
+        failing.select(*PLACE, value=failing[rule.column]).order_by(*PLACE).limit(1)
+    ).iloc[0]
     return RuleCount(
         rule.name,
         rule.column,
@@ -225,9 +201,9 @@ def _count(engine: Engine, staged: ir.Table, rule: Rule, checks: CheckSettings) 
         _is_expected(rule, checks),
         rule.problem,
         rule.remedy,
-        str(first[SOURCE_FILE].iloc[0]),
-        int(first[SOURCE_ROW].iloc[0]),
-        value if isinstance(value, str) else None,
+        str(first[SOURCE_FILE]),
+        int(first[SOURCE_ROW]),
+        first["value"] if isinstance(first["value"], str) else None,
     )
 
 
@@ -236,16 +212,17 @@ def _is_expected(rule: Rule, checks: CheckSettings) -> bool:
 
 
 def _unexpectedly_bad(
-    engine: Engine, staged: ir.Table, rules: list[Rule], checks: CheckSettings
+    engine: Engine, bad: ir.Table, rules: Sequence[Rule], checks: CheckSettings
 ) -> int:
     """Count the rows that fail a rule which is not expected to fail here."""
-    names = [rule.name for rule in rules if not _is_expected(rule, checks)]
-    failed = staged[REASONS].split(";")
-    bad = staged.filter(ibis.or_(*(failed.contains(name) for name in names)))
-    return int(engine.frame(bad.aggregate(rows=bad.count()))["rows"].iloc[0])
+    named = ";" + bad[REASONS]
+    surprises = [named.contains(f";{r.name};") for r in rules if not _is_expected(r, checks)]
+    surprising = bad.filter(functools.reduce(operator.or_, surprises))
+    return int(engine.frame(surprising.aggregate(rows=surprising.count()))["rows"].iloc[0])
 
 
-def _stop_if_unusable(report: TableReport, checks: CheckSettings, quarantine: Path) -> None:
+def stop_if_unusable(report: TableReport, checks: CheckSettings, quarantine: Path) -> None:
+    """Raise a :class:`DataError` where a table is empty or more of it is bad than tolerated."""
     if report.rows_read == 0 and report.table == "orders":
         raise DataError(
             "orders: the files hold a header and no rows",

@@ -1,36 +1,41 @@
-"""From the user's files to checked tables and roll-ups, once: later runs reuse them.
+"""From the user's files to checked tables and roll-ups, with as little work as that takes.
 
-The workspace remembers what it was made from (files, their sizes and times, the settings);
-as long as that is unchanged nothing is read again.
+The workspace remembers what each table was made from: files, their sizes and times, settings.
+What is unchanged is not read again; of a table of happenings that gained files only the new ones
+are read, and their records appended; anything else is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from math import ceil
+from typing import Any, Literal
 
-import ibis
 import ibis.expr.types as ir
 
-from features.checks import TableReport, check_table
-from features.engine import Engine
+from features.checks import TableReport, check_table, stop_if_unusable
+from features.derive import customers_from_orders, products_from_orders
+from features.engine import BUCKET, Engine, bucket_of
 from features.progress import Progress, silent
-from features.rollup import Rollups
-from features.rollups.lines import order_lines
+from features.refresh import refresh_rollups
+from features.rollup import DAY, Rollups, from_epoch_day
 from features.settings import DataSettings
-from features.sources import source_files
-from features.store import build_rollups, open_rollups
+from features.sources import Place, find_places
+from features.store import Store, TableState
 from features.vocabulary import TABLES
 from features.vocabulary import Columns as C
 
-_STATE = "state.json"
-# Raised whenever what is derived changes meaning: older workspaces are then rebuilt.
-_LAYOUT = 3
+Work = Literal["kept", "appended", "rebuilt"]
+
+_DERIVED = {"products": products_from_orders, "customers": customers_from_orders}
+# About what a share of the customers may hold, and what an order line takes in a file.
+_LINES_PER_BUCKET = 8_000_000
+_BYTES_PER_LINE = {".parquet": 14, ".gz": 14}
+_BYTES_PER_LINE_OF_TEXT = 70
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Prepared:
         Changes when any kept row of any table changes.
     lines_without_cost
         Order lines whose margin is assumed from the shop's margin rate.
+    work
+        What each table and the roll-ups took: kept, appended or rebuilt.
     """
 
     reports: tuple[TableReport, ...]
@@ -54,18 +61,29 @@ class Prepared:
     last_day: date
     fingerprint: str
     lines_without_cost: int
-    reused: bool
+    work: dict[str, Work]
+    store: Store
 
     @property
     def today(self) -> date:
         """The first midnight at which every record was known."""
         return self.last_day + timedelta(days=1)
 
+    @property
+    def reused(self) -> bool:
+        """Whether everything stood already."""
+        return set(self.work.values()) == {"kept"}
+
 
 def prepare(
-    engine: Engine, settings: DataSettings, now: datetime, progress: Progress = silent
+    engine: Engine,
+    settings: DataSettings,
+    now: datetime,
+    progress: Progress = silent,
+    *,
+    rebuild: bool = False,
 ) -> Prepared:
-    """Check and roll up all tables that the settings name, or reuse what stands.
+    """Check and roll up what is new in the tables that the settings name.
 
     Parameters
     ----------
@@ -73,109 +91,153 @@ def prepare(
         Naive UTC; rows dated later are impossible.
     progress
         Told of each step.
+    rebuild
+        Make everything anew.
+
+    Raises
+    ------
+    DataError
+        A file or a required column is missing, a table is empty, or more of its rows are bad
+        than ``checks.tolerance`` allows.
     """
     workspace = settings.base / settings.workspace
-    signature = _signature(settings)
-    state = _read_state(workspace / _STATE)
-    if state is not None and state["signature"] == signature:
-        return _open(engine, settings, workspace, state, reused=True)
+    places = {
+        table: find_places(TABLES[table], sources, settings.base, workspace / "landing")
+        for table, sources in settings.tables.items()
+    }
+    store = Store(workspace) if rebuild else Store.read(workspace)
+    # Spark shares out its work by itself.
+    by_size = 1 if settings.engine.kind == "spark" else _buckets(places["orders"], store)
+    buckets = settings.engine.buckets or by_size
+    if buckets != store.buckets or not store.tables:
+        store = Store(workspace, buckets)
+        store.forget(*(workspace / part for part in ("clean", "quarantine", "rollups", "restated")))
+    for table in store.tables.keys() - places.keys():
+        if table not in _DERIVED or store.tables[table].report is not None:
+            store.drop(table)
 
-    _forget(workspace)
-    tick = progress("Checking and rolling up", len(settings.tables) + 1)
-    reports = []
-    for table in settings.tables:
-        reports.append(check_table(engine, table, settings, now, settings.base, workspace))
+    work: dict[str, Work] = {}
+    tick = progress("Checking", len(places) + 1)
+    for table, found in places.items():
+        work[table] = _refresh_table(engine, store, settings, table, found, now)
         tick()
-    clean = _open_clean(engine, workspace, settings)
-    build_rollups(engine, clean, settings.shop, workspace / "rollups")
+    for table in _DERIVED.keys() - places.keys():
+        _derive(engine, store, table)
     tick()
-    state = {
-        "signature": signature,
-        "reports": [report.to_json() for report in reports],
-        "notices": _notices(engine, clean, settings),
-        "fingerprint": _fingerprint(reports),
-        "lines_without_cost": _lines_without_cost(engine, clean, settings),
-    }
-    (workspace / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-    return _open(engine, settings, workspace, state, reused=False)
+    shop = _digest(settings.shop.model_dump(mode="json", include={"margin_rate"}))
+    work["rollups"] = refresh_rollups(engine, store, settings.shop, shop, progress)
+    if set(work.values()) != {"kept"} or not store.facts:
+        store.facts = _facts(engine, store, settings)
+        store.save()
+    return _opened(engine, store, settings, work)
 
 
-def _open(
-    engine: Engine, settings: DataSettings, workspace: Path, state: dict[str, Any], *, reused: bool
+def _refresh_table(
+    engine: Engine,
+    store: Store,
+    settings: DataSettings,
+    table: str,
+    places: list[Place],
+    now: datetime,
+) -> Work:
+    """Check what is new of one table: nothing, some files, or all."""
+    signatures = [place.signature for place in places]
+    definition = _definition(settings, table)
+    known = store.tables.get(table)
+    new = places
+    if known is not None:
+        grown = known.definition == definition and all(f in signatures for f in known.files)
+        new = [p for p, file in zip(places, signatures, strict=True) if file not in known.files]
+        # Copies are looked for among all rows of a table, so they need all to be there.
+        alone = not TABLES[table].key and len({place.index for place in places}) == 1
+        if grown and not new:
+            return "kept"
+        if not (grown and alone):
+            known, new = None, places
+            store.drop(table)
+    part = store.new_part()
+    for folder in (store.clean_folder(table), store.quarantine_folder(table)):
+        store.remove_part(folder, part)
+    report = check_table(
+        engine, table, new, settings.checks, now, store.folder, part=part, buckets=store.buckets
+    )
+    store.forget(store.folder / "landing")
+    if known is not None and known.report is not None:
+        report = TableReport.from_json(known.report) + report
+    stop_if_unusable(report, settings.checks, store.quarantine_folder(table))
+    parts = [*(known.parts if known is not None else []), part]
+    store.tables[table] = TableState(definition, signatures, parts, report.to_json())
+    store.save()
+    return "rebuilt" if known is None else "appended"
+
+
+def _derive(engine: Engine, store: Store, table: str) -> None:
+    """Read a table that the shop does not bring off its orders."""
+    orders, known = store.tables["orders"].parts, store.tables.get(table)
+    if known is not None and known.files == orders:
+        return
+    before = None
+    if known is not None and orders[: len(known.files)] == known.files:
+        before = store.open_clean(engine, table, prefix="before")
+        orders = orders[len(known.files) :]
+    lines = store.open_clean(engine, "orders", parts=orders, prefix="new")
+    made, part, folder = _DERIVED[table](lines, before), store.new_part(), store.clean_folder(table)
+    share = bucket_of(made[C.CUSTOMER_ID], store.buckets) if C.CUSTOMER_ID in made.columns else 0
+    engine.write(made.mutate(**{BUCKET: share}), folder, part)
+    for old in [] if known is None else known.parts:
+        store.remove_part(folder, old)
+    store.tables[table] = TableState("derived", list(store.tables["orders"].parts), [part])
+    store.save()
+
+
+def _opened(
+    engine: Engine, store: Store, settings: DataSettings, work: dict[str, Work]
 ) -> Prepared:
-    reports = tuple(TableReport.from_json(stored) for stored in state["reports"])
-    clean = _open_clean(engine, workspace, settings)
-    span = clean["orders"].aggregate(first=clean["orders"].ts.min(), last=clean["orders"].ts.max())
-    first, last = engine.frame(span).iloc[0]
+    reports = [_report(store, table) for table in settings.tables]
     return Prepared(
-        reports=_with_notices(reports, state["notices"]),
-        rollups=open_rollups(engine, workspace / "rollups"),
-        clean=clean,
-        first_day=first.date(),
-        last_day=last.date(),
-        fingerprint=state["fingerprint"],
-        lines_without_cost=state["lines_without_cost"],
-        reused=reused,
+        reports=tuple(reports),
+        rollups=store.open_rollups(engine),
+        clean={table: store.open_clean(engine, table) for table in store.tables},
+        first_day=from_epoch_day(store.facts["first_day"]),
+        last_day=from_epoch_day(store.facts["last_day"]),
+        fingerprint=data_fingerprint(store, settings.tables),
+        lines_without_cost=store.facts["lines_without_cost"],
+        work=work,
+        store=store,
     )
 
 
-def _open_clean(engine: Engine, workspace: Path, settings: DataSettings) -> dict[str, ir.Table]:
-    """Open the checked tables; a catalogue that the shop has no table for comes from orders."""
-    clean = {
-        name: engine.bind_parquet(f"clean_{name}", workspace / "clean" / f"{name}.parquet")
-        for name in settings.tables
-    }
-    if "products" not in clean:
-        clean["products"] = _products_from_orders(clean["orders"])
-    if "customers" not in clean:
-        clean["customers"] = _customers_from_orders(clean["orders"])
-    return clean
+def data_fingerprint(store: Store, tables: Iterable[str]) -> str:
+    """Return a digest of every kept row of some checked tables."""
+    reports = [TableReport.from_json(store.tables[table].report or {}) for table in tables]
+    joined = "".join(f"{report.table}:{report.fingerprint};" for report in reports)
+    return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
 
-def _first_row(table: ir.Table, key: str, order_by: list[ir.Value]) -> ir.Table:
-    """Keep the row of each key that comes first in ``order_by``."""
-    ranked = table.mutate(
-        nth=ibis.row_number().over(ibis.window(group_by=table[key], order_by=order_by))
+def _report(store: Store, table: str) -> TableReport:
+    report = TableReport.from_json(store.tables[table].report or {})
+    notice = store.facts["notices"].get(table)
+    return report if notice is None else replace(report, notices=(notice,))
+
+
+def _facts(engine: Engine, store: Store, settings: DataSettings) -> dict[str, Any]:
+    """Return what is worth knowing of the data and takes a look at all of it."""
+    moves = store.open_rollups(engine)["order_moves"]
+    totals = moves.aggregate(
+        first=moves[DAY].min(), last=moves[DAY].max(), assumed=moves.lines_assumed.sum()
     )
-    return ranked.filter(ranked.nth == 0)
-
-
-def _absent(table: str, present: set[str]) -> dict[str, ir.Value]:
-    """Return the vocabulary's other columns of a table, all missing."""
+    first, last, assumed = engine.frame(totals).iloc[0]
     return {
-        column.name: ibis.null().cast(column.type)
-        for column in TABLES[table].columns
-        if column.name not in present
+        "first_day": int(first),
+        "last_day": int(last),
+        "lines_without_cost": int(assumed),
+        "notices": _notices(engine, store, settings),
     }
 
 
-def _products_from_orders(orders: ir.Table) -> ir.Table:
-    """Name and price each product as in its latest sale: the catalogue as it is today."""
-    sold = orders.filter((orders[C.QUANTITY] > 0) & (orders[C.UNIT_PRICE] > 0))
-    order = [sold[name].desc() for name in (C.TS, C.UNIT_PRICE, C.PRODUCT_NAME, C.UNIT_COST)]
-    last = _first_row(sold, C.PRODUCT_ID, order)
-    known = {C.PRODUCT_ID, C.PRODUCT_NAME, C.LIST_PRICE, C.UNIT_COST}
-    return last.select(
-        C.PRODUCT_ID,
-        C.PRODUCT_NAME,
-        C.UNIT_COST,
-        list_price=last[C.UNIT_PRICE],
-        **_absent("products", known),
-    )
-
-
-def _customers_from_orders(orders: ir.Table) -> ir.Table:
-    """Describe each customer by the first order known: a later one would tell of the future."""
-    since = ibis.greatest(orders[C.TS], orders[C.AVAILABLE_AT].fill_null(orders[C.TS]))
-    dated = orders.mutate(signed_up_at=since)
-    first = _first_row(dated, C.CUSTOMER_ID, [dated[C.SIGNED_UP_AT], dated[C.COUNTRY]])
-    known = {C.CUSTOMER_ID, C.COUNTRY, C.SIGNED_UP_AT}
-    return first.select(C.CUSTOMER_ID, C.COUNTRY, C.SIGNED_UP_AT, **_absent("customers", known))
-
-
-def _notices(engine: Engine, clean: dict[str, ir.Table], settings: DataSettings) -> dict[str, str]:
+def _notices(engine: Engine, store: Store, settings: DataSettings) -> dict[str, str]:
     """Name what is odd but usable: orders of customers or products that no table describes."""
-    orders = clean["orders"]
+    orders = store.open_clean(engine, "orders")
     notices = {}
     for table, key, what in (
         ("customers", C.CUSTOMER_ID, "profile"),
@@ -183,7 +245,7 @@ def _notices(engine: Engine, clean: dict[str, ir.Table], settings: DataSettings)
     ):
         if table not in settings.tables:
             continue
-        strangers = orders.anti_join(clean[table], key)
+        strangers = orders.anti_join(store.open_clean(engine, table), key)
         count = strangers.aggregate(lines=strangers.count(), ids=strangers[key].nunique())
         lines, ids = engine.frame(count).iloc[0]
         if lines:
@@ -194,56 +256,24 @@ def _notices(engine: Engine, clean: dict[str, ir.Table], settings: DataSettings)
     return notices
 
 
-def _lines_without_cost(engine: Engine, clean: dict[str, ir.Table], settings: DataSettings) -> int:
-    lines = order_lines(clean, settings.shop)
-    assumed = lines.aggregate(count=lines.margin_assumed.sum())
-    return int(engine.frame(assumed)["count"].iloc[0])
-
-
-def _with_notices(
-    reports: tuple[TableReport, ...], notices: dict[str, str]
-) -> tuple[TableReport, ...]:
-    return tuple(
-        TableReport(**{**vars(report), "notices": (notices[report.table],)})
-        if report.table in notices
-        else report
-        for report in reports
+def _buckets(orders: list[Place], store: Store) -> int:
+    """Choose in how many shares to work; what stands is only changed when far off."""
+    lines = sum(
+        place.size_bytes / _BYTES_PER_LINE.get(place.file.suffix, _BYTES_PER_LINE_OF_TEXT)
+        for place in orders
     )
+    wanted = ceil(max(lines, 1) / _LINES_PER_BUCKET)
+    near = store.buckets / 2 <= wanted <= store.buckets * 2
+    return store.buckets if store.tables and near else wanted
 
 
-def _fingerprint(reports: Sequence[TableReport]) -> str:
-    """Digest of every kept row of every table."""
-    joined = "".join(f"{report.table}:{report.fingerprint};" for report in reports)
-    return hashlib.sha256(joined.encode()).hexdigest()[:16]
+def _definition(settings: DataSettings, table: str) -> str:
+    """Digest of the settings that shape a checked table."""
+    sources = [source.model_dump(mode="json") for source in settings.tables[table]]
+    checks = settings.checks.model_dump(mode="json", exclude={"tolerance"})
+    checks["expected"] = sorted(checks["expected"])
+    return _digest([sources, checks, settings.engine.kind])
 
 
-def _signature(settings: DataSettings) -> str:
-    """Digest of everything that the workspace is made from."""
-    files = [
-        (str(file), file.stat().st_size, file.stat().st_mtime_ns)
-        for table, sources in settings.tables.items()
-        for source in sources
-        for file in source_files(source, settings.base, table)
-    ]
-    settled = settings.model_dump(mode="json", include={"shop", "tables", "checks"})
-    settled["checks"]["expected"] = sorted(settled["checks"]["expected"])
-    text = json.dumps([_LAYOUT, files, settled], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _forget(workspace: Path) -> None:
-    """Remove what was derived before: a table that is named no longer must not live on in it."""
-    (workspace / _STATE).unlink(missing_ok=True)
-    tables = [workspace / part / f"{t}.parquet" for part in ("clean", "quarantine") for t in TABLES]
-    for derived in [*tables, *(workspace / "rollups").glob("*.parquet")]:
-        derived.unlink(missing_ok=True)
-
-
-def _read_state(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
-        return None
-    return stored
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -18,6 +18,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -35,6 +36,7 @@ STANDS = "stands"
 HALF_A_CENT = 0.005
 
 Tables = Mapping[str, ir.Table]
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class Rollups:
     Attributes
     ----------
     buckets
-        Yields the same tables one share of the customers at a time; everyone at once by
-        default. A share is valid until the next is asked for.
+        In how many shares the customers are kept.
+    open_bucket
+        Opens the same tables for one share; everyone at once where it is left out.
     """
 
     tables: Tables
-    buckets: Callable[[], Iterator[Rollups]] | None = None
+    buckets: int = 1
+    open_bucket: Callable[[int], Rollups] | None = None
 
     def __getitem__(self, name: str) -> ir.Table:
         return self.tables[name]
@@ -91,8 +95,24 @@ class Rollups:
         return name in self.tables
 
     def shares(self) -> Iterator[Rollups]:
-        """Return the tables share by share, so that no step needs memory for everyone."""
-        return iter((self,)) if self.buckets is None else self.buckets()
+        """Yield the tables share by share, so that no step needs memory for everyone.
+
+        A share is valid until the next is asked for.
+        """
+        if self.open_bucket is None:
+            yield self
+        else:
+            yield from map(self.open_bucket, range(self.buckets))
+
+
+def to_epoch_day(day: date) -> int:
+    """Return days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def from_epoch_day(days: int) -> date:
+    """Return the date of days since 1970-01-01."""
+    return _EPOCH + timedelta(days=days)
 
 
 def epoch_day(ts: ir.TimestampValue) -> ir.IntegerValue:

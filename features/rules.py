@@ -13,8 +13,9 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
+from features.engine import SOURCE_FILE, SOURCE_ROW
 from features.settings import CheckSettings
-from features.sources import SOURCE_FILE, SOURCE_INDEX, SOURCE_ROW
+from features.sources import SOURCE_INDEX
 from features.vocabulary import Columns as C
 from features.vocabulary import TableSpec
 

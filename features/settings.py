@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -36,8 +36,10 @@ class ShopSettings(Frozen):
 class SourceSettings(Frozen):
     """One place that a table is read from, with the names its columns have there."""
 
-    path: str = Field(description="CSV, Parquet (globs allowed) or DuckDB file")
-    table: str | None = Field(None, description="the table's name inside a DuckDB file")
+    path: str = Field(
+        description="CSV or Parquet files (globs allowed), a DuckDB file, or postgresql://..."
+    )
+    table: str | None = Field(None, description="the table's name inside a database")
     columns: dict[str, str] = Field(default_factory=dict, description='ours = "theirs"')
 
 
@@ -70,11 +72,20 @@ class CheckSettings(Frozen):
 
 
 class EngineSettings(Frozen):
-    """What the machine may be asked for."""
+    """What runs the queries, and what it may be asked for."""
 
+    kind: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="spark where one machine is outgrown"
+    )
     memory_limit: str = Field("4GB", description="DuckDB spills to disk past this")
     temp_limit: str = Field("20GB", description="and stops past this")
     threads: int | None = Field(None, ge=1, description="all cores when left out")
+    buckets: int | None = Field(
+        None, ge=1, description="shares of the customers worked on in turn; by default from size"
+    )
+    spark: dict[str, str] = Field(
+        default_factory=dict, description='Spark properties, such as "spark.master"'
+    )
 
 
 class DataSettings(Frozen):

@@ -1,8 +1,8 @@
 """A simulated shop with known truth: the front door.
 
-Customers arrive, buy, browse, are sent e-mails at random, send goods back, answer surveys and one
-day drop out unseen. The tables look like a shop's own records; beside them lies the truth that no
-shop has, so that models can be judged by it.
+Customers arrive, buy, browse, are sent e-mails at random, send goods back, answer surveys, collect
+points, hold passes, bring others and one day drop out unseen. The tables look like a shop's own
+records; beside them lies the truth that no shop has, so that models can be judged by it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,21 @@ from features.simulation.catalogue import (
     Catalogue,
     build_catalogue,
     complements_frame,
-    offers_frame,
     product_truth_frame,
     products_frame,
 )
 from features.simulation.contacts import campaign_truth_frame, contacts_frame
-from features.simulation.customers import customer_truth_frame, customers_frame, draw_customers
+from features.simulation.contracts import contracts_frame, draw_terms, renewal_truth_frame
+from features.simulation.costs import costs_frame, draw_tickets
+from features.simulation.customers import customer_truth_frame, draw_customers
+from features.simulation.offers import offers_frame
 from features.simulation.orders import assign_contacts, draw_orders
 from features.simulation.plan import BLOCK_CUSTOMERS, ShopPlan, random_stream
+from features.simulation.points import points_frame
+from features.simulation.profiles import customers_frame
+from features.simulation.referrals import referrals_frame
 from features.simulation.returns import draw_returns, first_return_second, orders_frame
-from features.simulation.service import costs_frame, points_frame, surveys_frame
+from features.simulation.surveys import surveys_frame
 from features.simulation.truth import campaign_outcomes, true_churn_probability
 
 __all__ = [
@@ -159,20 +164,25 @@ def _simulate_block(plan: ShopPlan, catalogue: Catalogue, block: int) -> tuple[F
     lines, accepted = fill_baskets(plan, catalogue, customers, orders, block)
     returns = draw_returns(plan, catalogue, orders, lines, block)
     first_return = first_return_second(orders, lines, returns)
+    terms = draw_terms(plan, customers, orders, block)
     rng = random_stream(plan, "service", block)
+    tickets = draw_tickets(plan, orders, first_return, rng)
     truth_customers = customer_truth_frame(plan, customers)
     tables = {
         "orders": orders_frame(plan, customers, orders, lines, returns),
-        "customers": customers_frame(plan, customers),
+        "customers": customers_frame(plan, customers, block),
         "events": browse(plan, catalogue, customers, orders, lines, block),
         "contacts": contacts_frame(plan, customers, assignment, accepted, block),
-        "costs": costs_frame(plan, customers, orders, lines, first_return, rng),
-        "surveys": surveys_frame(plan, customers, orders, first_return, rng),
+        "costs": costs_frame(plan, customers, orders, lines, tickets, block),
+        "surveys": surveys_frame(plan, customers, orders, tickets, first_return, rng, block),
         "points": points_frame(plan, customers, orders, lines, rng),
+        "contracts": contracts_frame(plan, customers, terms),
+        "referrals": referrals_frame(plan, customers, orders, block),
     }
     truth = {
         "customers": truth_customers,
         "campaign_effects": campaign_truth_frame(plan, customers, assignment, truth_customers),
+        "renewals": renewal_truth_frame(customers, terms),
     }
     return tables, truth
 

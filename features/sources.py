@@ -1,32 +1,104 @@
-"""Open a user's table under our names: CSV, Parquet or DuckDB, one file or many.
+"""Open a user's table under our names: CSV, Parquet or a database, one place or many.
 
-What comes out is a view that still holds the user's values, with the file and row that each
-came from; :mod:`features.checks` gives them types and judges them.
+What comes out still holds the user's values, with the file and row that each came from;
+:mod:`features.casts` gives them types and :mod:`features.checks` judges them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
 
-from features.engine import Engine, is_known_type, sql_literal
+from features import postgres
+from features.engine import SOURCE_FILE, SOURCE_ROW, Engine, EngineError
 from features.errors import DataError
-from features.settings import SourceSettings
+from features.settings import Sources, SourceSettings
 from features.vocabulary import ColumnSpec, TableSpec
 
 SOURCE_INDEX = "source_index"
-SOURCE_FILE = "source_file"
-SOURCE_ROW = "source_row"
+_TEXT = (".csv", ".tsv", ".txt", ".gz")
+_DATABASES = (".duckdb", ".db")
 
 
-def source_files(source: SourceSettings, base: Path, table: str) -> list[Path]:
-    """Return the files that a source names, sorted; a :class:`DataError` when there is none."""
+@dataclass(frozen=True)
+class Place:
+    """One file of one of a table's sources, or a table of a database.
+
+    Attributes
+    ----------
+    index
+        Which of the table's sources it belongs to, from 0.
+    file
+        The file; for a table of PostgreSQL, the folder that it is brought into when it is read.
+    digest
+        What the server says of such a table's content, to tell whether it changed.
+    """
+
+    index: int
+    source: SourceSettings
+    file: Path
+    digest: str = ""
+
+    @property
+    def signature(self) -> list[Any]:
+        """Changes when the content does."""
+        if self.digest:
+            return [self.source.path, self.source.table, self.digest]
+        state = self.file.stat()
+        return [str(self.file), state.st_size, state.st_mtime_ns]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file, where it is one."""
+        return self.file.stat().st_size if self.file.is_file() else 0
+
+
+def find_places(spec: TableSpec, sources: Sources, base: Path, landing: Path) -> list[Place]:
+    """Return every place of every source of a table; a :class:`DataError` when one has none.
+
+    Parameters
+    ----------
+    landing
+        Folder for what has to be brought from a server before it can be read.
+    """
+    places = []
+    for index, source in enumerate(sources):
+        if postgres.is_postgres(source.path):
+            _, columns = _in_postgres(spec, source)
+            digest = postgres.table_digest(source.path, _table_of(spec, source), columns)
+            places.append(Place(index, source, landing / f"{spec.name}-{index}", digest))
+        else:
+            files = _source_files(source, base, spec.name)
+            places.extend(Place(index, source, file) for file in files)
+    return places
+
+
+def _in_postgres(spec: TableSpec, source: SourceSettings) -> tuple[str, list[str]]:
+    """Return the table's name on the server, and the columns of it that are mapped."""
+    table = _table_of(spec, source)
+    found = list(postgres.table_columns(source.path, table))
+    named = [_their_name(spec, source, column, found) for column in spec.columns]
+    return table, [name for name in named if name is not None]
+
+
+def _table_of(spec: TableSpec, source: SourceSettings) -> str:
+    if source.table is None:
+        raise DataError(
+            f"{spec.name}: {source.path} is a database, and no table in it is named",
+            f'add table = "..." under [[tables.{spec.name}]]',
+        )
+    return source.table
+
+
+def _source_files(source: SourceSettings, base: Path, table: str) -> list[Path]:
     pattern = str(base / source.path)
     files = [Path(name) for name in sorted(glob(pattern))]  # noqa: PTH207  absolute globs
     if not files:
@@ -45,94 +117,60 @@ def source_files(source: SourceSettings, base: Path, table: str) -> list[Path]:
 
 @contextmanager
 def readable(spec: TableSpec, path: str) -> Iterator[None]:
-    """Turn what DuckDB cannot read into a :class:`DataError` that names table and file."""
+    """Turn what the engine cannot read into a :class:`DataError` that names table and file."""
     try:
         yield
-    except duckdb.Error as error:
+    except (duckdb.Error, EngineError) as error:
         raise DataError(
             f"{spec.name}: cannot read {path}: {str(error).splitlines()[0]}",
             "check that the file is whole and of the kind that its name says",
         ) from error
 
 
-def open_source(
-    engine: Engine, spec: TableSpec, sources: tuple[SourceSettings, ...], base: Path
-) -> ir.Table:
-    """Make ``raw_<table>`` of all sources, columns renamed to ours, and return it."""
-    parts = [
-        part
-        for index, source in enumerate(sources)
-        for part in _source_selects(engine, spec, source, base, index)
-    ]
-    view = f"raw_{spec.name}"
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {' UNION ALL BY NAME '.join(parts)}")
-    return engine.bind(view)
+def open_places(
+    engine: Engine, spec: TableSpec, places: Sequence[Place]
+) -> Iterator[tuple[Place, ir.Table]]:
+    """Open places under our column names; Parquet files of one source together."""
+    done: set[int] = set()
+    for number, place in enumerate(places):
+        if place.index in done:
+            continue
+        name = f"raw_{spec.name}_{number}"
+        with readable(spec, place.source.path):
+            if place.file.suffix == ".parquet":
+                done.add(place.index)
+                together = [other.file for other in places if other.index == place.index]
+                raw = engine.read_parquet(name, together)
+            else:
+                raw = _open(engine, spec, place, name)
+        yield place, _renamed(raw, spec, place.source)
 
 
-def _source_selects(
-    engine: Engine, spec: TableSpec, source: SourceSettings, base: Path, index: int
-) -> list[str]:
-    files = source_files(source, base, spec.name)
-    if files[0].suffix == ".parquet":
-        listed = ", ".join(sql_literal(str(file)) for file in files)
-        relation = f"read_parquet([{listed}], filename = true, file_row_number = true)"
-        place = f"filename AS {SOURCE_FILE}, file_row_number + 1 AS {SOURCE_ROW}"
-        return [_select(engine, spec, source, relation, place, index)]
-    selects = []
-    for file in files:
-        relation = _relation(engine, spec, source, file)
-        place = f"{sql_literal(str(file))} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW}"
-        selects.append(_select(engine, spec, source, relation, place, index))
-    return selects
-
-
-def _relation(engine: Engine, spec: TableSpec, source: SourceSettings, file: Path) -> str:
-    if file.suffix in {".csv", ".tsv", ".txt", ".gz"}:
-        return f"read_csv({sql_literal(str(file))}, header = true, all_varchar = true)"
-    if file.suffix in {".duckdb", ".db"}:
-        if source.table is None:
-            raise DataError(
-                f"{spec.name}: {file} is a database, and no table in it is named",
-                f'add table = "..." under [[tables.{spec.name}]]',
-            )
-        alias = f"source_{abs(hash(file))}"
-        attach = f"ATTACH IF NOT EXISTS {sql_literal(str(file))} AS {alias} (READ_ONLY)"
-        with readable(spec, str(file)):
-            engine.execute(attach)
-        return f'{alias}."{source.table}"'
+def _open(engine: Engine, spec: TableSpec, place: Place, name: str) -> ir.Table:
+    if place.digest:
+        table, columns = _in_postgres(spec, place.source)
+        return engine.read_csv(
+            name, postgres.land_table(place.source.path, table, columns, place.file)
+        )
+    if place.file.suffix in _TEXT:
+        return engine.read_csv(name, place.file)
+    if place.file.suffix in _DATABASES:
+        return engine.read_database(name, place.file, _table_of(spec, place.source))
     raise DataError(
-        f"{spec.name}: {file} is of a kind that cannot be read ({file.suffix or 'no suffix'})",
-        "bring CSV (.csv, .csv.gz, .tsv), Parquet (.parquet) or a DuckDB file (.duckdb)",
+        f"{spec.name}: {place.file} is of a kind that cannot be read "
+        f"({place.file.suffix or 'no suffix'})",
+        "bring CSV (.csv, .csv.gz, .tsv), Parquet (.parquet), a DuckDB file (.duckdb) or a "
+        "postgresql:// address",
     )
 
 
-def _select(
-    engine: Engine,
-    spec: TableSpec,
-    source: SourceSettings,
-    relation: str,
-    place: str,
-    index: int,
-) -> str:
-    with readable(spec, source.path):
-        described = engine.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    theirs = {row[0]: row[1] for row in described}
-    columns = [
-        f"{_value(theirs, name, column)} AS {column.name}"
+def _renamed(raw: ir.Table, spec: TableSpec, source: SourceSettings) -> ir.Table:
+    columns = {
+        column.name: raw[name]
         for column in spec.columns
-        if (name := _their_name(spec, source, column, list(theirs))) is not None
-    ]
-    return f"SELECT {', '.join(columns)}, {index} AS {SOURCE_INDEX}, {place} FROM {relation}"
-
-
-def _value(theirs: dict[str, str], name: str, column: ColumnSpec) -> str:
-    quoted = '"' + name.replace('"', '""') + '"'
-    if column.type == "string" and theirs[name] in {"DOUBLE", "FLOAT"}:
-        # Whole numbers that a missing value turned into floats: 17850.0 is customer 17850.
-        whole = f"TRY_CAST(CASE WHEN {quoted} = floor({quoted}) THEN {quoted} END AS HUGEINT)"
-        return f"coalesce({whole}::VARCHAR, nullif({quoted}::VARCHAR, 'nan'))"
-    # Times of nanoseconds, identifiers, enumerations: their text says it all.
-    return quoted if is_known_type(theirs[name]) else f"{quoted}::VARCHAR"
+        if (name := _their_name(spec, source, column, list(raw.columns))) is not None
+    }
+    return raw.select(SOURCE_FILE, SOURCE_ROW, **columns)
 
 
 def _their_name(
@@ -147,8 +185,9 @@ def _their_name(
         return None
     close = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
     guess = close[0] if close else "<its name in your file>"
+    theirs = ", ".join(each for each in found if each not in {SOURCE_FILE, SOURCE_ROW})
     raise DataError(
         f"{spec.name}: column {column.name} ({column.meaning}) is looked for as '{name}', "
-        f"which {source.path} does not have; it has: {', '.join(found)}",
+        f"which {source.path} does not have; it has: {theirs}",
         f'under [tables.{spec.name}.columns] set {column.name} = "{guess}"',
     )

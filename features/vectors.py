@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import ibis.expr.types as ir
 import numpy as np
@@ -14,10 +16,10 @@ import pandas as pd
 
 from features.engine import Engine, compile_sql
 from features.family import AS_OF_DAY, KEYS, Column, Family, history
-from features.rollup import Rollups
+from features.progress import Progress, silent
+from features.rollup import Rollups, to_epoch_day
 from features.vocabulary import Columns as C
 
-_EPOCH = date(1970, 1, 1)
 # Ratios of cents often lie half-way between two sixth decimals, where a last bit would decide
 # the rounding; a little beside it nothing lies.
 _OFF_THE_TIES = 1e-8 / math.pi
@@ -48,11 +50,6 @@ class Vectors:
         return [column.name for column in self.columns]
 
 
-def to_epoch_day(day: date) -> int:
-    """Return days since 1970-01-01."""
-    return (day - _EPOCH).days
-
-
 def available_families(families: Sequence[Family], rollups: Rollups) -> tuple[Family, ...]:
     """Return the families whose roll-ups the shop has."""
     return tuple(f for f in families if all(name in rollups for name in f.reads))
@@ -71,7 +68,7 @@ def build_vectors(
     cutoffs: Sequence[date],
     customers: Sequence[str] | None = None,
 ) -> Vectors:
-    """Compute all families for all cutoffs in one pass.
+    """Compute all families for all cutoffs in one pass, in memory.
 
     Parameters
     ----------
@@ -79,48 +76,123 @@ def build_vectors(
         Only these; by default everyone with an order line or a cost before the cutoff. A
         customer without history has no row.
     """
-    wanted = rollups if customers is None else _only(engine, rollups, customers)
     families = available_families(families, rollups)
     cutoff_table = register_cutoffs(engine, cutoffs)
-    seen = history(wanted["customer_day"], cutoff_table)
-    spine = engine.create("spine", seen.select(*KEYS).distinct())
+    parts = [
+        engine.frame(vectors)
+        for vectors in _by_share(engine, rollups, families, cutoff_table, customers)
+    ]
+    frame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     columns = tuple(column for family in families for column in family.columns)
-    digest, keys = hashlib.sha256(), ", ".join(KEYS)
-    frame = engine.frame(spine.order_by(*KEYS))
+    return Vectors(_plain(frame, columns), columns, fingerprint(families, rollups, cutoff_table))
+
+
+def write_vectors(
+    engine: Engine,
+    rollups: Rollups,
+    families: Sequence[Family],
+    cutoffs: Sequence[date],
+    folder: Path,
+    progress: Progress = silent,
+) -> None:
+    """Compute all families for all cutoffs share by share, into Parquet files in ``folder``.
+
+    No step needs memory for everyone. The columns are those of :func:`build_vectors`, with
+    ``as_of_day`` (days since 1970-01-01) for ``as_of``; rows are in no order.
+    """
+    families = available_families(families, rollups)
+    cutoff_table = register_cutoffs(engine, cutoffs)
+    tick = progress(f"Vectors at {len(set(cutoffs))} cutoffs", rollups.buckets)
+    shares = _by_share(engine, rollups, families, cutoff_table, None)
+    for number, vectors in enumerate(shares):
+        engine.write(vectors, folder, f"vectors-{number:04d}")
+        tick()
+
+
+def fingerprint(families: Sequence[Family], rollups: Rollups, cutoffs: ir.Table) -> str:
+    """Return a digest of the families' definitions: what they compute and what they say of it."""
+    digest = hashlib.sha256()
     for family in families:
-        definition = compile_sql(family.compute(rollups, cutoff_table))
-        digest.update(definition.encode())
-        alone = wanted is not rollups
-        sql = compile_sql(family.compute(wanted, cutoff_table)) if alone else definition
-        part = engine.execute(
-            f"SELECT * FROM spine LEFT JOIN ({sql}) USING ({keys}) ORDER BY {keys}"
-        ).df()
-        if len(part) != len(frame):
-            raise ValueError(f"family {family.name} has more than one row for a key")
-        # Sums of the same numbers differ in their last bits by the order of addition;
-        # rounding makes vectors equal however they were computed.
-        frame = pd.concat([frame, _plain(part, family.columns)], axis=1)
-    frame.insert(1, C.AS_OF, pd.to_datetime(frame[AS_OF_DAY], unit="D").dt.date)
-    digest.update(repr(columns).encode())
-    return Vectors(frame.drop(columns=AS_OF_DAY), columns, digest.hexdigest()[:16])
+        digest.update(sorted_sql(family.compute(rollups, cutoffs)).encode())
+        digest.update(repr(family.columns).encode())
+    return digest.hexdigest()[:16]
 
 
-def _only(engine: Engine, rollups: Rollups, customers: Sequence[str]) -> Rollups:
-    """Restrict every roll-up to some customers."""
+def sorted_sql(expression: ir.Table) -> str:
+    """Return an expression's SQL, the same in every process.
+
+    Ibis keeps dropped columns as a set, whose order changes from one process to the next.
+    """
+
+    def in_order(names: re.Match[str]) -> str:
+        return f"EXCLUDE ({', '.join(sorted(names[1].split(', ')))})"
+
+    return re.sub(r"EXCLUDE \(([^)]*)\)", in_order, compile_sql(expression))
+
+
+def _by_share(
+    engine: Engine,
+    rollups: Rollups,
+    families: Sequence[Family],
+    cutoffs: ir.Table,
+    customers: Sequence[str] | None,
+) -> Iterator[ir.Table]:
+    """Yield the vectors of one share of the customers after the other, each valid until the next.
+
+    Families are computed one by one: together they would ask for memory all at once.
+    """
+    wanted = None if customers is None else _register_customers(engine, customers)
+    for share in rollups.shares():
+        chosen = share if wanted is None else _only(share, wanted)
+        seen = history(chosen["customer_day"], cutoffs)
+        joined = spine = engine.create("spine", seen.select(*KEYS).distinct())
+        for family in families:
+            rows = family.compute(chosen, cutoffs)
+            columns = {column.name: _rounded(rows, column) for column in family.columns}
+            part = engine.create(f"family_{family.name}", rows.select(*KEYS, **columns))
+            joined = joined.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+        yield joined
+        engine.drop(spine.get_name(), *(f"family_{family.name}" for family in families))
+
+
+def _register_customers(engine: Engine, customers: Sequence[str]) -> ir.Table:
     ids = pd.DataFrame({C.CUSTOMER_ID: pd.Series(sorted(set(customers)), dtype="str")})
-    wanted = engine.register("wanted_customers", ids)
+    return engine.register("wanted_customers", ids)
+
+
+def _only(rollups: Rollups, customers: ir.Table) -> Rollups:
+    """Restrict the roll-ups that are by customer to some of them."""
     return Rollups(
-        {name: table.semi_join(wanted, C.CUSTOMER_ID) for name, table in rollups.tables.items()}
-    )
-
-
-def _plain(part: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """Give features plain types: float64 with NaN, or strings."""
-    return pd.DataFrame(
         {
-            column.name: part[column.name].astype("str")
-            if column.kind == "category"
-            else (part[column.name].astype("float64") + _OFF_THE_TIES).round(6)
-            for column in columns
+            name: table.semi_join(customers, C.CUSTOMER_ID)
+            if C.CUSTOMER_ID in table.columns
+            else table
+            for name, table in rollups.tables.items()
         }
     )
+
+
+def _rounded(rows: ir.Table, column: Column) -> ir.Value:
+    """Give a feature its plain type.
+
+    Sums of the same numbers differ in their last bits by the order of addition; rounding makes
+    vectors equal however they were computed.
+    """
+    value = rows[column.name]
+    if column.kind == "category":
+        return value.cast("string")
+    return (value.cast("float64") + _OFF_THE_TIES).round(6)
+
+
+def _plain(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Sort by key and give features plain types: float64 with NaN, or strings."""
+    frame = frame.sort_values(list(KEYS), ignore_index=True)
+    if frame.duplicated(list(KEYS)).any():
+        raise ValueError("a family has more than one row for a key")
+    as_of = pd.to_datetime(frame[AS_OF_DAY], unit="D").dt.date
+    features = {
+        column.name: frame[column.name].astype("str" if column.kind == "category" else "float64")
+        for column in columns
+    }
+    ids = frame[C.CUSTOMER_ID].astype("str")
+    return pd.DataFrame({C.CUSTOMER_ID: ids, C.AS_OF: as_of, **features})

@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from features.errors import TrainingError
 from features.family import Column
-from features.vectors import to_epoch_day
+from features.rollup import to_epoch_day
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters, Ensemble
 from models.calibration import SeasonalCalibration, fit_slope

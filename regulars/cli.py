@@ -121,6 +121,65 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def refresh(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make everything anew, whatever stands.")
+    ] = False,
+) -> None:
+    """Take in what is new: only new files are read, only what they touch is rolled up again.
+
+    Every other command does the same before it begins; run this nightly to have it done.
+    """
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+    from regulars.workflow import refresh_shop
+
+    refresh_shop(make_console(), read_settings(config), _now(), rebuild=rebuild)
+
+
+@app.command()
+def features(
+    out: Annotated[
+        Path, typer.Option(help="Where to write: .html, or .csv for the figures.")
+    ] = Path("features.html"),
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The earlier day to compare with (UTC)."),
+    ] = None,
+) -> None:
+    """Show every feature: meaning, coverage, drift since an earlier day, weight in the models."""
+    from regulars.console import make_console
+    from regulars.feature_report import show_features
+    from regulars.settings import read_settings
+
+    show_features(make_console(), read_settings(config), out, _day(as_of), _day(before), _now())
+
+
+@app.command()
+def vectors(
+    out: Annotated[Path, typer.Option(help="A folder; Parquet files are written into it.")] = Path(
+        "vectors"
+    ),
+    config: Config = DEFAULT_CONFIG,
+    as_of: Annotated[
+        list[datetime] | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was known before it; repeatable."),
+    ] = None,
+) -> None:
+    """Write customer vectors: every feature of every customer, at one cutoff or many."""
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+    from regulars.workflow import write_shop_vectors
+
+    days = [moment.date() for moment in as_of or []]
+    write_shop_vectors(make_console(), read_settings(config), out, days, _now())
+
+
+@app.command()
 def train(
     job: Annotated[Job, typer.Argument(help="What to train.")] = Job.all,
     config: Config = DEFAULT_CONFIG,

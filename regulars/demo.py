@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from features.errors import RegistryError
+from features.prepare import data_fingerprint
 from features.simulate import ShopPlan, read_plan
+from features.store import Store
 from regulars.console import make_console
 from regulars.settings import Settings, read_settings
 from regulars.workflow import check_shop, show_champions, simulate_shop, train_shop
@@ -83,8 +85,8 @@ def _is_stale(settings: Settings) -> bool:
     if version is None:
         return True
     manifest = read_manifest(settings.bundles / version)
-    state = json.loads((settings.workspace / "state.json").read_text(encoding="utf-8"))
-    return bool(manifest.data_fingerprint != state["fingerprint"])
+    store = Store.read(settings.workspace)
+    return bool(manifest.data_fingerprint != data_fingerprint(store, settings.tables))
 
 
 def _serve_and_ask(console: Console, settings: Settings, port: int, clock: Clock) -> None:

@@ -49,16 +49,21 @@ class Shop:
 
 
 @contextmanager
-def open_shop(settings: Settings, now: datetime, progress: Progress) -> Iterator[Shop]:
-    """Prepare a shop's data, or reuse what stands, and keep the engine open.
+def open_shop(
+    settings: Settings, now: datetime, progress: Progress, *, rebuild: bool = False
+) -> Iterator[Shop]:
+    """Prepare a shop's data, as far as it is new, and keep the engine open.
 
     Parameters
     ----------
     now
         Naive UTC.
+    rebuild
+        Make everything anew.
     """
     with open_engine(settings.engine, settings.workspace / "tmp") as engine:
-        yield Shop(settings, engine, prepare(engine, settings.data, now, progress))
+        prepared = prepare(engine, settings.data, now, progress, rebuild=rebuild)
+        yield Shop(settings, engine, prepared)
 
 
 def read_customers(path: Path) -> list[str]:

@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from features.errors import RegistryError
+from features.family import discover_families
 from features.simulate import ShopPlan, write_shop
+from features.vectors import available_families, write_vectors
 from features.vocabulary import Columns as C
 from regulars.console import HEADLINES, progress_bars, show_checks, show_scorecard
 from regulars.settings import Settings
@@ -48,6 +50,34 @@ def check_shop(console: Console, settings: Settings, now: datetime) -> None:
     console.print(
         f"  Orders from {prepared.first_day} to {prepared.last_day}. "
         f"Rows set aside, with their reasons: {settings.workspace / 'quarantine'}"
+    )
+
+
+def refresh_shop(console: Console, settings: Settings, now: datetime, *, rebuild: bool) -> None:
+    """Bring tables and roll-ups up to date and say what that took."""
+    words = {"kept": "nothing new", "appended": "new files read", "rebuilt": "made anew"}
+    with (
+        progress_bars(console) as progress,
+        open_shop(settings, now, progress, rebuild=rebuild) as shop,
+    ):
+        prepared = shop.prepared
+    for table, work in prepared.work.items():
+        console.print(f"  {table.replace('rollups', 'roll-ups')}: {words[work]}")
+    console.print(f"  Orders from {prepared.first_day} to {prepared.last_day}.")
+
+
+def write_shop_vectors(
+    console: Console, settings: Settings, out: Path, days: list[date], now: datetime
+) -> None:
+    """Write vectors as of some days, by default the day after the last order."""
+    with _opened(console, settings, now) as shop:
+        cutoffs = [shop.as_of(day) for day in days] or [shop.as_of(None)]
+        families = available_families(discover_families(), shop.prepared.rollups)
+        with progress_bars(console) as progress:
+            write_vectors(shop.engine, shop.prepared.rollups, families, cutoffs, out, progress)
+    columns = sum(len(family.columns) for family in families)
+    console.print(
+        f"  Wrote {columns} columns of {len(families)} families at {len(cutoffs)} cutoffs to {out}"
     )
 
 

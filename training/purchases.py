@@ -12,8 +12,8 @@ from scipy import sparse
 from features.engine import Engine
 from features.errors import TrainingError
 from features.family import standing_orders
-from features.rollup import DAY, KNOWN_FROM, Rollups
-from features.vectors import register_cutoffs, to_epoch_day
+from features.rollup import DAY, KNOWN_FROM, Rollups, to_epoch_day
+from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
 from models.recommend.interactions import Interactions
 

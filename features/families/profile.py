@@ -1,7 +1,9 @@
 """Profile: what a customer declared or brought along; never guessed.
 
-Only what hardly changes: the customers table holds today's values, and consent withdrawn on
-the way out would tell an earlier cutoff of the leaving.
+The customers table holds today's values, so only what hardly changes, or changes for reasons of
+its own, is taken: consent withdrawn on the way out would tell an earlier cutoff of the leaving.
+Household, income and lifestyle are the answers given last; a shop that asks again is best
+served by keeping the first.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ COLUMNS = (
     Column("country", "country", "name", "unknown", kind="category"),
     Column("region", "region", "name", "unknown", kind="category"),
     Column("acquisition_channel", "how the customer was won", "name", "unknown", kind="category"),
+    Column("household_size", "people in the household, as declared", "people", "not declared"),
+    Column("income", "yearly income, as declared", "money a year", "not declared"),
+    Column("lifestyle", "psychographic group, as declared", "name", "not declared",
+           kind="category"),
 )  # fmt: skip
 
 
@@ -27,7 +33,8 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Copy what was declared, for customers whose sign-up the cutoff could see."""
     paired = rollups["customer_profiles"].cross_join(cutoffs)
     known = paired.filter(paired[KNOWN_FROM].isnull() | (paired[KNOWN_FROM] < paired[AS_OF_DAY]))
-    year = 1970 + (known[AS_OF_DAY] / 365.2425).floor()
+    # Whole days to calendar years: exact from 1970 to 2099, where every fourth year leaps.
+    year = 1970 + (4 * known[AS_OF_DAY] + 2) // 1461
     return known.select(
         *KEYS,
         relationship_days=known[AS_OF_DAY] - known[KNOWN_FROM],
@@ -37,6 +44,9 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         country=known[C.COUNTRY],
         region=known[C.REGION],
         acquisition_channel=known[C.ACQUISITION_CHANNEL],
+        household_size=known[C.HOUSEHOLD_SIZE],
+        income=known[C.INCOME],
+        lifestyle=known[C.LIFESTYLE],
     )
 
 

@@ -6,6 +6,7 @@ weigh each order by ``0.5 ** (age / half-life)``: windows without edges.
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from features.family import (
@@ -52,22 +53,25 @@ COLUMNS = (
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Count orders while they stand; add up all money, returns included."""
     placed = standing_orders(rollups, cutoffs)
-    last = placed.group_by(*KEYS).mutate(recency_days=placed[AGE_DAYS].min())
-    orders = last.group_by(*KEYS).aggregate(
-        recency_days=last.recency_days.min(),
-        first_order_days=last[AGE_DAYS].max(),
-        orders_lifetime=last.count(),
-        order_value_mean=last.revenue.mean(),
-        order_value_last=(last.revenue * (last[AGE_DAYS] == last.recency_days).cast("int64")).max(),
-        order_value_max=last.revenue.max(),
-        order_value_deviation=last.revenue.std(how="sample"),
-        **{f"orders_{days}d": within(last, days).sum() for days in WINDOWS_DAYS},
-        **{f"orders_half_life_{days}d": faded(last, days).sum() for days in HALF_LIVES_DAYS},
+    # Structs compare field by field: the youngest order comes first, and of those the largest.
+    youngest = ibis.struct({"age": placed[AGE_DAYS], "less": -placed.revenue})
+    orders = placed.group_by(*KEYS).aggregate(
+        last=youngest.min(),
+        first_order_days=placed[AGE_DAYS].max(),
+        orders_lifetime=placed.count(),
+        order_value_mean=placed.revenue.mean(),
+        order_value_max=placed.revenue.max(),
+        order_value_deviation=placed.revenue.std(how="sample"),
+        **{f"orders_{days}d": within(placed, days).sum() for days in WINDOWS_DAYS},
+        **{f"orders_half_life_{days}d": faded(placed, days).sum() for days in HALF_LIVES_DAYS},
         **{
-            f"order_revenue_half_life_{days}d": (last.revenue * faded(last, days)).sum()
+            f"order_revenue_half_life_{days}d": (placed.revenue * faded(placed, days)).sum()
             for days in HALF_LIVES_DAYS
         },
     )
+    orders = orders.mutate(
+        recency_days=orders["last"]["age"], order_value_last=-orders["last"]["less"]
+    ).drop("last")
     moved = history(rollups["customer_day"], cutoffs)
     money = moved.group_by(*KEYS).aggregate(
         revenue_lifetime=moved.revenue.sum(),

@@ -12,11 +12,14 @@ COLUMNS = (
     Column("return_lines", "lines returned or cancelled so far", "lines"),
     Column("return_lines_90d", "lines returned or cancelled in the last 90 days", "lines"),
     Column("return_line_rate", "returned lines over bought lines", "share", "bought nothing"),
+    Column("return_line_rate_365d", "returned lines over bought lines of the last 365 days",
+           "share", "bought nothing in 365 days"),
     Column("refunds_lifetime", "money given back so far", "money"),
+    Column("refunds_365d", "money given back in the last 365 days", "money"),
     Column("refund_share", "money given back over money taken", "share", "no money taken"),
     Column("last_return_days", "days since the last return", "days", "never returned anything"),
     Column("void_orders", "orders wholly returned or cancelled", "orders"),
-)
+)  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
@@ -26,8 +29,11 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     facts = moved.group_by(*KEYS).aggregate(
         return_lines=moved.return_lines.sum(),
         return_lines_90d=(moved.return_lines * within(moved, 90)).sum(),
+        return_lines_365d=(moved.return_lines * within(moved, 365)).sum(),
         lines=moved.lines.sum(),
+        lines_365d=(moved.lines * within(moved, 365)).sum(),
         refunds_lifetime=moved.refunds.sum(),
+        refunds_365d=(moved.refunds * within(moved, 365)).sum(),
         taken=(moved.revenue + moved.refunds).sum(),
         last_return_days=returned_age.min(),
     )
@@ -38,6 +44,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     joined = facts.left_join(voids, list(KEYS))
     rates = joined.mutate(
         return_line_rate=joined.return_lines / joined.lines.nullif(0),
+        return_line_rate_365d=joined.return_lines_365d / joined.lines_365d.nullif(0),
         refund_share=joined.refunds_lifetime / joined.taken.nullif(0),
         void_orders=joined.void_orders.fill_null(0),
     )

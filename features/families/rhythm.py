@@ -1,12 +1,16 @@
-"""Rhythm: the gaps between order days, how overdue the next one is, trend and season.
+"""Rhythm: the gaps between order days, how overdue the next one is, trend, season and habit.
 
-Source: the overdue ratio follows Buckinx & Van den Poel 2005 (interpurchase time);
-regularity is the concern of Platzer & Reutterer 2016 (Pareto/GGG).
+Sources: the overdue ratio follows Buckinx & Van den Poel 2005 (interpurchase time); regularity,
+here ``gap_variation``, is the concern of Platzer & Reutterer 2016 (Pareto/GGG). Concentration
+over ``K`` weekdays or parts of the day is the shrunk Herfindahl index ``(sum s^2 - 1/K) /
+(1 - 1/K)`` of the orders' shares ``s``; of few orders it is high by chance.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 
 import ibis
 import ibis.expr.types as ir
@@ -17,6 +21,9 @@ from features.vocabulary import Columns as C
 
 _ONE_DAY = "fewer than two order days"
 _NO_ORDER = "no net-positive order"
+_WEEKDAYS = 7
+_PARTS_OF_DAY = ("night", "morning", "afternoon", "evening")
+_HOURS_OF_PART = 24 // len(_PARTS_OF_DAY)
 
 COLUMNS = (
     Column("order_days", "distinct days with an order", "days", _NO_ORDER),
@@ -45,11 +52,25 @@ COLUMNS = (
            _NO_ORDER),
     Column("order_revenue_trend", "order revenue of the last 90 days less that of the 90 before",
            "money", _NO_ORDER),
+    Column("orders_trend_ratio", "rate of orders over the last 90 days, over that of the last 365, "
+           "each counted from the first order where that is later", "ratio",
+           "no net-positive order in 365 days"),
     Column("orders_same_season", "orders in the 90 days that followed this date a year ago",
            "orders", _NO_ORDER),
     Column("order_revenue_same_season", "order revenue in the 90 days that followed this date "
            "a year ago", "money", _NO_ORDER),
     Column("weekend_share", "share of orders placed on Saturday or Sunday", "share", _NO_ORDER),
+    Column("favourite_weekday_share", "share of orders placed on the customer's most frequent "
+           "weekday", "share", _NO_ORDER),
+    Column("weekday_concentration", "concentration of the orders over weekdays",
+           "0 even to 1 always the same", _NO_ORDER),
+    Column("favourite_day_part_share", "share of orders placed in the customer's most frequent "
+           "quarter of the day: night from 0 h, morning from 6 h, afternoon from 12 h, evening "
+           "from 18 h UTC", "share", _NO_ORDER),
+    Column("day_part_concentration", "concentration of the orders over these quarters",
+           "0 even to 1 always the same", _NO_ORDER),
+    *(Column(f"{part}_share", f"share of orders placed in the {part}", "share", _NO_ORDER)
+      for part in _PARTS_OF_DAY),
     Column("order_hour_mean", "mean hour of the day of the orders", "hour UTC", _NO_ORDER),
     Column("season_sine", "where the cutoff stands in the year: sine", "-1 to 1", _NO_ORDER),
     Column("season_cosine", "where the cutoff stands in the year: cosine", "-1 to 1", _NO_ORDER),
@@ -58,68 +79,102 @@ COLUMNS = (
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Measure gaps between the distinct order days that stand at each cutoff."""
-    days = _order_days(rollups, cutoffs)
-    facts = _counts(days).join(_gaps(days), list(KEYS))
+    facts = _facts(_order_days(rollups, cutoffs))
     gap_mean = facts.gap_mean_days.nullif(0)
     angle = (facts[AS_OF_DAY] % 365.25) * (2 * math.pi / 365.25)
+    lately = facts.orders_90d / ibis.least(facts.age, 90)
+    usually = facts.orders_365d / ibis.least(facts.age, 365)
+    parts = [facts[part] for part in _PARTS_OF_DAY]
     derived = facts.mutate(
         gap_variation=facts.gap_deviation / gap_mean,
         overdue_ratio=facts.recency / gap_mean,
         overdue_days=facts.recency - facts.gap_mean_days,
         order_rate_year=facts.orders * 365.0 / facts.age,
-        weekend_share=facts.weekend_orders / facts.orders,
+        orders_trend_ratio=lately / usually.nullif(0),
+        weekend_share=(facts.weekday_5 + facts.weekday_6) / facts.orders,
         order_hour_mean=facts.hours / facts.orders,
         season_sine=angle.sin(),
         season_cosine=angle.cos(),
+        **_habit("weekday", [facts[f"weekday_{n}"] for n in range(_WEEKDAYS)], facts.orders),
+        **_habit("day_part", parts, facts.orders),
+        **{f"{part}_share": facts[part] / facts.orders for part in _PARTS_OF_DAY},
     )
     return derived.select(*KEYS, *(column.name for column in COLUMNS))
 
 
+def _habit(
+    name: str, counts: list[ir.NumericValue], orders: ir.NumericValue
+) -> dict[str, ir.Value]:
+    """Say how much the orders keep to one of several kinds."""
+    shares = [count / orders for count in counts]
+    squares = functools.reduce(operator.add, (share * share for share in shares))
+    even = 1.0 / len(counts)
+    return {
+        f"favourite_{name}_share": ibis.greatest(*shares),
+        f"{name}_concentration": (squares - even) / (1.0 - even),
+    }
+
+
 def _order_days(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """One row per key and day with orders, its gap to the day before and its rank from today."""
+    """One row per key and day with orders, its gap to the day before and its rank from today.
+
+    ``new_span`` is 1 where a day is the newest of its span of 30 days, counted from today.
+    """
     orders = standing_orders(rollups, cutoffs)
+    part = orders.hour // _HOURS_OF_PART
     days = orders.group_by(*KEYS, DAY, AGE_DAYS).aggregate(
-        orders=orders.count(), revenue=orders.revenue.sum(), hours=orders.hour.sum()
+        orders=orders.count().cast("float64"),
+        revenue=orders.revenue.sum(),
+        hours=orders.hour.cast("float64").sum(),
+        **{
+            name: (part == number).cast("float64").sum()
+            for number, name in enumerate(_PARTS_OF_DAY)
+        },
     )
-    key = [days[C.CUSTOMER_ID], days[AS_OF_DAY]]
-    oldest_first = ibis.window(group_by=key, order_by=ibis.asc(days[DAY]))
-    newest_first = ibis.window(group_by=key, order_by=ibis.desc(days[DAY]))
+    newest_first = ibis.window(
+        group_by=[days[C.CUSTOMER_ID], days[AS_OF_DAY]], order_by=days[AGE_DAYS]
+    )
+    span, newer = _span(days[AGE_DAYS]), _span(days[AGE_DAYS].lag().over(newest_first))
     return days.mutate(
-        gap=(days[DAY] - days[DAY].lag().over(oldest_first)).cast("float64"),
+        gap=(days[DAY] - days[DAY].lead().over(newest_first)).cast("float64"),
         rank=ibis.row_number().over(newest_first),
+        new_span=(newer.isnull() | (newer != span)).cast("int64"),
     )
 
 
-def _counts(days: ir.Table) -> ir.Table:
-    """Count orders by when they were."""
-    recent, before = within(days, 90), within(days, 180) - within(days, 90)
-    # The 90 days that began a year before the cutoff: ages 276 to 365.
-    same_season = within(days, 365) - within(days, 275)
-    span = (days[AGE_DAYS] - 1) // 30
-    is_weekend = ((days[DAY] + 3) % 7 >= 5).cast("int64")
-    return days.group_by(*KEYS).aggregate(
-        order_days=days.count(),
-        order_months_180d=ibis.ifelse(days[AGE_DAYS] <= 180, span, None).nunique(),
-        order_months_365d=ibis.ifelse(days[AGE_DAYS] <= 360, span, None).nunique(),
-        orders=days.orders.sum(),
-        recency=days[AGE_DAYS].min(),
-        age=days[AGE_DAYS].max(),
-        orders_trend=(days.orders * (recent - before)).sum(),
-        order_revenue_trend=(days.revenue * (recent - before)).sum(),
-        orders_same_season=(days.orders * same_season).sum(),
-        order_revenue_same_season=(days.revenue * same_season).sum(),
-        weekend_orders=(days.orders * is_weekend).sum(),
-        hours=days.hours.sum(),
-    )
+def _span(age_days: ir.IntegerValue) -> ir.IntegerValue:
+    return (age_days - 1) // 30
 
 
-def _gaps(days: ir.Table) -> ir.Table:
-    """Describe the gaps, and how long ago the last few order days were."""
+def _facts(days: ir.Table) -> ir.Table:
+    """Count orders by when they were, and describe the gaps."""
 
     def where(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
         return ibis.ifelse(condition, value, None)
 
+    recent, before = within(days, 90), within(days, 180) - within(days, 90)
+    # The 90 days that began a year before the cutoff: ages 276 to 365.
+    same_season = within(days, 365) - within(days, 275)
+    weekday = (days[DAY] + 3) % _WEEKDAYS  # from Monday
     return days.group_by(*KEYS).aggregate(
+        order_days=days.count(),
+        order_months_180d=(days.new_span * within(days, 180)).sum(),
+        order_months_365d=(days.new_span * within(days, 360)).sum(),
+        orders=days.orders.sum(),
+        recency=days[AGE_DAYS].min(),
+        age=days[AGE_DAYS].max(),
+        orders_90d=(days.orders * recent).sum(),
+        orders_365d=(days.orders * within(days, 365)).sum(),
+        orders_trend=(days.orders * (recent - before)).sum(),
+        order_revenue_trend=(days.revenue * (recent - before)).sum(),
+        orders_same_season=(days.orders * same_season).sum(),
+        order_revenue_same_season=(days.revenue * same_season).sum(),
+        hours=days.hours.sum(),
+        **{name: days[name].sum() for name in _PARTS_OF_DAY},
+        **{
+            f"weekday_{number}": (days.orders * (weekday == number).cast("int64")).sum()
+            for number in range(_WEEKDAYS)
+        },
         second_last_order_days=where(days.rank == 1, days[AGE_DAYS]).max(),
         third_last_order_days=where(days.rank == 2, days[AGE_DAYS]).max(),
         fifth_last_order_days=where(days.rank == 4, days[AGE_DAYS]).max(),

@@ -8,6 +8,9 @@ from features.rollup import Rollup, Tables, dated
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
+# What lines read of the catalogue: when it changes for a product sold, all is rolled up anew.
+LOOKED_UP = (C.PRODUCT_ID, C.CATEGORY, C.UNIT_COST)
+
 
 def order_lines(tables: Tables, shop: ShopSettings) -> ir.Table:
     """Price every order line.

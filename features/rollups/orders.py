@@ -19,6 +19,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 _ORDER = (C.CUSTOMER_ID, C.ORDER_ID)
+_SUMS = ("revenue", "margin", "discount", "units", "lines")
 
 
 def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
@@ -30,6 +31,7 @@ def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
         discount=lines.discount.sum(),
         units=lines.units.sum(),
         lines=lines.count(),
+        lines_assumed=lines.margin_assumed.sum(),
         hour=lines.hour.min(),
     )
 
@@ -42,6 +44,25 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG00
     longer do it counts as no purchase, though its money (in, and out again) still does.
     """
     moves = tables["order_moves"]
+    # Nearly all orders moved once and are known in one way: only the others need a closer look.
+    orders = moves.group_by(*_ORDER).aggregate(
+        moves=moves.count(),
+        **{name: moves[name].min() for name in (DAY, KNOWN_FROM, "hour")},
+        **{name: moves[name].sum() for name in _SUMS},
+    )
+    plain = orders.filter(orders.moves == 1)
+    plain = plain.mutate(
+        ibis.null().cast("int32").name(KNOWN_UNTIL),
+        plain[KNOWN_FROM].name(FIRST_KNOWN_FROM),
+        (plain.revenue >= HALF_A_CENT).name(STANDS),
+    )
+    several = moves.semi_join(orders.filter(orders.moves > 1), list(_ORDER))
+    columns = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM, DAY, *_SUMS, "hour", STANDS)
+    return plain.select(*columns).union(_restated(several).select(*columns))
+
+
+def _restated(moves: ir.Table) -> ir.Table:
+    """Sum up what was known of an order on each day that more of it became known."""
     known = _states(moves.select(*_ORDER, KNOWN_FROM).distinct()).join(
         moves.rename(learned_on=KNOWN_FROM), list(_ORDER)
     )
@@ -50,14 +71,11 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG00
     known = known.mutate(placed_on=first_day)
     placed = known[DAY] == known.placed_on
     state = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM)
-    sums = {
-        name: ibis.ifelse(placed, known[name], 0).sum()
-        for name in ("revenue", "margin", "discount", "units", "lines")
-    }
+    sums = {name: ibis.ifelse(placed, known[name], 0).sum() for name in _SUMS}
     rolled = known.group_by(*state, day=known.placed_on).aggregate(
         **sums, hour=ibis.ifelse(placed, known.hour, None).min(), net=known.revenue.sum()
     )
-    return rolled.mutate((rolled.net >= HALF_A_CENT).name(STANDS)).drop("net")
+    return rolled.mutate((rolled.net >= HALF_A_CENT).name(STANDS))
 
 
 def _states(days: ir.Table) -> ir.Table:

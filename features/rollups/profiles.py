@@ -22,6 +22,5 @@ ROLLUPS = (
         "what each customer declared",
         reads=("customers",),
         build=customer_profiles,
-        restates=(C.CUSTOMER_ID,),
     ),
 )

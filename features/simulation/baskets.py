@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.simulation.assortment import draw_products
-from features.simulation.catalogue import Catalogue, offer_rates, price_on
+from features.simulation.catalogue import Catalogue, price_on
 from features.simulation.customers import N_FAVOURITES, Customers, pick_categories
+from features.simulation.offers import offer_rates
 from features.simulation.orders import Orders
 from features.simulation.plan import NEVER, Booleans, Floats, Integers, ShopPlan, random_stream
 from features.simulation.seasons import campaign_days
@@ -65,6 +66,13 @@ def fill_baskets(
     offered_rate = np.where(used_offer, offer_rates()[catalogue.category[product]], 0.0)
     discount = np.round(unit_price * quantity * np.maximum(rate, offered_rate), 2)
     return Lines(order, product, quantity, unit_price, discount), accepted
+
+
+def net_of_orders(lines: Lines, n_orders: int) -> Floats:
+    """Return what each order came to after discounts, before anything was sent back."""
+    net = lines.unit_price * lines.quantity - lines.discount
+    total = np.bincount(lines.order, net, minlength=n_orders)
+    return np.asarray(total, dtype=np.float64)
 
 
 def campaign_category(campaign: Integers) -> Integers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,6 @@ from features.simulation.frames import (
     frame,
     labels,
     midnight,
-    numbered,
     product_ids,
     timestamps,
     vocabulary_frame,
@@ -28,7 +26,6 @@ N_RETIRED = 16
 N_OUT_OF_STOCK = 12
 N_ANCHORS = 60
 PRICE_RISE_PER_YEAR = 0.03
-E_MAIL_COST = 0.12
 
 _ZIPF_EXPONENT = 0.8
 _FOREVER_DAY = 1_000_000
@@ -128,38 +125,6 @@ def products_frame(catalogue: Catalogue, plan: ShopPlan) -> pd.DataFrame:
             C.RETIRED_AT: timestamps(plan, midnight(retired)),
         },
     )
-
-
-def offers_frame(plan: ShopPlan) -> pd.DataFrame:
-    """Return the vocabulary's ``offers`` table: one offer for each category."""
-    n = len(CATEGORIES)
-    always = np.ones(n, dtype=np.int64)
-    return vocabulary_frame(
-        "offers",
-        {
-            C.OFFER_ID: offer_ids(np.arange(n)),
-            C.OFFER_NAME: [
-                f"{rate:.0%} off {kind.name}"
-                for kind, rate in zip(CATEGORIES, offer_rates(), strict=True)
-            ],
-            C.CATEGORY: [kind.name for kind in CATEGORIES],
-            C.DISCOUNT_RATE: offer_rates(),
-            C.CONTACT_COST: np.full(n, E_MAIL_COST),
-            C.STARTS_AT: timestamps(plan, 0 * always),
-            C.ENDS_AT: timestamps(plan, midnight((plan.days + 180) * always)),
-        },
-    )
-
-
-def offer_ids(offer: Integers) -> Any:
-    """Return the ids of offers by number; offer and category share their numbers."""
-    return numbered("OFFER", offer, 2)
-
-
-def offer_rates() -> Floats:
-    """Return the share of the price that each offer gives away: more where margins allow it."""
-    margin = np.array([kind.margin for kind in CATEGORIES])
-    return np.round(np.clip(margin / 2, 0.10, 0.25) * 20) / 20
 
 
 def complements_frame(catalogue: Catalogue) -> pd.DataFrame:

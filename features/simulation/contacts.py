@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from features.simulation.baskets import campaign_category
-from features.simulation.catalogue import E_MAIL_COST, offer_ids
 from features.simulation.customers import Customers
 from features.simulation.frames import (
     customer_ids,
@@ -19,6 +18,7 @@ from features.simulation.frames import (
     timestamps,
     vocabulary_frame,
 )
+from features.simulation.offers import E_MAIL_COST, offer_ids
 from features.simulation.orders import Assignment
 from features.simulation.plan import NEVER, SECONDS_PER_DAY, Integers, ShopPlan, random_stream
 from features.simulation.seasons import CAMPAIGN_HOUR, campaign_days

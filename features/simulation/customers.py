@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.simulation.assortment import draw_products
 from features.simulation.catalogue import Catalogue
-from features.simulation.frames import customer_ids, frame, labels, timestamps, vocabulary_frame
+from features.simulation.frames import customer_ids, frame
 from features.simulation.plan import (
     BLOCK_CUSTOMERS,
     LONGEST_VISIT_SECONDS,
@@ -168,26 +168,9 @@ def pick_categories(taste: Floats, rng: np.random.Generator) -> Integers:
     return category
 
 
-def customers_frame(plan: ShopPlan, customers: Customers) -> pd.DataFrame:
-    """Return the vocabulary's ``customers`` table; accounts are hours older than first orders."""
-    signed_up = clock_seconds(customers.born) - LONGEST_VISIT_SECONDS
-    cost = np.array([way.cost for way in ACQUISITIONS])[customers.acquisition]
-    return vocabulary_frame(
-        "customers",
-        {
-            C.CUSTOMER_ID: customer_ids(customers.number),
-            C.SIGNED_UP_AT: timestamps(plan, signed_up),
-            C.BIRTH_YEAR: customers.birth_year,
-            C.GENDER: labels(GENDERS, customers.gender),
-            C.COUNTRY: labels([place.country for place in REGIONS], customers.region),
-            C.REGION: labels([place.name for place in REGIONS], customers.region),
-            C.ACQUISITION_CHANNEL: labels(
-                [way.name for way in ACQUISITIONS], customers.acquisition
-            ),
-            C.ACQUISITION_COST: cost,
-            C.EMAIL_CONSENT: customers.email_consent,
-        },
-    )
+def sign_up_seconds(customers: Customers) -> Integers:
+    """Return when the accounts were opened: hours before the first orders."""
+    return clock_seconds(customers.born) - LONGEST_VISIT_SECONDS
 
 
 def customer_truth_frame(plan: ShopPlan, customers: Customers) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.arrays import IntegerArray
 
 from features.simulation.plan import NEVER, Integers, ShopPlan
 from features.vocabulary import TABLES
@@ -88,7 +89,12 @@ def frame(columns: Mapping[str, tuple[str, Any]]) -> pd.DataFrame:
     """Return a frame from (vocabulary type, values) by name."""
     return pd.DataFrame(
         {
-            name: pd.Series(values, dtype=_PANDAS_TYPES[kind], copy=False)
+            name: pd.Series(values, dtype=_pandas_type(kind, values), copy=False)
             for name, (kind, values) in columns.items()
         }
     )
+
+
+def _pandas_type(kind: str, values: Any) -> str:
+    """Return the column's type; whole numbers keep theirs where some may be missing."""
+    return "Int64" if isinstance(values, IntegerArray) else _PANDAS_TYPES[kind]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from features.simulation.customers import Customers
+from features.simulation.frames import customer_ids, order_ids, timestamps
 from features.simulation.plan import Booleans, Floats, Integers, ShopPlan, random_stream
 from features.simulation.seasons import (
     campaign_days,
@@ -15,6 +17,7 @@ from features.simulation.seasons import (
     season,
     season_peak,
 )
+from features.vocabulary import Columns as C
 
 CHANNELS = ("web", "app", "store")
 _STORE_SHARE = 0.15
@@ -124,3 +127,15 @@ def campaign_received(assignment: Assignment, customer: Integers, day: Integers)
 def number_within(group: Integers) -> Integers:
     """Count 0, 1, 2, ... within each run of equal values of a sorted array."""
     return np.arange(group.size) - np.searchsorted(group, group, side="left")
+
+
+def order_columns(
+    plan: ShopPlan, customers: Customers, orders: Orders, order: Integers, second: Integers
+) -> dict[str, Any]:
+    """Return whose, when and about which order, for tables of what follows orders."""
+    number = customers.number[orders.customer[order]]
+    return {
+        C.CUSTOMER_ID: customer_ids(number),
+        C.TS: timestamps(plan, second),
+        C.ORDER_ID: order_ids(number, orders.number[order]),
+    }

@@ -20,6 +20,7 @@ LONGEST_VISIT_SECONDS: Final = 5 * 3_600  # shop hours begin at 7: a visit never
 BLOCK_CUSTOMERS: Final = 1_000
 NEVER: Final = np.iinfo(np.int64).min  # as seconds, exactly what numpy reads as "not a time"
 
+# A stream is known by its place here: new ones go last, so that the others stay as they were.
 Concern = Literal[
     "catalogue",
     "customers",
@@ -30,6 +31,11 @@ Concern = Literal[
     "opening",
     "service",
     "browsing",
+    "profiles",
+    "contracts",
+    "referrals",
+    "invoices",
+    "questionnaires",
 ]
 
 

@@ -12,6 +12,7 @@ day, so that seasons and campaigns may change the rate.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -35,13 +36,14 @@ def true_churn_probability(
     last_activity: pd.Series,
     as_of: date,
     horizon_days: int,
+    renewals: pd.DataFrame | None = None,
 ) -> pd.Series:
     """Return P(no order in the horizon) for one who knows a customer's rates and last activity.
 
     Nobody can know more from the history before ``as_of``: whether the customer is still alive
-    is hidden, and orders and visits are Poisson, so only the last of them bears on it. Each
-    campaign's e-mail is taken as the toss of a fair coin that nobody sees, and a customer who
-    acts on a day as alive until its end.
+    is hidden, and orders and visits are Poisson, so only the last of them bears on it, and what
+    the holders of passes decided since. Each campaign's e-mail is taken as the toss of a fair
+    coin that nobody sees, and a customer who acts on a day as alive until its end.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def true_churn_probability(
         The cutoff; may be the plan's end.
     horizon_days
         Length of the horizon.
+    renewals
+        The table ``truth/renewals``; without it, as for one who does not look at contracts.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def true_churn_probability(
             f"there is activity at or after the cutoff {as_of}",
             "Pass each customer's last activity before the cutoff.",
         )
-    silent = _silent_through(plan, known, since, cutoff_day, cutoff_day + horizon_days)
+    hints = _hints(renewals, known.index, cutoff_day)
+    silent = _silent_through(plan, known, since, cutoff_day, cutoff_day + horizon_days, hints)
     return pd.Series(silent, index=known.index, name="churn_probability")
 
 
@@ -125,13 +130,46 @@ def _orders_within(multipliers: Floats, purchase: Floats, dropout: Floats) -> Fl
     return ordered
 
 
+@dataclass(frozen=True)
+class _Hints:
+    """Decisions on passes by day: whose, and how likely if still alive, and if dropped out."""
+
+    day: Integers
+    customer: Integers
+    alive: Floats
+    dropped_out: Floats
+
+
+def _hints(renewals: pd.DataFrame | None, customers: pd.Index[str], cutoff_day: int) -> _Hints:
+    """Return what was decided before the cutoff."""
+    if renewals is None:
+        return _Hints(*np.zeros((2, 0), np.int64), *np.zeros((2, 0)))
+    known = renewals["decided_day"] < cutoff_day
+    told = renewals[known & renewals[C.CUSTOMER_ID].isin(customers)]
+    told = told.sort_values("decided_day", kind="stable")
+    keeps = told["keeps"].to_numpy()
+    alive, dropped_out = (told[name].to_numpy() for name in ("keep_alive", "keep_dropped_out"))
+    return _Hints(
+        day=told["decided_day"].to_numpy(),
+        customer=customers.get_indexer(pd.Index(told[C.CUSTOMER_ID])),
+        alive=np.where(keeps, alive, 1 - alive),
+        dropped_out=np.where(keeps, dropped_out, 1 - dropped_out),
+    )
+
+
 def _silent_through(
-    plan: ShopPlan, customers: pd.DataFrame, since: Integers, cutoff_day: int, end_day: int
+    plan: ShopPlan,
+    customers: pd.DataFrame,
+    since: Integers,
+    cutoff_day: int,
+    end_day: int,
+    hints: _Hints,
 ) -> Floats:
     """Return P(no order from cutoff to end | neither order nor visit from ``since`` to cutoff).
 
     ``alive`` holds P(alive and silent so far) in two rows, held out of and treated in the
-    campaign under way; every campaign tosses the coin anew.
+    campaign under way; every campaign tosses the coin anew. Both it and ``dead`` are weighed by
+    what was decided on each day, by Bayes' rule.
     """
     purchase, dropout, visit, effect, born = (
         customers[name].to_numpy(dtype=np.float64)
@@ -146,6 +184,10 @@ def _silent_through(
         campaign_day = CAMPAIGN_FIRST_DAY + CAMPAIGN_EVERY_DAYS * campaign
         if day == campaign_day:
             alive[:] = alive.mean(axis=0)
+        told = slice(*np.searchsorted(hints.day, [day, day + 1]))
+        for arm in alive:
+            np.multiply.at(arm, hints.customer[told], hints.alive[told])
+        np.multiply.at(dead, hints.customer[told], hints.dropped_out[told])
         if day == cutoff_day:
             silent_so_far = alive.sum(axis=0) + dead
         registered = (campaign >= 0) & (np.floor(born) < campaign_day)

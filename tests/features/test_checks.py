@@ -109,7 +109,7 @@ def test_too_many_bad_rows_stop_the_run_and_say_what_to_do(
     assert "1 rows: ts is not a date [ts_unreadable]" in message
     assert "first: row 9 of orders.csv holds 'next week'; write ts as a date" in message
     assert "1 rows: unit_price is below zero [unit_price_negative]" in message
-    quarantine = tmp_path / ".regulars" / "quarantine" / "orders.parquet"
+    quarantine = tmp_path / ".regulars" / "quarantine" / "orders"
     assert 'add "ts_unreadable" to checks.expected; or raise checks.tolerance' in message
     assert f"all bad rows are listed in {quarantine}" in message
     assert [row for row, _ in reasons(pd.read_parquet(quarantine))] == [9, 10]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.family import discover_families
 from features.labels import order_gaps_days, suggest_horizon_days
 from features.settings import ShopSettings
 
@@ -33,6 +34,7 @@ LATER: dict[str, list[tuple[Any, ...]]] = {
     "returned after it": [("1", on(5), 1, 7, None), ("1", on(45), -1, 7, None)],
     "returned within, known after": [("1", on(5), 1, 7, None), ("1", on(25), -1, 7, on(35))],
     "returned in part": [("1", on(5), 3, 7, None), ("1", on(9), -1, 7, None)],
+    "returned in part at its end": [("1", on(5), 3, 7, None), ("1", on(30), -1, 7, None)],
     "older order refunded": [("0", on(3), -1, 10, None)],
     "learned of late": [("1", on(5), 1, 7, on(40)), ("1", on(5), 1, 3, on(50))],
     "two orders": [("1", on(0), 1, 100, None), ("2", on(20), 1, 50, None)],
@@ -76,7 +78,8 @@ def test_the_horizon_holds_its_start_and_not_its_end(
 
 
 def test_what_is_a_label_is_no_feature(shop: Any) -> None:
-    frame = shop.vectors(AS_OF).frame.set_index("customer_id")
+    families = [f for f in discover_families() if f.name == "recency_frequency_monetary"]
+    frame = shop.vectors(AS_OF, families=families).frame.set_index("customer_id")
     assert frame.loc["last second before the cutoff", "orders_lifetime"] == 2
     assert frame.loc["on the cutoff", "orders_lifetime"] == 1
     assert frame.loc["on the cutoff", "recency_days"] == 10
@@ -95,6 +98,11 @@ def test_churn_is_judged_at_the_end_of_the_horizon(
     labels: pd.DataFrame, customer: str, churned: int, margin: float
 ) -> None:
     assert labels.loc[customer, ["churned", "margin_next"]].tolist() == [churned, margin]
+
+
+def test_an_order_that_changes_as_the_horizon_ends_is_one_order(labels: pd.DataFrame) -> None:
+    assert labels.loc["returned in part at its end", "orders_next"] == 1
+    assert labels.loc["returned in part", "orders_next"] == 1
 
 
 def test_a_return_undoes_a_purchase_once_it_is_known(labels: pd.DataFrame) -> None:

@@ -91,7 +91,7 @@ def test_a_table_that_is_named_no_longer_leaves_nothing_behind(
     assert "views_7d" in open_folder(tmp_path, tables).vectors(date(2025, 1, 4)).names
     shop = open_folder(tmp_path, {"orders": "orders.csv"})
     assert "views_7d" not in shop.vectors(date(2025, 1, 4)).names
-    assert not list((tmp_path / ".regulars").rglob("events.parquet"))
+    assert not list((tmp_path / ".regulars").glob("*/events/**/*.parquet"))
 
 
 @pytest.mark.parametrize("damage", ["state.json", "half a state"])

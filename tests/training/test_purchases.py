@@ -10,9 +10,8 @@ import pytest
 
 from features.engine import Engine, open_engine
 from features.errors import TrainingError
-from features.rollup import Rollups
+from features.rollup import Rollups, to_epoch_day
 from features.settings import EngineSettings
-from features.vectors import to_epoch_day
 from training.purchases import load_interactions, next_orders
 
 AS_OF = date(2026, 6, 1)

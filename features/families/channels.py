@@ -1,0 +1,53 @@
+"""Channels: where a customer orders, by bought lines.
+
+Source: customers of several channels buy more, Neslin et al. 2006.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+import ibis.expr.types as ir
+
+from features.family import KEYS, Column, Family, history, within
+from features.rollup import Rollups
+from features.rollups.money import CHANNELS
+
+_UNKNOWN = "bought nothing in 365 days whose channel is known"
+_COUNTS = (*(f"{channel}_lines" for channel in CHANNELS), "other_channel_lines")
+
+COLUMNS = (
+    *(Column(f"{channel}_line_share_365d", f"share of the lines bought in the last 365 days that "
+             f"were ordered by {channel}", "share", _UNKNOWN) for channel in CHANNELS),
+    Column("channels_used_365d", f"of {', '.join(CHANNELS)} and any other, those ordered through "
+           "in the last 365 days", "channels", _UNKNOWN),
+)  # fmt: skip
+
+
+def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Add up lines by channel over the last year."""
+    moved = rollups["customer_day"]
+    named = functools.reduce(operator.add, (moved[name] for name in _COUNTS))
+    seen = history(moved.filter(named > 0), cutoffs)
+    counts = seen.group_by(*KEYS).aggregate(
+        **{name: (seen[name] * within(seen, 365)).sum().cast("float64") for name in _COUNTS}
+    )
+    lines = functools.reduce(operator.add, (counts[name] for name in _COUNTS)).nullif(0)
+    used = functools.reduce(operator.add, ((counts[name] > 0).cast("int64") for name in _COUNTS))
+    return counts.select(
+        *KEYS,
+        **{
+            f"{channel}_line_share_365d": counts[f"{channel}_lines"] / lines for channel in CHANNELS
+        },
+        channels_used_365d=used.nullif(0),
+    )
+
+
+FAMILY = Family(
+    name="channels",
+    meaning="where a customer orders",
+    reads=("customer_day",),
+    columns=COLUMNS,
+    compute=compute,
+)

@@ -1,0 +1,267 @@
+"""Bring roll-ups up to date with the checked tables: append what is new, rebuild what must be.
+
+New records are rolled up alone and appended; the orders that they touch are stated again from
+all their moves, and their earlier states marked as restated. A rebuild goes through the
+customers share by share, so that no step needs memory for everyone.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+
+from features.engine import BUCKET, Engine, bucket_of
+from features.progress import Progress
+from features.rollup import Rollup, Tables, discover_rollups
+from features.rollups.lines import LOOKED_UP
+from features.settings import ShopSettings
+from features.store import PART, Store, TableState, open_parts
+from features.vocabulary import TABLES
+from features.vocabulary import Columns as C
+
+# Past so many small files reading suffers: then all is rolled up anew, from checked tables.
+_MOST_PARTS = 40
+_CATALOGUE = "catalogue"
+
+Inputs = dict[str, list[str]]
+Write = Callable[[Rollup, ir.Table], ir.Table]
+Choose = Callable[[Rollup, Tables], Tables]
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one roll-up is to be brought up to date.
+
+    Attributes
+    ----------
+    part
+        Name of the part that it is to get.
+    new
+        The parts of checked tables to append; ``None`` means a rebuild from all.
+    """
+
+    rollup: Rollup
+    part: str
+    inputs: Inputs
+    new: Inputs | None
+
+
+def build_rollups(
+    engine: Engine,
+    tables: Tables,
+    shop: ShopSettings,
+    wanted: Sequence[Rollup],
+    write: Write,
+    choose: Choose = lambda _, tables: tables,
+) -> None:
+    """Compute roll-ups from checked tables, each after those that it reads.
+
+    Parameters
+    ----------
+    write
+        Stores a computed roll-up and returns it as stored.
+    choose
+        What a roll-up is to read instead of all ``tables`` so far.
+    """
+    so_far = dict(tables)
+    names = {rollup.name for rollup in wanted}
+    read = {name for rollup in wanted for name in (*rollup.reads, *rollup.may_read)}
+    for rollup in discover_rollups():
+        if rollup.name not in names and (rollup.stored or rollup.name not in read):
+            continue
+        made = rollup.build(choose(rollup, so_far), shop)
+        if rollup.stored:
+            so_far[rollup.name] = write(rollup, made)
+        else:
+            so_far[rollup.name] = engine.create(f"made_{rollup.name}", made)
+    engine.drop(*(f"made_{rollup.name}" for rollup in discover_rollups()))
+
+
+def refresh_rollups(
+    engine: Engine, store: Store, shop: ShopSettings, definition: str, progress: Progress
+) -> Literal["kept", "appended", "rebuilt"]:
+    """Make every roll-up say what the checked tables say, with as little work as that takes.
+
+    Returns
+    -------
+    What was done; of what little a refresh makes anew (profiles) nothing is said.
+    """
+    for rollup in discover_rollups():
+        if rollup.name in store.rollups and not _possible(store, rollup):
+            del store.rollups[rollup.name]
+            store.forget(store.rollup_folder(rollup.name), store.restated_folder(rollup.name))
+    changes = plan_changes(engine, store, definition)
+    rebuilt = [change for change in changes if change.new is None]
+    appended = [change for change in changes if change.new is not None]
+    if rebuilt:
+        _rebuild(engine, store, shop, rebuilt, progress)
+    for new in {repr(change.new): change.new or {} for change in appended}.values():
+        _append(engine, store, shop, [change for change in appended if change.new == new], new)
+    for change in changes:
+        before = store.rollups.get(change.rollup.name)
+        kept = before.parts if before is not None and change.new is not None else []
+        parts = [*kept, change.part]
+        store.rollups[change.rollup.name] = TableState(definition, [change.inputs], parts)
+    if changes:
+        _keep_catalogue(engine, store, definition)
+        store.save()
+    return "appended" if appended else "rebuilt" if rebuilt else "kept"
+
+
+def plan_changes(engine: Engine, store: Store, definition: str) -> list[Change]:
+    """Compare what each roll-up was made from with what there is now."""
+    stands = not _catalogue_changed(engine, store)
+    changes = []
+    for rollup in discover_rollups():
+        if not rollup.stored or not _possible(store, rollup):
+            continue
+        known, inputs = store.rollups.get(rollup.name), _inputs(store, rollup)
+        new = None
+        if known is not None and known.definition == definition and stands:
+            new = _added(known.files[0], inputs) if len(known.parts) < _MOST_PARTS else None
+        if new != {}:
+            changes.append(Change(rollup, store.new_part(), inputs, new))
+    return changes
+
+
+def _possible(store: Store, rollup: Rollup) -> bool:
+    others = {each.name: each for each in discover_rollups()}
+    return all(
+        _possible(store, others[name]) if name in others else name in store.tables
+        for name in rollup.reads
+    )
+
+
+def _inputs(store: Store, rollup: Rollup) -> Inputs:
+    """Return the checked tables that a roll-up stands on, each with its parts.
+
+    The catalogue is only looked up: whether its changes matter is asked of its content.
+    """
+    others = {each.name: each for each in discover_rollups()}
+
+    def tables(name: str) -> set[str]:
+        if name not in others:
+            return {name} & set(store.tables) - {"products"}
+        reads = (*others[name].reads, *others[name].may_read)
+        return functools.reduce(operator.or_, (tables(read) for read in reads), set[str]())
+
+    return {name: list(store.tables[name].parts) for name in sorted(tables(rollup.name))}
+
+
+def _added(before: Inputs, now: Inputs) -> Inputs | None:
+    """Return the parts that were added since, or None where anything else happened."""
+    grown = before.keys() == now.keys() and all(
+        now[name][: len(parts)] == parts for name, parts in before.items()
+    )
+    if not grown:
+        return None
+    return {name: new for name, parts in now.items() if (new := parts[len(before[name]) :])}
+
+
+def _by_customer(table: str) -> bool:
+    return any(column.name == C.CUSTOMER_ID for column in TABLES[table].columns)
+
+
+def _numbered(change: Change, made: ir.Table) -> ir.Table:
+    """Say of rows that may be restated which part they are of."""
+    if not change.rollup.restates:
+        return made
+    return made.mutate(ibis.literal(int(change.part.removeprefix(PART)), "int32").name(PART))
+
+
+def _rebuild(
+    engine: Engine,
+    store: Store,
+    shop: ShopSettings,
+    changes: Sequence[Change],
+    progress: Progress,
+) -> None:
+    by_name = {change.rollup.name: change for change in changes}
+    for name in by_name:
+        store.forget(store.rollup_folder(name), store.restated_folder(name))
+    tick = progress("Rolling up", store.buckets)
+    for bucket in range(store.buckets):
+
+        def write(rollup: Rollup, made: ir.Table, bucket: int = bucket) -> ir.Table:
+            change = by_name[rollup.name]
+            folder = store.rollup_folder(rollup.name) / f"{BUCKET}={bucket}"
+            engine.write(_numbered(change, made), folder, change.part)
+            return open_parts(engine, f"stored_{rollup.name}", folder, [change.part])
+
+        tables = {
+            table: store.open_clean(
+                engine, table, bucket=bucket if _by_customer(table) else None, prefix="share"
+            )
+            for table in store.tables
+        }
+        build_rollups(engine, tables, shop, [change.rollup for change in changes], write)
+        tick()
+
+
+def _append(
+    engine: Engine, store: Store, shop: ShopSettings, changes: Sequence[Change], new: Inputs
+) -> None:
+    """Roll up new parts alone and add them to what stands."""
+    by_name = {change.rollup.name: change for change in changes}
+
+    def write(rollup: Rollup, made: ir.Table) -> ir.Table:
+        change, folder = by_name[rollup.name], store.rollup_folder(rollup.name)
+        store.remove_part(folder, change.part)
+        made = engine.create(f"made_{rollup.name}", _numbered(change, made))
+        if rollup.restates:
+            keys = made.select(*rollup.restates, PART).distinct()
+            engine.write(keys, store.restated_folder(rollup.name), change.part)
+        share = ibis.literal(0, "int64")
+        if rollup.by_customer:
+            share = bucket_of(made[C.CUSTOMER_ID], store.buckets)
+        engine.write(made.mutate(share.name(BUCKET)), folder, change.part)
+        return open_parts(engine, f"stored_{rollup.name}", folder, [change.part])
+
+    def choose(rollup: Rollup, tables: Tables) -> Tables:
+        """Give what restates all moves of the orders that new ones touch."""
+        if not rollup.restates:
+            return tables
+        name = rollup.reads[0]
+        parts = [*store.rollups[name].parts, by_name[name].part]
+        moves = open_parts(engine, f"all_{name}", store.rollup_folder(name), parts)
+        touched = tables[name].select(*rollup.restates).distinct()
+        return {**tables, name: moves.semi_join(touched, list(rollup.restates))}
+
+    tables = {}
+    for table in store.tables:
+        opened = store.open_clean(engine, table, parts=new.get(table), prefix="new")
+        unchanged = table not in new and _by_customer(table)
+        tables[table] = opened.limit(0) if unchanged else opened
+    rollups = [change.rollup for change in changes]
+    build_rollups(engine, tables, shop, rollups, write, choose)
+
+
+def _catalogue_changed(engine: Engine, store: Store) -> bool:
+    """Tell whether lines already rolled up would look up something else in the catalogue now."""
+    known = store.rollups.get(_CATALOGUE)
+    if known is None or known.files == [store.tables["products"].parts]:
+        return False
+    before = open_parts(engine, "catalogue_before", store.rollup_folder(_CATALOGUE), known.parts)
+    now = store.open_clean(engine, "products", prefix="now").select(*LOOKED_UP)
+    same = [before[name].identical_to(now[name]) for name in LOOKED_UP]
+    sold = store.open_rollups(engine)["customer_product_day"].select(C.PRODUCT_ID).distinct()
+    met = now.anti_join(before, C.PRODUCT_ID).semi_join(sold, C.PRODUCT_ID)
+    differ = (before.anti_join(now, same), met)
+    return any(engine.frame(rows.aggregate(n=rows.count()))["n"].iloc[0] > 0 for rows in differ)
+
+
+def _keep_catalogue(engine: Engine, store: Store, definition: str) -> None:
+    """Keep what was looked up, to compare the next catalogue with."""
+    known, products = store.rollups.get(_CATALOGUE), store.tables["products"].parts
+    if known is not None and known.files == [products]:
+        return
+    part = store.new_part()
+    looked_up = store.open_clean(engine, "products").select(*LOOKED_UP)
+    engine.write(looked_up, store.rollup_folder(_CATALOGUE), part)
+    store.rollups[_CATALOGUE] = TableState(definition, [list(products)], [part])

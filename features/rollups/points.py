@@ -1,0 +1,66 @@
+"""Loyalty points: earned, redeemed, expired, and the level that each booking left."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.rollup import DAY, KNOWN_FROM, Rollup, Tables, dated, epoch_day
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+MOVEMENTS = ("earned", "redeemed", "expired")
+EXPIRES_ON = "expires_on"
+
+
+def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per customer, day and, of points earned, day on which they lapse."""
+    points = dated(tables["points"])
+    earned = points[C.MOVEMENT] == "earned"
+    moved = points.select(
+        C.CUSTOMER_ID,
+        DAY,
+        KNOWN_FROM,
+        expires_on=ibis.ifelse(earned, epoch_day(points[C.EXPIRES_AT]), None),
+        **{
+            movement: ibis.ifelse(points[C.MOVEMENT] == movement, points[C.POINTS], 0.0)
+            for movement in MOVEMENTS
+        },
+    )
+    return moved.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM, EXPIRES_ON).aggregate(
+        **{movement: moved[movement].sum() for movement in MOVEMENTS}
+    )
+
+
+def customer_levels(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per booking that says which level the customer then had.
+
+    ``nth`` puts a customer's bookings in order: by second, and within one second what was
+    earned last, for an order is paid with points before it earns some.
+    """
+    points = dated(tables["points"])
+    levelled = points.filter(points[C.LEVEL].notnull())
+    earned = (levelled[C.MOVEMENT] == "earned").cast("int64")
+    return levelled.select(
+        C.CUSTOMER_ID,
+        C.LEVEL,
+        DAY,
+        KNOWN_FROM,
+        nth=levelled[C.TS].epoch_seconds().cast("int64") * 2 + earned,
+    )
+
+
+ROLLUPS = (
+    Rollup(
+        "customer_day_points",
+        "loyalty points of each customer by day",
+        reads=("points",),
+        build=customer_day_points,
+    ),
+    Rollup(
+        "customer_levels",
+        "loyalty levels of each customer by booking",
+        reads=("points",),
+        build=customer_levels,
+    ),
+)

@@ -1,0 +1,36 @@
+"""Referrals: customers brought by customers, seen from both sides."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from features.rollup import DAY, KNOWN_FROM, Rollup, Tables, dated
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+
+def customer_day_referrals(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per customer and day on which they brought someone or were brought."""
+    referrals = dated(tables["referrals"])
+    no, yes = ibis.literal(0, "int64"), ibis.literal(1, "int64")
+    brought = referrals.select(C.CUSTOMER_ID, DAY, KNOWN_FROM, made=yes, received=no)
+    came = referrals.select(
+        DAY, KNOWN_FROM, customer_id=referrals[C.REFERRED_CUSTOMER_ID], made=no, received=yes
+    )
+    sides = brought.union(came.select(*brought.columns))
+    return sides.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM).aggregate(
+        made=sides.made.sum(), received=sides.received.sum()
+    )
+
+
+ROLLUPS = (
+    Rollup(
+        "customer_day_referrals",
+        "referrals that each customer made and received by day",
+        reads=("referrals",),
+        build=customer_day_referrals,
+        # Records are kept with who referred; whom they brought may be of another share.
+        by_customer=False,
+    ),
+)

@@ -1,0 +1,28 @@
+"""Service: the support that customers needed, read from what it cost."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from features.rollup import DAY, KNOWN_FROM, Rollup, Tables, dated
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+
+
+def customer_day_support(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+    """One row per customer and day with a cost of support: tickets and money."""
+    costs = tables["costs"]
+    support = dated(costs.filter(costs[C.COST_KIND] == "support"))
+    return support.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM).aggregate(
+        tickets=support.count(), cost=support[C.AMOUNT].sum()
+    )
+
+
+ROLLUPS = (
+    Rollup(
+        "customer_day_support",
+        "support tickets of each customer by day",
+        reads=("costs",),
+        build=customer_day_support,
+    ),
+)

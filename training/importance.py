@@ -1,0 +1,74 @@
+"""What the champions read their scores from: each column's share of the training gain.
+
+Gain is what splitting on a column took off the training loss (Breiman, Friedman, Olshen & Stone
+1984, ch. 5.3). It says what a model uses, not what would happen if a customer's value changed;
+of columns that say nearly the same it credits now one and now another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from models import registry
+from models.churn import ChurnModel
+from models.registry import Client, RegisteredModel
+from models.value import ValueModel
+from training.champions import model_name
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What the champions found in the columns.
+
+    Attributes
+    ----------
+    shares
+        Indexed by column name, one column a champion (``churn``, ``value``), each adding up
+        to 1; missing where a champion does not read the column. Empty without champions.
+    cards
+        The champions by job.
+    """
+
+    shares: pd.DataFrame
+    cards: dict[str, RegisteredModel]
+
+
+def no_importance() -> Importance:
+    """Return what is known before anything is trained."""
+    return Importance(pd.DataFrame(index=pd.Index([], dtype="str", name="column")), {})
+
+
+def champion_importance(client: Client, shop: str) -> Importance:
+    """Read the shop's champions for churn and value, those that there are."""
+    shares, cards = {}, {}
+    for job, of_model in (("churn", _churn_champion), ("value", _value_champion)):
+        found = registry.champion(client, model_name(shop, job))
+        if found is not None:
+            shares[job], cards[job] = of_model(found), found
+    return (
+        Importance(pd.DataFrame(shares).rename_axis("column"), cards) if cards else no_importance()
+    )
+
+
+def churn_importance(model: ChurnModel) -> pd.Series[float]:
+    """Return each column's share of the gain, averaged over the ensemble."""
+    return pd.Series(model.importance(), dtype="float64").rename_axis("column")
+
+
+def value_importance(model: ValueModel) -> pd.Series[float]:
+    """Return each column's share; whether and how much a customer buys count half each.
+
+    Value is their product, and the gains of the two parts are in units of their own.
+    """
+    amount = pd.Series(model.amount_.gain(), index=list(model.buys_.encoder_.columns))
+    return (churn_importance(model.buys_) + amount) / 2
+
+
+def _churn_champion(card: RegisteredModel) -> pd.Series[float]:
+    return churn_importance(ChurnModel.load(card.model_folder))
+
+
+def _value_champion(card: RegisteredModel) -> pd.Series[float]:
+    return value_importance(ValueModel.load(card.model_folder))
