@@ -149,8 +149,13 @@ def check_table(
         engine.write(_as_written(judged.filter(~is_good), spec), quarantine, part)
     bad = engine.open(f"bad_{table}", sorted(quarantine.glob(f"{part}*.parquet")))
     rules = [*type_rules(spec), *row_rules, *copy_rules]
-    counts = [count for rule in rules if (count := _count(engine, bad, rule, checks))]
-    surprising = _unexpectedly_bad(engine, bad, rules, checks)
+    surprises = [rule for rule in rules if not _is_expected(rule, checks)]
+    *failing, surprising = _count_rows(engine, bad, [*([rule] for rule in rules), surprises])
+    counts = [
+        _rule_count(engine, bad, rule, rows, checks)
+        for rule, rows in zip(rules, failing, strict=True)
+        if rows
+    ]
     return TableReport(table, read, kept, surprising, content, rules=tuple(counts))
 
 
@@ -186,11 +191,22 @@ def _kept(engine: Engine, spec: TableSpec, clean: Path, part: str) -> tuple[int,
     return rows, engine.content_hash(good)
 
 
-def _count(engine: Engine, bad: ir.Table, rule: Rule, checks: CheckSettings) -> RuleCount | None:
-    failing = bad.filter((";" + bad[REASONS]).contains(f";{rule.name};"))
-    rows = int(engine.frame(failing.aggregate(rows=failing.count()))["rows"].iloc[0])
-    if rows == 0:
-        return None
+def _fails(bad: ir.Table, rules: Sequence[Rule]) -> ir.BooleanValue:
+    """Return whether a row fails any of some rules."""
+    named = ";" + bad[REASONS]
+    return functools.reduce(operator.or_, (named.contains(f";{rule.name};") for rule in rules))
+
+
+def _count_rows(engine: Engine, bad: ir.Table, groups: Sequence[Sequence[Rule]]) -> list[int]:
+    """Count the rows that fail any rule of each group."""
+    counts = {f"n{i}": _fails(bad, rules).sum() for i, rules in enumerate(groups)}
+    return [int(rows) for rows in engine.frame(bad.aggregate(**counts)).iloc[0]]
+
+
+def _rule_count(
+    engine: Engine, bad: ir.Table, rule: Rule, rows: int, checks: CheckSettings
+) -> RuleCount:
+    failing = bad.filter(_fails(bad, [rule]))
     first = engine.frame(
         failing.select(*PLACE, value=failing[rule.column]).order_by(*PLACE).limit(1)
     ).iloc[0]
@@ -209,16 +225,6 @@ def _count(engine: Engine, bad: ir.Table, rule: Rule, checks: CheckSettings) -> 
 
 def _is_expected(rule: Rule, checks: CheckSettings) -> bool:
     return rule.name in checks.expected or rule.name == "repeated_across_sources"
-
-
-def _unexpectedly_bad(
-    engine: Engine, bad: ir.Table, rules: Sequence[Rule], checks: CheckSettings
-) -> int:
-    """Count the rows that fail a rule which is not expected to fail here."""
-    named = ";" + bad[REASONS]
-    surprises = [named.contains(f";{r.name};") for r in rules if not _is_expected(r, checks)]
-    surprising = bad.filter(functools.reduce(operator.or_, surprises))
-    return int(engine.frame(surprising.aggregate(rows=surprising.count()))["rows"].iloc[0])
 
 
 def stop_if_unusable(report: TableReport, checks: CheckSettings, quarantine: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ class DuckDBEngine:
     def bind(self, name: str) -> ir.Table:
         """Return the named table or view as an Ibis expression with its real schema."""
         described = self.execute(f"DESCRIBE {name}").fetchall()
-        return ibis.table({row[0]: _ibis_type(row[1]) for row in described}, name=name)
+        return _table(name, tuple((row[0], row[1]) for row in described))
 
     def read_csv(self, name: str, file: Path) -> ir.Table:
         """Open a CSV file as text columns with ``source_file`` and ``source_row``."""
@@ -202,6 +203,11 @@ _IBIS_TYPES = {
     "TIMESTAMP_S": "timestamp(0)",
     "TIMESTAMP WITH TIME ZONE": "timestamp('UTC', 6)",
 }
+
+
+@functools.lru_cache(maxsize=1024)
+def _table(name: str, columns: tuple[tuple[str, str], ...]) -> ir.Table:
+    return ibis.table({column: _ibis_type(kind) for column, kind in columns}, name=name)
 
 
 def _is_known(duckdb_type: str) -> bool:

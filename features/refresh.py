@@ -11,7 +11,7 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -75,12 +75,23 @@ def build_rollups(
     for rollup in discover_rollups():
         if rollup.name not in names and (rollup.stored or rollup.name not in read):
             continue
-        made = rollup.build(choose(rollup, so_far), shop)
+        made = _built(rollup, choose(rollup, so_far), shop)
         if rollup.stored:
             so_far[rollup.name] = write(rollup, made)
         else:
             so_far[rollup.name] = engine.create(f"made_{rollup.name}", made)
     engine.drop(*(f"made_{rollup.name}" for rollup in discover_rollups()))
+
+
+def _built(rollup: Rollup, tables: Tables, shop: ShopSettings) -> ir.Table:
+    """Return a roll-up's expression; for the same tables it is put together only once."""
+    names = (*rollup.reads, *(name for name in rollup.may_read if name in tables))
+    return _remembered(rollup, tuple((name, tables[name].op()) for name in names), shop)
+
+
+@functools.lru_cache(maxsize=512)
+def _remembered(rollup: Rollup, reads: tuple[tuple[str, Any], ...], shop: ShopSettings) -> ir.Table:
+    return rollup.build({name: operation.to_expr() for name, operation in reads}, shop)
 
 
 def refresh_rollups(

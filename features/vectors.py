@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -9,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -84,7 +87,7 @@ def build_vectors(
     ]
     frame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     columns = tuple(column for family in families for column in family.columns)
-    return Vectors(_plain(frame, columns), columns, fingerprint(families, rollups, cutoff_table))
+    return Vectors(_plain(frame, columns), columns, fingerprint(families, rollups))
 
 
 def write_vectors(
@@ -109,11 +112,16 @@ def write_vectors(
         tick()
 
 
-def fingerprint(families: Sequence[Family], rollups: Rollups, cutoffs: ir.Table) -> str:
-    """Return a digest of the families' definitions: what they compute and what they say of it."""
+def fingerprint(families: Sequence[Family], rollups: Rollups) -> str:
+    """Return a digest of the families' definitions: what they compute and what they say of it.
+
+    It is of the roll-ups' names and columns, wherever their rows lie just now.
+    """
+    named = Rollups({name: ibis.table(t.schema(), name) for name, t in rollups.tables.items()})
+    cutoffs = ibis.table({AS_OF_DAY: "int32"}, "cutoffs")
     digest = hashlib.sha256()
     for family in families:
-        digest.update(sorted_sql(family.compute(rollups, cutoffs)).encode())
+        digest.update(sorted_sql(_computed(family, named, cutoffs)).encode())
         digest.update(repr(family.columns).encode())
     return digest.hexdigest()[:16]
 
@@ -145,14 +153,37 @@ def _by_share(
     for share in rollups.shares():
         chosen = share if wanted is None else _only(share, wanted)
         seen = history(chosen["customer_day"], cutoffs)
-        joined = spine = engine.create("spine", seen.select(*KEYS).distinct())
-        for family in families:
-            rows = family.compute(chosen, cutoffs)
-            columns = {column.name: _rounded(rows, column) for column in family.columns}
-            part = engine.create(f"family_{family.name}", rows.select(*KEYS, **columns))
-            joined = joined.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
-        yield joined
-        engine.drop(spine.get_name(), *(f"family_{family.name}" for family in families))
+        spine = engine.create("spine", seen.select(*KEYS).distinct())
+        parts = [
+            engine.create(f"family_{family.name}", _computed(family, chosen, cutoffs))
+            for family in families
+        ]
+        yield _side_by_side(spine.op(), tuple(part.op() for part in parts))
+        engine.drop("spine", *(f"family_{family.name}" for family in families))
+
+
+def _computed(family: Family, rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Return a family's rounded columns; for the same tables it is put together only once."""
+    return _remembered(
+        family, tuple((name, rollups[name].op()) for name in family.reads), cutoffs.op()
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def _remembered(family: Family, reads: tuple[tuple[str, Any], ...], cutoffs: Any) -> ir.Table:
+    tables = {name: operation.to_expr() for name, operation in reads}
+    rows = family.compute(Rollups(tables), cutoffs.to_expr())
+    return rows.select(*KEYS, **{column.name: _rounded(rows, column) for column in family.columns})
+
+
+@functools.lru_cache(maxsize=64)
+def _side_by_side(spine: Any, parts: tuple[Any, ...]) -> ir.Table:
+    """Join families' columns to the keys."""
+    joined = spine.to_expr()
+    for part in parts:
+        joined = joined.left_join(part.to_expr(), list(KEYS))
+        joined = joined.drop(*(f"{key}_right" for key in KEYS))
+    return joined
 
 
 def _register_customers(engine: Engine, customers: Sequence[str]) -> ir.Table:

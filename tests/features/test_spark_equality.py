@@ -179,15 +179,16 @@ def found(spark: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def deliver(
     frame: pd.DataFrame, base: Path, name: str, number: int, second: datetime
 ) -> dict[str, str]:
-    """Write what the first or the second delivery holds of a table, with bad rows among it."""
+    """Write what the first or the second delivery holds of a table, the first with bad rows."""
     kind = KINDS.get(name, "csv")
     source = {"path": f"{name}-*.{kind}"} | ({"table": name} if kind == "duckdb" else {})
     if TABLES[name].key and number:
         return source
     if not TABLES[name].key:
         frame = frame[(frame["ts"] >= second) == bool(number)]
-    planted = [frame.head(1).assign(**values) for _, values in PLANTED.get(name, [])]
-    frame, path = pd.concat([frame, *planted]), base / f"{name}-{number}.{kind}"
+    planted = PLANTED.get(name, []) if number == 0 else []
+    frame = pd.concat([frame, *(frame.head(1).assign(**values) for _, values in planted)])
+    path = base / f"{name}-{number}.{kind}"
     if kind == "csv":
         frame.to_csv(path, index=False)
     elif kind == "parquet":
@@ -214,8 +215,8 @@ def stored(prepared: Prepared) -> Found:
             if kind == "clean":  # the files also have room for what is said of bad rows
                 frame = frame[[column.name for column in TABLES[folder.name].columns]]
             if folder.name in SHOP_WIDE:
-                keys = [name for name in frame if name in ("category", "day", "known_from")]
-                frame = frame.groupby(keys, as_index=False).sum()
+                keys = {*frame.select_dtypes("str"), "day", "known_from"}
+                frame = frame.groupby(sorted(keys), as_index=False).sum()
             found[f"{kind}/{folder.name}"] = frame
     return found
 
