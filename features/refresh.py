@@ -211,6 +211,8 @@ def _rebuild(
             )
             for table in store.tables
         }
+        standing = store.open_rollups(engine, bucket=bucket, prefix="standing", without=by_name)
+        tables |= standing.tables
         build_rollups(engine, tables, shop, [change.rollup for change in changes], write)
         tick()
 

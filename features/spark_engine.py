@@ -83,7 +83,12 @@ class SparkEngine:
         """Copy a frame into a temporary table."""
         folder = self._new_folder()
         folder.mkdir()
-        frame.to_parquet(folder / "frame.parquet", index=False, coerce_timestamps="us")
+        frame.to_parquet(
+            folder / "frame.parquet",
+            index=False,
+            coerce_timestamps="us",
+            allow_truncated_timestamps=True,
+        )
         return self._keep(name, folder)
 
     def create(self, name: str, expression: ir.Table) -> ir.Table:

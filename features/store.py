@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,13 +142,18 @@ class Store:
         )
 
     def open_rollups(
-        self, engine: Engine, *, bucket: int | None = None, prefix: str = "rollup"
+        self,
+        engine: Engine,
+        *,
+        bucket: int | None = None,
+        prefix: str = "rollup",
+        without: Collection[str] = (),
     ) -> Rollups:
-        """Open all roll-ups that stand, of everyone or one share of the customers."""
+        """Open the roll-ups that stand, of everyone or one share of the customers."""
         tables = {
             rollup.name: self._open_rollup(engine, rollup, bucket, prefix)
             for rollup in discover_rollups()
-            if rollup.name in self.rollups
+            if rollup.name in self.rollups and rollup.name not in without
         }
         if bucket is not None or self.buckets == 1:
             return Rollups(tables)

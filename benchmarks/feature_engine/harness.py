@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import stat
 import statistics
 import subprocess
@@ -169,6 +170,9 @@ def _watch(process: subprocess.Popen[str], temp: Path) -> Measurement | None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_SECONDS)
     said = process.communicate()[0]
+    if stopped is None and process.returncode < 0:
+        # As the kernel does when memory runs out.
+        stopped = signal.strsignal(-process.returncode) or "ended by a signal"
     if stopped is not None:
         return Measurement(math.nan, math.nan, memory / GIGABYTE, disk / GIGABYTE, stopped)
     if process.returncode != 0:

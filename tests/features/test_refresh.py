@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import date
@@ -189,6 +190,19 @@ def test_a_catalogue_that_learns_of_goods_sold_before_rolls_all_up_anew(
     shop = open_folder(tmp_path, tables)
     assert shop.prepared.work["rollups"] == "rebuilt"
     assert shop.rollup("customer_product_day")["category"].tolist() == ["drinks"]
+
+
+def test_a_rollup_that_is_new_is_made_from_those_that_stand(tmp_path: Path, grown: Any) -> None:
+    """As after an upgrade that brought one."""
+    shop = grown()
+    before = shop.vectors(date(2025, 1, 7)).frame
+    path = tmp_path / ".regulars" / "state.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    del state["rollups"]["order_states"], state["rollups"]["customer_day_firsts"]
+    path.write_text(json.dumps(state), encoding="utf-8")
+    again = grown()
+    assert again.prepared.work == {"orders": "kept", "rollups": "rebuilt"}
+    assert_frame_equal(again.vectors(date(2025, 1, 7)).frame, before)
 
 
 def test_left_overs_of_an_interruption_do_not_count(tmp_path: Path, grown: Any) -> None:

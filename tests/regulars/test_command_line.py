@@ -41,8 +41,9 @@ COMMANDS = every_command(typer.main.get_command(app))
 
 def test_the_walk_of_a_shop_is_there() -> None:
     words = {" ".join(path) for path in COMMANDS}
-    assert {"init", "check", "train", "score customers", "score recommendations", "serve", "ui",
-            "simulate", "demo", "keys create"} <= words  # fmt: skip
+    assert {"init", "check", "refresh", "features", "vectors", "train", "score customers",
+            "score recommendations", "serve", "ui", "simulate", "demo",
+            "keys create"} <= words  # fmt: skip
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "regulars")
@@ -85,6 +86,30 @@ def test_simulate_then_check(regulars: Any, tmp_path: Path) -> None:
     rows = len(pd.read_parquet(folder / "orders"))
     assert f"{rows:,}" in shown.out
     assert str(tmp_path / ".regulars" / "quarantine") in shown.one_line
+
+
+def test_refresh_says_what_it_took_and_vectors_are_written_by_cutoff(
+    regulars: Any, tmp_path: Path
+) -> None:
+    assert regulars("simulate", tmp_path / "data", "--customers", "30", "--seed", "1").code == 0
+    path = tmp_path / "regulars.toml"
+    path.write_text('[tables.orders]\npath = "data/orders/*.parquet"\n', encoding="utf-8")
+    assert "orders: made anew" in regulars("refresh", "-c", path).one_line
+    assert "orders: nothing new" in regulars("refresh", "-c", path).one_line
+    assert "roll-ups: made anew" in regulars("refresh", "-c", path, "--rebuild").one_line
+    out = tmp_path / "vectors"
+    days = ("2026-02-01", "2026-04-01")
+    shown = regulars(
+        "vectors", "-c", path, "--out", out, *(w for d in days for w in ("--as-of", d))
+    )
+    assert shown.code == 0, shown.err
+    assert "at 2 cutoffs" in shown.one_line
+    frame = pd.read_parquet(out)
+    assert pd.to_datetime(frame["as_of_day"].unique(), unit="D").strftime("%F").tolist() == list(
+        days
+    )
+    assert frame.groupby("as_of_day")["recency_days"].min().gt(0).all()
+    assert regulars("vectors", "-c", path, "--as-of", "2031-01-01").code == 1
 
 
 def test_train_shows_the_scorecard_beside_baselines_and_the_verdict(
