@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,9 @@ def spark_session(settings: EngineSettings, scratch: Path) -> Iterator[SparkSess
         yield session
     finally:
         if running is None:
-            session.stop()
+            # Where Java has died nothing is left to stop, and the error that says so matters more.
+            with suppress(*spark_errors(), OSError):
+                session.stop()
 
 
 def require_spark(environment: Mapping[str, str]) -> None:
@@ -86,7 +88,9 @@ def spark_errors() -> tuple[type[Exception], ...]:
 
 def cause(error: Exception) -> str:
     """Return the line of a long message that says what happened."""
-    return str(error).strip().splitlines()[0]
+    lines = [line.strip(": ") for line in str(error).splitlines()]
+    telling = (line for line in lines if line and not line.startswith("An error occurred while"))
+    return next(telling, type(error).__name__)
 
 
 def _started(settings: EngineSettings, scratch: Path) -> SparkSession:
@@ -100,7 +104,7 @@ def _started(settings: EngineSettings, scratch: Path) -> SparkSession:
     except spark_errors() as error:
         raise SettingsError(
             f"Spark does not start: {cause(error)}",
-            "correct [engine.spark]; Spark 4 needs Java 17 or newer",
+            "see what Java says above and correct [engine.spark]; Spark 4 needs Java 17 or newer",
         ) from error
 
 

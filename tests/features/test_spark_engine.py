@@ -18,7 +18,7 @@ from pandas.testing import assert_frame_equal
 from features.engine import Engine, EngineError, open_engine
 from features.errors import SettingsError
 from features.settings import EngineSettings
-from features.spark_session import require_spark
+from features.spark_session import cause, require_spark
 
 # For data this small Spark is mostly getting ready: to compile nothing halves that.
 QUICK = {
@@ -139,6 +139,19 @@ def test_without_java_the_message_says_what_to_install() -> None:
     assert raised.value.remedy.startswith("install Java 17 or newer")
     with pytest.raises(SettingsError, match="no program /opt/jdk/bin/java"):
         require_spark({"PATH": os.environ["PATH"], "JAVA_HOME": "/opt/jdk"})
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("[NO_SUCH] There is none.\nJVM stacktrace: ...", "[NO_SUCH] There is none."),
+        ("An error occurred while calling o8.parquet.\n: java.io.X: gone\n\tat", "java.io.X: gone"),
+        ("An error occurred while calling o8.parquet", "RuntimeError"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_of_a_long_message_the_line_that_tells_is_kept(message: str, told: str) -> None:
+    assert cause(RuntimeError(message)) == told
 
 
 def test_without_pyspark_the_message_says_what_to_install(tmp_path: Path) -> None:
