@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Scope as ASGIScope
 
+from serving.answers import Answered
 from serving.keys import Keys, Scope, find_key
 from serving.problems import Problem
 
@@ -29,6 +31,22 @@ def requires(keys: Keys | None, *scopes: Scope) -> Callable[..., Awaitable[None]
             raise Problem(403, f"Use a key with the scope {' or '.join(scopes)}.")
 
     return check
+
+
+def may_call(keys: Keys | None, request: ASGIScope, *scopes: Scope) -> bool:
+    """Tell whether a request's key has any of these scopes; without keys all may call."""
+    if keys is None:
+        return True
+    header = dict(request["headers"]).get(b"authorization", b"").decode("latin-1")
+    scheme, _, plaintext = header.partition(" ")
+    key = find_key(keys, plaintext) if scheme.lower() == "bearer" else None
+    return key is not None and bool(set(scopes) & set(key.scopes))
+
+
+def answered(request: Request, answer: Answered) -> Response:
+    """Send what was answered, and let logs and metrics know of its fallback."""
+    request.state.fallback = answer.fallback
+    return Response(answer.json, media_type="application/json")
 
 
 def as_json(answer: Any) -> Response:

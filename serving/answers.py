@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -13,6 +13,13 @@ from serving.events import Rejected
 
 Source = Literal["personal", "together", "popular", "catalogue"]
 Action = Literal["product", "offer", "do_nothing"]
+
+
+class Answered(NamedTuple):
+    """An answer as it goes out, and which fallback fired."""
+
+    json: bytes
+    fallback: str | None
 
 
 @dataclass(frozen=True, slots=True)

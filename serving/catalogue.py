@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from models.bundle import Bundle, Manifest
 from models.bundle_schema import BundleColumns as B
 
 Indices = NDArray[np.int32]
+
+
+# Of so many ids one is kept as a Python object: they lead to the stretch that holds the sought one.
+_STRETCH: Final = 64
 
 
 class IdIndex:
@@ -29,20 +33,19 @@ class IdIndex:
             bounds = np.frombuffer(offsets, dtype=np.int64) if offsets else np.zeros(1, np.int64)
             self._offsets = bounds[chunk.offset : chunk.offset + self._length + 1]
             self._data = memoryview(data) if data else memoryview(b"")
+        self._marks = [self._bytes(place) for place in range(0, self._length, _STRETCH)]
 
     def __len__(self) -> int:
         return self._length
-
-    def id(self, position: int) -> str:
-        """Return the id at a position."""
-        return self._bytes(position).decode()
 
     def position(self, key: str) -> int | None:
         """Return where the id stands, or None when it is not there."""
         # UTF-8 sorts as its code points do, so bytes can be compared undecoded.
         sought = key.encode("utf-8", "surrogatepass")
-        found = bisect_left(range(self._length), sought, key=self._bytes)
-        return found if found < self._length and self._bytes(found) == sought else None
+        first = max(bisect_right(self._marks, sought) - 1, 0) * _STRETCH
+        last = min(first + _STRETCH, self._length)
+        found = bisect_left(range(last), sought, first, key=self._bytes)
+        return found if found < last and self._bytes(found) == sought else None
 
     def positions(self, keys: Iterable[str]) -> set[int]:
         """Return where the known ones among the ids stand."""
@@ -83,8 +86,8 @@ class Catalogue:
     ----------
     customers, products
         Positions by id.
-    names, categories
-        Of each product; None where unknown.
+    product_ids, names, categories
+        Of each product; a name or category is None where unknown.
     category_codes, category_code
         A number for each category, and that of each product; -1 where unknown.
     members
@@ -106,6 +109,7 @@ class Catalogue:
     bundle: Bundle
     customers: IdIndex
     products: IdIndex
+    product_ids: list[str]
     names: list[str | None]
     categories: list[str | None]
     category_codes: Mapping[str, int]
@@ -129,7 +133,7 @@ class Catalogue:
 
     def display_name(self, product: int) -> str:
         """Return the product's name, or its id where it has none."""
-        return self.names[product] or self.products.id(product)
+        return self.names[product] or self.product_ids[product]
 
 
 def floats(column: Any) -> NDArray[np.float64]:
@@ -159,6 +163,7 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         bundle=bundle,
         customers=IdIndex(bundle.customers.column(C.CUSTOMER_ID)),
         products=products,
+        product_ids=table.column(C.PRODUCT_ID).to_pylist(),
         names=table.column(C.PRODUCT_NAME).to_pylist(),
         categories=categories,
         category_codes=codes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,50 +16,53 @@ from serving.ranking import Scored, combine
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Entries of the cross-sell matrix for some items, one after another.
+    """The rows of the cross-sell matrix of some items.
 
     Parameters
     ----------
-    items, products
-        Positions: ``products[k]`` is bought together with ``items[k]``.
-    scores
-        Strength of each pair.
+    items
+        Positions, each once.
+    products, scores
+        For each item: what is bought together with it, best first, and how strongly.
     support
-        Share of the item's baskets that hold the product.
+        For each item: the share of its baskets that hold a product, by product.
     """
 
-    items: Indices
-    products: Indices
-    scores: NDArray[np.float32]
-    support: NDArray[np.float32]
+    items: Sequence[int]
+    products: Sequence[Indices]
+    scores: Sequence[NDArray[np.float32]]
+    support: Sequence[Mapping[int, float]]
 
     def scored(self) -> Scored:
         """Return each product once, with its scores over all items added up."""
-        products, scores = combine(self.products, self.scores)
-        return Scored(products, scores, "together")
+        if len(self.items) == 1:
+            return Scored(self.products[0], self.scores[0].astype(np.float64), "together")
+        none = np.empty(0, np.int32), np.empty(0, np.float32)
+        products = np.concatenate([none[0], *self.products])
+        scores = np.concatenate([none[1], *self.scores])
+        return Scored(*combine(products, scores), "together")
 
     def strongest(self, product: int) -> tuple[int, float] | None:
         """Return the item whose baskets hold the product most often, and that share."""
-        entries = np.flatnonzero((self.products == product) & (self.support > 0))
-        if not len(entries):
-            return None
-        best = entries[np.argmax(self.support[entries])]
-        return int(self.items[best]), float(self.support[best])
+        found: tuple[int, float] | None = None
+        for item, support in zip(self.items, self.support, strict=True):
+            share = support.get(product, 0.0)
+            if share > (found[1] if found else 0.0):
+                found = item, share
+        return found
 
 
 def neighbours_of(catalogue: Catalogue, items: Sequence[int]) -> Neighbours:
     """Look up what is bought together with each of the items."""
     matrix = catalogue.bundle.cross_sell
     spans = [matrix.span(item) for item in items]
-
-    def gather(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.concatenate([array[:0], *(array[span] for span in spans)])
-
-    products = np.concatenate([matrix.indices[:0], *(matrix.indices[span] for span in spans)])
-    lengths = [span.stop - span.start for span in spans]
+    products = [matrix.indices[span] for span in spans]
+    shares = [matrix.values[B.SUPPORT][span].tolist() for span in spans]
     return Neighbours(
-        items=np.repeat(np.array(items, dtype=np.int32), lengths),
+        items=items,
         products=products,
-        scores=gather(matrix.values[C.SCORE]),
-        support=gather(matrix.values[B.SUPPORT]),
+        scores=[matrix.values[C.SCORE][span] for span in spans],
+        support=[
+            dict(zip(p.tolist(), s, strict=True)) for p, s in zip(products, shares, strict=True)
+        ],
     )

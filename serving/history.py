@@ -15,10 +15,15 @@ _EPOCH: Final = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """How many orders held the product, and the day of the last."""
+    """How many orders held the product, and the day of the last, counted from 1970-01-01."""
 
     times: int
-    last_on: date
+    last_day: int
+
+    @property
+    def last_on(self) -> date:
+        """The day of the last."""
+        return _EPOCH + timedelta(days=self.last_day)
 
 
 def purchase_history(
@@ -28,27 +33,17 @@ def purchase_history(
 
     The shopper's live purchases are those that the bundle may not hold; see :class:`Shopper`.
     """
-    days: dict[int, tuple[int, int]] = {}
+    history: dict[int, Bought] = {}
     if customer is not None:
         bought = catalogue.bundle.bought
         span = bought.span(customer)
-        days = dict(
-            zip(
-                bought.indices[span].tolist(),
-                zip(
-                    bought.values[B.TIMES][span].tolist(),
-                    bought.values[B.LAST_DAY][span].tolist(),
-                    strict=True,
-                ),
-                strict=True,
-            )
-        )
+        times, last_days = bought.values[B.TIMES][span], bought.values[B.LAST_DAY][span]
+        records = map(Bought, times.tolist(), last_days.tolist())
+        history = dict(zip(bought.indices[span].tolist(), records, strict=True))
     for product_id, orders in shopper.purchases.items():
         product = catalogue.products.position(product_id)
         if product is not None:
-            times, last_day = days.get(product, (0, 0))
-            days[product] = (times + len(orders), max(last_day, *orders.values()))
-    return {
-        product: Bought(times, _EPOCH + timedelta(days=last_day))
-        for product, (times, last_day) in days.items()
-    }
+            before = history.get(product, Bought(0, 0))
+            last_day = max(before.last_day, *orders.values())
+            history[product] = Bought(before.times + len(orders), last_day)
+    return history

@@ -214,7 +214,7 @@ def _arbitrate(catalogue: Catalogue, candidates: Sequence[_Candidate]) -> list[_
 
 
 def _product_id(catalogue: Catalogue, candidate: _Candidate) -> str | None:
-    return None if candidate.product is None else catalogue.products.id(candidate.product)
+    return None if candidate.product is None else catalogue.product_ids[candidate.product]
 
 
 def _name(catalogue: Catalogue, candidate: _Candidate) -> str | None:

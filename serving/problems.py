@@ -99,20 +99,28 @@ def problem_response(
     return Response(orjson.dumps(answer), status, dict(headers or {}), MEDIA_TYPE)
 
 
+def problem_of(error: HTTPException | StoreError, request_id: str) -> Response:
+    """Write the error that ended a request."""
+    if isinstance(error, StoreError):
+        wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return problem_response(503, request_id, f"{error.problem}. {error.remedy}", headers=wait)
+    # The framework's own details are bare phrases ("Not Found"): ours say what to do.
+    ours = error if isinstance(error, Problem) else None
+    return problem_response(
+        error.status_code,
+        request_id,
+        ours.detail if ours else None,
+        ours.errors if ours else (),
+        error.headers,
+    )
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error of the framework and of the routes as a problem."""
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
-        # The framework's own details are bare phrases ("Not Found"): ours say what to do.
-        ours = error if isinstance(error, Problem) else None
-        return problem_response(
-            error.status_code,
-            request.state.request_id,
-            ours.detail if ours else None,
-            ours.errors if ours else (),
-            error.headers,
-        )
+        return problem_of(error, request.state.request_id)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -124,12 +132,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(StoreError)
     async def on_store_error(request: Request, error: StoreError) -> Response:
-        return problem_response(
-            503,
-            request.state.request_id,
-            f"{error.problem}. {error.remedy}",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+        return problem_of(error, request.state.request_id)
 
 
 def document_problems(app: FastAPI) -> None:

@@ -44,11 +44,11 @@ def _history(catalogue: Catalogue, customer: int, shopper: Shopper) -> list[Purc
     # Last bought first, then most often, then by id.
     latest = sorted(
         history.items(),
-        key=lambda entry: (-entry[1].last_on.toordinal(), -entry[1].times, entry[0]),
+        key=lambda entry: (-entry[1].last_day, -entry[1].times, entry[0]),
     )
     return [
         Purchased(
-            catalogue.products.id(product),
+            catalogue.product_ids[product],
             catalogue.names[product],
             bought.times,
             bought.last_on,

@@ -52,9 +52,8 @@ def pick(catalogue: Catalogue, scored: Scored, rules: Rules, n: int) -> list[Pic
 def combine(products: Indices, scores: NDArray[np.floating]) -> tuple[Indices, NDArray[np.float64]]:
     """Add up the scores of products that occur several times."""
     distinct, place = np.unique(products, return_inverse=True)
-    totals = np.zeros(len(distinct))
-    np.add.at(totals, place, scores)
-    return distinct, totals
+    totals = np.bincount(place, scores, minlength=len(distinct))
+    return distinct, totals.astype(np.float64)
 
 
 def rounded(score: float) -> float:

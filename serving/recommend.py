@@ -132,7 +132,7 @@ def _outcome(
         fallback = "no_candidates" if scored.source == "personal" else "no_neighbours"
     items = [
         Item(
-            product_id=catalogue.products.id(p.product),
+            product_id=catalogue.product_ids[p.product],
             rank=rank,
             score=p.score,
             source=p.source,

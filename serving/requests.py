@@ -80,6 +80,26 @@ class RecommendationRequest(_Body):
         return self
 
 
+class RecommendationQuery(_Body):
+    """Parameters of recommendations; an unknown one is an error, not ignored."""
+
+    n: Count = 10
+    scenario: Scenario = "home"
+    category: Id | None = None
+    exclude: Items = []
+    include_bought: bool = True
+    explain: bool = True
+
+
+class CrossSellQuery(_Body):
+    """Parameters of a product page's cross-sell."""
+
+    customer_id: Id | None = None
+    n: Count = 10
+    exclude: Items = []
+    explain: bool = True
+
+
 class CrossSellRequest(_Body):
     """A cart to complete."""
 

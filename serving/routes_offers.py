@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from serving.access import as_json, requires
-from serving.answers import Definition, EventsReceipt, NextBestOffer
+from serving.access import answered, as_json, requires
+from serving.answers import Answered, Definition, EventsReceipt, NextBestOffer
 from serving.next_best_offer import OfferAsk, next_best_offer
 from serving.problems import FieldError, Problem, documented
 from serving.requests import EventBatch, NextBestOfferRequest, PathId
@@ -43,13 +43,18 @@ def offer_routes(server: Server) -> APIRouter:
     @router.post("/events", response_model=EventsReceipt, responses=documented(413, 503))
     async def post_events(body: EventBatch) -> Response:
         """Store events; those that are not rejected are durable when the answer comes."""
-        receipt = await server.accept_events(body.events)
-        if len(receipt.rejected) == len(body.events):
-            errors = [FieldError(f"body.events.{r.index}", r.detail) for r in receipt.rejected]
-            raise Problem(422, errors=errors)
-        return as_json(receipt)
+        return as_json(await take_events(server, body))
 
     return router
+
+
+async def take_events(server: Server, body: EventBatch) -> EventsReceipt:
+    """Store a batch, or refuse it where none of it is an event."""
+    receipt = await server.accept_events(body.events)
+    if len(receipt.rejected) == len(body.events):
+        errors = [FieldError(f"body.events.{r.index}", r.detail) for r in receipt.rejected]
+        raise Problem(422, errors=errors)
+    return receipt
 
 
 def _offered(
@@ -75,6 +80,7 @@ def _offered(
         considered=outcome.considered,
         definition=Definition.of(manifest),
     )
-    server.log_decision("next_best_offer", answer, outcome.considered, session_id, context)
-    request.state.fallback = answer.fallback
-    return as_json(answer)
+    written = server.log_decision(
+        "next_best_offer", answer, outcome.considered, session_id, context
+    )
+    return answered(request, Answered(written, outcome.fallback))

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+import orjson
+
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
 from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
 from serving.churn_list import ChurnList
 from serving.decision_log import DecisionLog
 from serving.events import Event, check_events
+from serving.inbox import Inbox
 from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.shoppers import Shoppers
@@ -67,7 +70,7 @@ class Server:
         self.metrics = Metrics()
         self.decisions = DecisionLog(store, self.metrics.count_lost_decisions)
         self.view = self._read_view()
-        self._writing = asyncio.Lock()
+        self._inbox = Inbox(store, clock, self._remember)
 
     async def reload(self) -> Reloaded:
         """Serve the bundle that is active now; on an error the old one goes on serving.
@@ -78,7 +81,7 @@ class Server:
             When the new bundle cannot be served.
         """
         # Events wait, so that none falls between what is read back and what comes after.
-        async with self._writing:
+        async with self._inbox.pause:
             previous = self.view.catalogue.manifest.version
             self.view = await asyncio.to_thread(self._read_view)
         manifest = self.view.catalogue.manifest
@@ -86,19 +89,18 @@ class Server:
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
         """Store the good events of a batch durably and let later answers see them."""
-        now = self.clock()
-        good, rejected = check_events(raw, now, self.new_id)
+        good, rejected = check_events(raw, self.clock(), self.new_id)
         events = list(good.values())
-        async with self._writing:
-            accepted = await asyncio.to_thread(self.store.add_events, events, now)
-            # Duplicates too: their first delivery may have ended between store and memory.
-            for event in events:
-                if event.event_id in accepted or not self._may_be_in_bundle(event):
-                    self.view.shoppers.record(event)
+        accepted = await self._inbox.add(events)
         duplicates = len(events) - len(accepted)
         self.metrics.count_events(len(accepted), duplicates, len(rejected))
         ids = [good[index].event_id if index in good else None for index in range(len(raw))]
         return EventsReceipt(len(accepted), duplicates, ids, rejected)
+
+    def _remember(self, event: Event, new: bool) -> None:
+        # Duplicates too: their first delivery may have ended between store and memory.
+        if new or not self._may_be_in_bundle(event):
+            self.view.shoppers.record(event)
 
     def log_decision(
         self,
@@ -107,8 +109,14 @@ class Server:
         candidates: int,
         session_id: str | None = None,
         context: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Keep an answer, with the probability that it was chosen, for learning."""
+    ) -> bytes:
+        """Keep an answer, with the probability that it was chosen, for learning.
+
+        Returns
+        -------
+        The answer as JSON, which is what is kept.
+        """
+        written = orjson.dumps(answer)
         self.decisions.add(
             Decision(
                 id=_id_of(answer),
@@ -119,12 +127,13 @@ class Server:
                 model_version=answer.model_version,
                 variant=answer.variant,
                 fallback=answer.fallback,
-                items=answer.items,
+                answer=written.decode(),
                 propensity=PROPENSITY,
                 candidates=candidates,
                 context=context or {},
             )
         )
+        return written
 
     def _may_be_in_bundle(self, repeated: Event) -> bool:
         # When it first came in is not known here: counting it twice must be avoided.

@@ -18,8 +18,8 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementErro
 
 from features.errors import RegularsError
 from features.vocabulary import Columns as C
-from serving.answers import Item, OfferItem
 from serving.events import Event
+from serving.migrations import upgrade
 
 
 class StoreError(RegularsError):
@@ -36,8 +36,8 @@ class Decision:
 
     Parameters
     ----------
-    items
-        What was shown, best first.
+    answer
+        What was answered, as JSON.
     propensity
         Probability with which the policy chose just this answer.
     candidates
@@ -54,7 +54,7 @@ class Decision:
     model_version: str
     variant: str
     fallback: str | None
-    items: Sequence[Item] | Sequence[OfferItem]
+    answer: str
     propensity: float
     candidates: int
     context: Mapping[str, Any]
@@ -84,12 +84,12 @@ class Store(Protocol):
         ...
 
 
-_METADATA: Final = sql.MetaData()
+METADATA: Final = sql.MetaData()
 
 # Times are UTC without a zone: SQLite has none to keep.
 EVENTS: Final = sql.Table(
     "events",
-    _METADATA,
+    METADATA,
     sql.Column(C.EVENT_ID, sql.Text, primary_key=True),
     sql.Column(C.EVENT_TYPE, sql.Text, nullable=False),
     sql.Column(C.TS, sql.DateTime, nullable=False),
@@ -111,7 +111,7 @@ EVENTS: Final = sql.Table(
 )
 DECISIONS: Final = sql.Table(
     "decisions",
-    _METADATA,
+    METADATA,
     sql.Column("id", sql.Text, primary_key=True),
     sql.Column(C.TS, sql.DateTime, nullable=False, index=True),
     sql.Column("kind", sql.Text, nullable=False),
@@ -120,7 +120,7 @@ DECISIONS: Final = sql.Table(
     sql.Column("model_version", sql.Text, nullable=False),
     sql.Column("variant", sql.Text, nullable=False),
     sql.Column("fallback", sql.Text),
-    sql.Column("items", sql.JSON, nullable=False),
+    sql.Column("answer", sql.Text, nullable=False),
     sql.Column("propensity", sql.Float, nullable=False),
     sql.Column("candidates", sql.Integer, nullable=False),
     sql.Column("context", sql.JSON, nullable=False),
@@ -148,16 +148,18 @@ class SqlStore:
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine = sql.create_engine(url, json_serializer=_json)
+            self._engine = sql.create_engine(_with_driver(url), json_serializer=_json)
         except (SQLAlchemyError, ImportError) as error:
             raise StoreError(
-                f"the database address is not usable: {error}", "Write it as sqlite:////path/to.db."
+                f"the database address is not usable: {error}",
+                "Write it as sqlite:////path/to.db or, with the extra `postgres` installed, as "
+                "postgresql://user@host/database.",
             ) from error
         if self._engine.dialect.name == "sqlite":
             _make_private(self._engine.url.database)
             sql.event.listen(self._engine, "connect", _make_durable)
         with self._connected() as connection:
-            _METADATA.create_all(connection)
+            upgrade(connection)
 
     def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
         """Store the events whose id is new and return those ids, once they are durable."""
@@ -229,13 +231,20 @@ class SqlStore:
         return sqlite.insert(table).on_conflict_do_nothing()
 
 
+def _with_driver(url: str) -> sql.URL:
+    """Name the PostgreSQL driver that this project comes with, where none is named."""
+    address = sql.make_url(url)
+    plain = address.drivername in {"postgres", "postgresql"}
+    return address.set(drivername="postgresql+psycopg") if plain else address
+
+
 def _event_row(event: Event) -> dict[str, Any]:
     sent = event.model_dump(exclude={"type"})
     return sent | {C.EVENT_TYPE: event.type, C.TS: _without_zone(event.ts)}
 
 
 def _decision_row(decision: Decision) -> dict[str, Any]:
-    # Not asdict: it would copy the items only for them to be written as JSON.
+    # Not asdict: it would copy what is only to be written.
     row = {field.name: getattr(decision, field.name) for field in fields(decision)}
     return row | {C.TS: _without_zone(decision.ts)}
 

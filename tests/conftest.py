@@ -138,6 +138,14 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
+def postgres_store_url(postgres_url: str) -> str:
+    """Return the same address as SQLAlchemy wants it: it takes a socket's folder as an option."""
+    user, _, place = postgres_url.removeprefix("postgresql://").partition("@")
+    folder, _, database = place.partition("/")
+    return f"postgresql://{user}@/{database}?host={folder}"
+
+
+@pytest.fixture
 def postgres_run(postgres_server: PostgresServer, postgres_url: str) -> Callable[..., None]:
     """Return what runs SQL statements in the test's own database."""
     return functools.partial(postgres_server.run, postgres_url)

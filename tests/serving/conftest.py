@@ -240,13 +240,14 @@ class Shop:
         return Server(bundles, SqlStore(self.database_url), None, self.now, lambda: "id")
 
     @contextmanager
-    def open(self) -> Iterator[Client]:
+    def open(self, change: Callable[[FastAPI], None] = lambda _app: None) -> Iterator[Client]:
         app = create_app(
             BundleFolder(self.folder / "bundles"),
             self.store or SqlStore(self.database_url),
             self.keys,
             self.now,
         )
+        change(app)
         with running(app) as client:
             yield client
 
@@ -255,6 +256,20 @@ class Shop:
         said = replace(bundle.manifest, as_of=as_of, created_at=created_at)
         write_bundle(self.folder / "bundles", replace(bundle, manifest=said))
         activate(self.folder / "bundles", version)
+
+
+@pytest.fixture(scope="session")
+def open_shop() -> Callable[..., Any]:
+    """Open a server in a folder, after a change to its application."""
+
+    @contextmanager
+    def opened(folder: Path, change: Callable[[FastAPI], None]) -> Iterator[Client]:
+        made = Shop(folder)
+        made.publish("v1")
+        with made.open(change) as client:
+            yield client
+
+    return opened
 
 
 @pytest.fixture

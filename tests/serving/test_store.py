@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from serving.answers import Item
 from serving.decision_log import DecisionLog
 from serving.events import Event
 from serving.store import Decision, SqlStore, StoreError
@@ -46,7 +45,7 @@ def decision(number: int) -> Decision:
         model_version="v1",
         variant="champion",
         fallback=None,
-        items=[Item("p3", 1, 0.5, "personal", [])],
+        answer='{"items": [{"product_id": "p3"}]}',
         propensity=1.0,
         candidates=5,
         context={"scenario": "home"},
@@ -153,10 +152,10 @@ def test_decisions_are_written_when_the_log_closes(store: SqlStore, tmp_path: Pa
         log.add(decision(number))
     asyncio.run(log.close())
     with sqlite3.connect(tmp_path / "events.db") as connection:
-        rows = connection.execute("SELECT items, propensity FROM decisions").fetchall()
+        rows = connection.execute("SELECT answer, propensity FROM decisions").fetchall()
     connection.close()
     assert len(rows) == 2_500
-    assert json.loads(rows[0][0])[0]["product_id"] == "p3"
+    assert json.loads(rows[0][0])["items"] == [{"product_id": "p3"}]
     assert rows[0][1] == 1.0
     assert lost == []
 
@@ -276,13 +275,13 @@ def test_every_decision_is_logged_as_it_was_answered(shop: Any) -> None:
         "v1",
         "champion",
     )
-    assert [item["product_id"] for item in json.loads(first["items"])] == ["p3", "p0"]
+    assert [item["product_id"] for item in json.loads(first["answer"])["items"]] == ["p3", "p0"]
     assert (first["propensity"], first["candidates"]) == (1.0, 5)
     assert json.loads(first["context"]) == {"scenario": "email"}
     assert (second["kind"], second["session_id"]) == ("cross_sell", "s1")
     assert json.loads(second["context"]) == {"page": "cart"}
     assert (third["kind"], third["fallback"]) == ("next_best_offer", "new_customer")
-    assert json.loads(third["items"])[0]["terms"] == offered["items"][0]["terms"]
+    assert json.loads(third["answer"]) == offered
     assert third["candidates"] == offered["considered"]
 
 

@@ -1,0 +1,104 @@
+"""Events are written in groups, and each sender hears of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from serving.events import Event
+from serving.inbox import Inbox
+from serving.store import StoreError, UnstorableError
+
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
+
+
+def event(event_id: str) -> Event:
+    return Event.model_validate(
+        {"event_id": event_id, "type": "view", "ts": NOW, "customer_id": "a", "product_id": "p"}
+    )
+
+
+class SlowStore:
+    """Writes one group at a time, when it is let; refuses the event ``bad``."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.may_write = threading.Event()
+        self.well = True
+
+    def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
+        assert received_at == NOW
+        assert self.may_write.wait(5)
+        ids = [each.event_id for each in events]
+        if not self.well:
+            raise StoreError("the disk is full", "Make room.")
+        if "bad" in ids:
+            raise UnstorableError("unfit", "Send another.")
+        known = {id_ for group in self.groups for id_ in group}
+        self.groups.append(ids)
+        return set(ids) - known
+
+
+def scene(store: SlowStore, batches: Sequence[Sequence[str]]) -> tuple[list[Any], list[Any]]:
+    """Send all batches at once, then let the store write; return the answers and what was told."""
+    stored: list[tuple[str, bool]] = []
+
+    async def play() -> list[Any]:
+        inbox = Inbox(store, lambda: NOW, lambda each, new: stored.append((each.event_id, new)))  # type: ignore[arg-type]
+        sent = [asyncio.create_task(inbox.add([event(id_) for id_ in batch])) for batch in batches]
+        await asyncio.sleep(0.01)
+        store.may_write.set()
+        return await asyncio.gather(*sent, return_exceptions=True)
+
+    return asyncio.run(play()), stored
+
+
+def test_what_arrives_during_a_write_is_written_together_by_the_next() -> None:
+    store = SlowStore()
+    batches = [[f"e{number}"] for number in range(50)]
+    answers, stored = scene(store, batches)
+    assert answers == [set(batch) for batch in batches]
+    assert len(store.groups) <= 2
+    assert stored == [(f"e{number}", True) for number in range(50)]
+
+
+def test_a_second_delivery_is_a_duplicate_even_within_one_write() -> None:
+    store = SlowStore()
+    answers, stored = scene(store, [["a"], ["b"], ["a", "c"], ["b"]])
+    assert answers == [{"a"}, {"b"}, {"c"}, set()]
+    assert sorted(stored) == [("a", False), ("a", True), ("b", False), ("b", True), ("c", True)]
+
+
+def test_one_unfit_event_does_not_take_others_with_it() -> None:
+    store = SlowStore()
+    answers, stored = scene(store, [["a"], ["bad"], ["b"], ["c"]])
+    assert [answers[place] for place in (0, 2, 3)] == [{"a"}, {"b"}, {"c"}]
+    assert isinstance(answers[1], UnstorableError)
+    assert [id_ for id_, _ in stored] == ["a", "b", "c"]
+
+
+def test_when_the_store_fails_every_sender_is_told_and_nothing_is_remembered() -> None:
+    store = SlowStore()
+    store.well = False
+    answers, stored = scene(store, [["a"], ["b"]])
+    assert all(isinstance(answer, StoreError) for answer in answers)
+    assert stored == []
+
+
+def test_writing_goes_on_after_a_failure() -> None:
+    async def play() -> set[str]:
+        store = SlowStore()
+        store.may_write.set()
+        store.well = False
+        inbox = Inbox(store, lambda: NOW, lambda _event, _new: None)  # type: ignore[arg-type]
+        with pytest.raises(StoreError):
+            await inbox.add([event("a")])
+        store.well = True
+        return await inbox.add([event("a")])
+
+    assert asyncio.run(play()) == {"a"}
