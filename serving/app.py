@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -22,6 +23,9 @@ from serving.routes_retention import retention_routes
 from serving.server import Server
 from serving.store import Store
 from serving.thin import ThinRoutes
+
+# A promoted bundle is served by every worker within about this time.
+_FOLLOW_SECONDS: Final = 1.0
 
 
 def _new_id() -> str:
@@ -49,13 +53,17 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        writing = asyncio.create_task(server.decisions.run())
+        tasks = [
+            asyncio.create_task(server.decisions.run()),
+            asyncio.create_task(server.follow(_FOLLOW_SECONDS)),
+        ]
         try:
             yield
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await server.decisions.close()
             store.close()
 

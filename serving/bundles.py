@@ -18,6 +18,10 @@ class BundleSource(Protocol):
         """Return the bundle that is active now; ``BundleError`` when it cannot be served."""
         ...
 
+    def active(self) -> str | None:
+        """Return the version that is active now."""
+        ...
+
     def versions(self) -> Sequence[str]:
         """Return the versions that could be activated, oldest first."""
         ...
@@ -43,6 +47,10 @@ class BundleFolder:
                 f"no bundle is active in {self.root}", "Train first: `regulars train`."
             )
         return read_bundle(self.root / version)
+
+    def active(self) -> str | None:
+        """Return the version that ``current`` points at, None before the first."""
+        return current_version(self.root)
 
     def versions(self) -> Sequence[str]:
         """Return the versions that could be activated, oldest first."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Where the library lets several workers add up their counts; it reads it when it is imported.
+MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -23,6 +30,11 @@ class Metrics:
             "regulars_events",
             "Events received, by what became of them.",
             ("outcome",),
+            registry=self._registry,
+        )
+        self._stale_answers = Counter(
+            "regulars_stale_answers",
+            "Answers given while the store could not tell what other workers heard.",
             registry=self._registry,
         )
         self._lost_decisions = Counter(
@@ -54,6 +66,14 @@ class Metrics:
         """Count decisions that were dropped because the store could not take them."""
         self._lost_decisions.inc(lost)
 
+    def count_stale_answer(self) -> None:
+        """Count an answer given while the store could not tell what other workers heard."""
+        self._stale_answers.inc()
+
     def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """Return all metrics in Prometheus' text format: those of all workers together."""
+        if MULTIPROCESS_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
+        return generate_latest(registry)

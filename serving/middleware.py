@@ -16,6 +16,7 @@ from serving.server import Server
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
+_ANSWERS: Final = "/v1/"
 _ACCESS = logging.getLogger("regulars.access")
 _ERRORS = logging.getLogger("regulars.errors")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -52,6 +53,8 @@ class Observe:
             if self._server.keys is None and not _calls_this_machine(scope):
                 await problem_response(421, request_id)(scope, receive, send_with_id)
                 return
+            if scope["path"].startswith(_ANSWERS):
+                await self._server.catch_up()
             await self._app(scope, _limited(scope, receive), send_with_id)
         except Exception as error:  # noqa: BLE001 - the last resort: every request is answered
             _log_error(request_id, error)

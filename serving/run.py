@@ -1,22 +1,32 @@
-"""Run the server: one process, one worker."""
+"""Run the server: one worker, or several processes on one socket."""
 
 from __future__ import annotations
 
 import errno
 import gc
-import logging
+import os
 import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from copy import deepcopy
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from features.errors import SettingsError
 from serving.app import create_app
 from serving.bundles import BundleFolder
-from serving.keys import load_keys, refuse_open_bind
+from serving.keys import Keys, load_keys, refuse_open_bind
+from serving.metrics import MULTIPROCESS_FOLDER
 from serving.store import SqlStore
+
+_PATIENCE_SECONDS: Final = 120
 
 # One JSON line per request, by the server's own loggers; the rest speaks of trouble only.
 _LOGGING: Final[dict[str, Any]] = {
@@ -44,6 +54,7 @@ def serve(
     database_url: str,
     keys_path: Path | None = None,
     *,
+    workers: int = 1,
     access_log: bool = True,
 ) -> None:
     """Serve the active bundle until interrupted.
@@ -54,6 +65,8 @@ def serve(
         Of events and decisions, as SQLAlchemy writes it.
     keys_path
         None serves this machine only, without keys.
+    workers
+        Processes that answer; they share the bundle's memory and hear of each other's events.
     access_log
         Whether to print one line per request.
 
@@ -64,18 +77,49 @@ def serve(
     """
     keys = None if keys_path is None else load_keys(keys_path)
     refuse_open_bind(host, keys)
-    with bind(host, port) as listening:
-        app = create_app(
-            BundleFolder(bundles_root), SqlStore(database_url), keys, lambda: datetime.now(UTC)
-        )
-        # The bundle's objects live as long as the process: no collection need look at them.
-        gc.collect()
-        gc.freeze()
-        config = uvicorn.Config(app, access_log=False, server_header=False, log_config=_LOGGING)
-        if not access_log:
-            # Only now: making the configuration has just set the levels.
-            logging.getLogger("regulars").setLevel(logging.WARNING)
-        uvicorn.Server(config).run(sockets=[listening])
+    application = partial(make_application, bundles_root, database_url, keys)
+    with bind(host, port) as listening, ExitStack() as stack:
+        if workers == 1:
+            config = _config(application(), access_log=access_log)
+            uvicorn.Server(config).run(sockets=[listening])
+            return
+        # What cannot be served is said here, once, and not by every worker.
+        BundleFolder(bundles_root).load()
+        SqlStore(database_url).close()
+        counts = stack.enter_context(TemporaryDirectory(prefix="regulars-metrics-"))
+        os.environ[MULTIPROCESS_FOLDER] = counts
+        listening.set_inheritable(True)
+        config = _config(application, access_log=access_log, workers=workers)
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def make_application(bundles_root: Path, database_url: str, keys: Keys | None) -> FastAPI:
+    """Return the application on the real bundles, store and clock."""
+    app = create_app(
+        BundleFolder(bundles_root), SqlStore(database_url), keys, lambda: datetime.now(UTC)
+    )
+    # The bundle's objects live as long as the process: no collection need look at them.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+def _config(
+    application: FastAPI | Callable[[], FastAPI], *, access_log: bool, workers: int = 1
+) -> uvicorn.Config:
+    logging_config = deepcopy(_LOGGING)
+    if not access_log:
+        logging_config["loggers"]["regulars"]["level"] = "WARNING"
+    return uvicorn.Config(
+        application,
+        factory=workers > 1,
+        workers=workers,
+        # A worker that is only slow, to start on a busy machine above all, must not be killed.
+        timeout_worker_healthcheck=_PATIENCE_SECONDS,
+        access_log=False,
+        server_header=False,
+        log_config=logging_config,
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from features.errors import RegularsError
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
 from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
@@ -20,7 +22,9 @@ from serving.inbox import Inbox
 from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.shoppers import Shoppers
-from serving.store import Decision, Store
+from serving.store import Decision, Store, StoreError
+
+_LOG = logging.getLogger("regulars.bundles")
 
 # One deterministic policy for now: it chooses its answer with certainty.
 VARIANT: Final = "champion"
@@ -70,6 +74,7 @@ class Server:
         self.metrics = Metrics()
         self.decisions = DecisionLog(store, self.metrics.count_lost_decisions)
         self.view = self._read_view()
+        self._listening = asyncio.Lock()
         self._inbox = Inbox(store, clock, self._remember)
 
     async def reload(self) -> Reloaded:
@@ -86,6 +91,40 @@ class Server:
             self.view = await asyncio.to_thread(self._read_view)
         manifest = self.view.catalogue.manifest
         return Reloaded(manifest.version, previous, manifest.as_of)
+
+    async def catch_up(self) -> None:
+        """Learn what other workers have acknowledged, so that this answer counts it.
+
+        A store that cannot be asked leaves what was known: answers go on.
+        """
+        shoppers = self.view.shoppers
+        try:
+            version = self.store.version()
+            if version is not None and version == shoppers.version:
+                return
+            async with self._listening:
+                if version is not None and version == shoppers.version:
+                    return
+                heard, events = await asyncio.to_thread(self.store.events_after, shoppers.heard)
+        except StoreError:
+            self.metrics.count_stale_answer()
+            return
+        for event in events:
+            shoppers.record(event)
+        shoppers.heard, shoppers.version = max(heard, shoppers.heard), version
+
+    async def follow(self, interval_seconds: float) -> None:
+        """Serve whichever bundle becomes active, until cancelled; a bad one is only reported."""
+        refused: str | None = None
+        while True:
+            await asyncio.sleep(interval_seconds)
+            try:
+                active = await asyncio.to_thread(self.bundle_source.active)
+                if active not in {None, refused, self.view.catalogue.manifest.version}:
+                    await self.reload()
+            except RegularsError as error:
+                refused = active
+                _LOG.error("bundle %s cannot be served: %s", active, error.problem)
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
         """Store the good events of a batch durably and let later answers see them."""
@@ -145,7 +184,8 @@ class Server:
         manifest = catalogue.manifest
         # A purchase of before as_of that came in after the bundle was made is not in it either.
         since, received_after = _midnight(manifest.as_of), manifest.created_at
-        shoppers = Shoppers(self.store.shopper_events(since, received_after))
+        heard = self.store.heard()
+        shoppers = Shoppers(self.store.shopper_events(since, received_after), heard)
         return View(catalogue, ChurnList(catalogue), shoppers)
 
 

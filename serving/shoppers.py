@@ -45,10 +45,25 @@ _NOBODY = Shopper()
 
 
 class Shoppers:
-    """All shoppers with something to remember, in memory; the store holds the same durably."""
+    """All shoppers with something to remember, in memory; the store holds the same durably.
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    Parameters
+    ----------
+    events
+        What is remembered from the start.
+    heard
+        Number of the store's latest group of events among them.
+
+    Attributes
+    ----------
+    version
+        The store's, when it was last asked for news.
+    """
+
+    def __init__(self, events: Iterable[Event] = (), heard: int = 0) -> None:
         self._known: dict[tuple[str, str], Shopper] = {}
+        self.heard = heard
+        self.version: int | None = None
         for event in events:
             self.record(event)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -75,6 +76,18 @@ class Store(Protocol):
         """Yield all rejects, and the purchases dated since then or received after."""
         ...
 
+    def version(self) -> int | None:
+        """Return at once a number that changes with every write; None where only asking tells."""
+        ...
+
+    def heard(self) -> int:
+        """Return the number of the latest group of events."""
+        ...
+
+    def events_after(self, heard: int) -> tuple[int, list[Event]]:
+        """Return the number of the latest group, and rejects and purchases of those after one."""
+        ...
+
     def check(self) -> None:
         """Raise :class:`StoreError` when the store cannot be reached."""
         ...
@@ -108,6 +121,15 @@ EVENTS: Final = sql.Table(
     sql.Column(C.SURVEY, sql.Text),
     sql.Column(C.SCORE, sql.Float),
     sql.Index("events_by_type", C.EVENT_TYPE, C.TS),
+    sql.Index("events_by_batch", "batch_id"),
+)
+# One row for each group of events, numbered in the order of the commits.
+JOURNAL: Final = sql.Table(
+    "journal",
+    METADATA,
+    sql.Column("sequence", sql.Integer, primary_key=True, autoincrement=True),
+    sql.Column("batch_id", sql.Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 DECISIONS: Final = sql.Table(
     "decisions",
@@ -130,6 +152,9 @@ _SENT: Final = [
     for column in EVENTS.columns
     if column.name not in ("received_at", "batch_id")
 ]
+
+
+_JOURNAL_LOCK: Final = 7_348_127  # any number that no other program locks
 
 
 class SqlStore:
@@ -155,6 +180,7 @@ class SqlStore:
                 "Write it as sqlite:////path/to.db or, with the extra `postgres` installed, as "
                 "postgresql://user@host/database.",
             ) from error
+        self._watching: sql.PoolProxiedConnection | None = None
         if self._engine.dialect.name == "sqlite":
             _make_private(self._engine.url.database)
             sql.event.listen(self._engine, "connect", _make_durable)
@@ -173,9 +199,15 @@ class SqlStore:
             EVENTS.c.batch_id == batch_id,
         )
         with self._connected() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # One group at a time, so that groups become visible in the order of the journal.
+                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_JOURNAL_LOCK)))
             # Write first, then ask what was new: exact even beside other writers.
             connection.execute(self._insert_new(EVENTS), rows)
-            return set(connection.scalars(stored))
+            new = set(connection.scalars(stored))
+            if new:
+                connection.execute(sql.insert(JOURNAL), {"batch_id": batch_id})
+            return new
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store decisions durably; one that is there already stays as it is."""
@@ -197,7 +229,40 @@ class SqlStore:
             streamed = connection.execution_options(yield_per=10_000)
             rows = streamed.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
             for row in rows.mappings():
-                yield Event.model_validate({**row, C.TS: row[C.TS].replace(tzinfo=UTC)})
+                yield _event(row)
+
+    def version(self) -> int | None:
+        """Return SQLite's count of what other connections wrote: a few microseconds."""
+        if self._engine.dialect.name != "sqlite":
+            return None
+        try:
+            if self._watching is None:
+                # It never writes, so that every write is another connection's.
+                self._watching = self._engine.raw_connection()
+            cursor = self._watching.cursor()
+            cursor.execute("PRAGMA data_version")
+            ((version,),) = cursor.fetchall()
+            return int(version)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise _failed(error) from error
+
+    def heard(self) -> int:
+        """Return the number of the latest group of events; 0 before the first."""
+        with self._connected() as connection:
+            return connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
+
+    def events_after(self, heard: int) -> tuple[int, list[Event]]:
+        """Return the number of the latest group, and rejects and purchases of those after one."""
+        later = sql.select(JOURNAL).where(JOURNAL.c.sequence > heard)
+        with self._connected() as connection:
+            groups = {row.batch_id: row.sequence for row in connection.execute(later)}
+            if not groups:
+                return heard, []
+            wanted = sql.select(*_SENT).where(
+                EVENTS.c.batch_id.in_(groups), EVENTS.c.event_type.in_(("reject", "purchase"))
+            )
+            rows = connection.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
+            return max(groups.values()), [_event(row) for row in rows.mappings()]
 
     def check(self) -> None:
         """Raise :class:`StoreError` when the store cannot be reached."""
@@ -206,6 +271,8 @@ class SqlStore:
 
     def close(self) -> None:
         """Release the connections."""
+        if self._watching is not None:
+            self._watching.close()
         self._engine.dispose()
 
     @contextmanager
@@ -220,15 +287,23 @@ class SqlStore:
                     f"a value cannot be stored: {type(error).__name__}",
                     "Send Unicode text without NUL, and integers of at most 64 bits.",
                 ) from error
-            raise StoreError(
-                f"the event store failed: {type(error).__name__}",
-                "Check that the database runs and its disk has room.",
-            ) from error
+            raise _failed(error) from error
 
     def _insert_new(self, table: sql.Table) -> sql.Insert:
         if self._engine.dialect.name == "postgresql":
             return postgresql.insert(table).on_conflict_do_nothing()
         return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _failed(error: Exception) -> StoreError:
+    return StoreError(
+        f"the event store failed: {type(error).__name__}",
+        "Check that the database runs and its disk has room.",
+    )
+
+
+def _event(row: Mapping[Any, Any]) -> Event:
+    return Event.model_validate({**row, C.TS: row[C.TS].replace(tzinfo=UTC)})
 
 
 def _with_driver(url: str) -> sql.URL:

@@ -126,7 +126,7 @@ def test_an_answer_that_breaks_off_is_cut_short_without_saying_why(
     async def nothing() -> Any:
         return {"type": "http.request"}
 
-    scope = {"type": "http", "method": "BREW", "headers": [(b"host", b"localhost")]}
+    scope = {"type": "http", "method": "BREW", "path": "/", "headers": [(b"host", b"localhost")]}
     observe = Observe(breaks, shop.server())
     with pytest.raises(ConnectionAbortedError), caplog.at_level(logging.INFO, "regulars"):
         asyncio.run(observe(scope, nothing, keep))

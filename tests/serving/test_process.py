@@ -7,6 +7,7 @@ import multiprocessing
 import socket
 import sqlite3
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ def rows(shop: Any, query: str) -> list[Any]:
 
 
 def wait_until_ready(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             assert client.get("/health/ready").status_code == 200
@@ -32,6 +33,48 @@ def wait_until_ready(client: httpx.Client) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def test_every_worker_counts_an_event_in_its_very_next_answer(shop: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve,
+        args=(shop.folder / "bundles", "127.0.0.1", port, shop.database_url),
+        kwargs={"workers": 2, "access_log": False},
+    )
+    process.start()
+    try:
+        with ExitStack() as stack:
+            # A connection stays with the worker that accepted it.
+            clients = [
+                stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}"))
+                for _ in range(12)
+            ]
+            for client in clients:
+                wait_until_ready(client)
+            url = "/v1/customers/ada/recommendations?n=1"
+            shown = []
+            for number, sender in enumerate(clients[:3]):
+                (best,) = {ids(client.get(url).json())[0] for client in clients}
+                event = {"event_id": f"e{number}", "type": "reject", "customer_id": "ada"}
+                body = {"events": [event | {"product_id": best}]}
+                assert sender.post("/v1/events", json=body).json()["accepted"] == 1
+                assert all(ids(client.get(url).json()) != [best] for client in clients)
+                shown.append(best)
+            assert len(set(shown)) == 3
+            counted = clients[0].get("/metrics").text
+        assert 'regulars_events_total{outcome="accepted"} 3.0' in counted
+        process.terminate()
+        process.join(20)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()
+
+
+def ids(answer: Any) -> list[str]:
+    return [item["product_id"] for item in answer["items"]]
 
 
 def test_what_it_acknowledged_is_on_disk_and_what_it_decided_is_there_when_it_stops(

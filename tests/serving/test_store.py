@@ -70,6 +70,15 @@ class FailingStore:
     def shopper_events(self, *_since: object) -> Iterator[Event]:
         return iter(())
 
+    def heard(self) -> int:
+        return 0
+
+    def version(self) -> int | None:
+        return None
+
+    def events_after(self, _heard: int) -> tuple[int, list[Event]]:
+        raise StoreError("the disk is full", "Make room.")
+
     def check(self) -> None:
         raise StoreError("the disk is full", "Make room.")
 
@@ -81,6 +90,20 @@ def test_what_is_stored_is_new_and_what_is_not_is_said(store: SqlStore) -> None:
     assert store.add_events([event("a"), event("b")], NOW) == {"a", "b"}
     assert store.add_events([event("b"), event("c"), event("c")], NOW) == {"c"}
     assert store.add_events([], NOW) == set()
+
+
+def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Path) -> None:
+    other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    before, heard = other.version(), other.heard()
+    assert other.version() == before
+    store.add_events([event("a"), event("v", "view")], NOW)
+    assert other.version() != before
+    heard, news = other.events_after(heard)
+    assert news == [event("a")]
+    # Nothing new in it, so nothing to hear of.
+    store.add_events([event("a")], NOW)
+    assert other.events_after(heard) == (heard, [])
+    other.close()
 
 
 def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: Path) -> None:
