@@ -11,7 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import Scope as ASGIScope
 
 from serving.answers import Answered
-from serving.keys import Keys, Scope, find_key
+from serving.keys import Key, Keys, Scope
 from serving.problems import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="A key created for this server.")
@@ -21,13 +21,12 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 def requires(keys: Keys | None, *scopes: Scope) -> Callable[..., Awaitable[None]]:
     """Return a dependency that lets keys of any of these scopes pass; all pass without keys."""
 
-    async def check(credentials: Credentials) -> None:
+    async def check(request: Request, _shown_in_the_documentation: Credentials) -> None:
         if keys is None:
             return
-        key = find_key(keys, credentials.credentials) if credentials else None
-        if key is None:
+        if request.state.key is None:
             raise Problem(401, headers={"WWW-Authenticate": "Bearer"})
-        if not set(scopes) & set(key.scopes):
+        if not may_call(keys, request.scope, *scopes):
             raise Problem(403, f"Use a key with the scope {' or '.join(scopes)}.")
 
     return check
@@ -37,9 +36,7 @@ def may_call(keys: Keys | None, request: ASGIScope, *scopes: Scope) -> bool:
     """Tell whether a request's key has any of these scopes; without keys all may call."""
     if keys is None:
         return True
-    header = dict(request["headers"]).get(b"authorization", b"").decode("latin-1")
-    scheme, _, plaintext = header.partition(" ")
-    key = find_key(keys, plaintext) if scheme.lower() == "bearer" else None
+    key: Key | None = request["state"]["key"]
     return key is not None and bool(set(scopes) & set(key.scopes))
 
 

@@ -16,6 +16,7 @@ from serving.bundles import BundleSource
 from serving.keys import Keys
 from serving.middleware import Observe
 from serving.problems import document_problems, documented, install_problem_handlers
+from serving.protection import Protect
 from serving.routes_offers import offer_routes
 from serving.routes_operations import health_routes, model_routes
 from serving.routes_products import product_routes
@@ -73,7 +74,7 @@ def create_app(
         version="1",
         lifespan=lifespan,
         # Of the middleware, thus on every address.
-        responses=documented(421),
+        responses=documented(408, 421, 429, 503),
         # An address with a slash too many is a 404 that says so, not a second request.
         redirect_slashes=False,
     )
@@ -85,5 +86,6 @@ def create_app(
     install_problem_handlers(app)
     document_problems(app)
     app.add_middleware(ThinRoutes, server=server)
+    app.add_middleware(Protect, keys=keys)
     app.add_middleware(Observe, server=server)
     return app

@@ -24,11 +24,15 @@ SCOPES: Final[tuple[Scope, ...]] = ("storefront", "retention", "admin")
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it is kept: never the key itself."""
+    """A key as it is kept: never the key itself.
+
+    ``requests_per_second`` is what each worker allows it; None sets no limit.
+    """
 
     name: str
     sha256: str
     scopes: tuple[Scope, ...]
+    requests_per_second: float | None = None
 
 
 Keys = tuple[Key, ...]
@@ -37,7 +41,9 @@ _KEYS_JSON: Final = TypeAdapter(Keys)
 _LOOPBACK_HOST: Final = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
-def create_key(path: Path, name: str, scopes: Sequence[Scope]) -> str:
+def create_key(
+    path: Path, name: str, scopes: Sequence[Scope], requests_per_second: float | None = None
+) -> str:
     """Add a key to the file and return it; it cannot be read back later.
 
     Raises
@@ -55,7 +61,7 @@ def create_key(path: Path, name: str, scopes: Sequence[Scope]) -> str:
         )
     # 256 random bits: nothing to guess, so a plain fast hash protects them.
     plaintext = f"reg_{secrets.token_urlsafe(32)}"
-    keys = (*known, Key(name, _hash(plaintext), tuple(scopes)))
+    keys = (*known, Key(name, _hash(plaintext), tuple(scopes), requests_per_second))
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:

@@ -1,4 +1,4 @@
-"""Around every request: its id, its limits, its measurement, and an answer whatever happens."""
+"""Around every request: its id, its measurement, and an answer whatever happens."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.keys import names_this_machine
-from serving.problems import Problem, problem_response
+from serving.problems import problem_response
 from serving.server import Server
-
-MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
 _ANSWERS: Final = "/v1/"
 _ACCESS = logging.getLogger("regulars.access")
@@ -55,7 +53,7 @@ class Observe:
                 return
             if scope["path"].startswith(_ANSWERS):
                 await self._server.catch_up()
-            await self._app(scope, _limited(scope, receive), send_with_id)
+            await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the last resort: every request is answered
             _log_error(request_id, error)
             if status:
@@ -86,22 +84,6 @@ class Observe:
 
 def _calls_this_machine(scope: Scope) -> bool:
     return names_this_machine(dict(scope["headers"]).get(b"host", b""))
-
-
-def _limited(scope: Scope, receive: Receive) -> Receive:
-    """Refuse a body that is too long, whether it says so or not."""
-    declared = dict(scope["headers"]).get(b"content-length", b"0")
-    received = 0
-
-    async def receive_limited() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES or (declared.isdigit() and int(declared) > MAX_BODY_BYTES):
-            raise Problem(413, f"Send at most {MAX_BODY_BYTES:,} bytes per request.")
-        return message
-
-    return receive_limited
 
 
 def _log_error(request_id: str, error: Exception) -> None:

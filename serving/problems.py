@@ -24,10 +24,12 @@ _DETAILS: Final[Mapping[int, str]] = {
     403: "Use a key that has this scope.",
     404: "Compare the address with those at /docs.",
     405: "Use one of the methods named in the Allow header.",
+    408: "Send the whole request without pauses.",
     413: "Send fewer or smaller items per request.",
     421: "Without keys the server answers to localhost, 127.0.0.1 or [::1] only: call it by one "
     "of these names, or serve with a keys file.",
     422: "Correct the fields named in errors.",
+    429: "Ask less often, or ask for a key that may ask more often.",
     500: "The fault is the server's: report it with the instance named here.",
     503: "Try again after the seconds named in Retry-After.",
 }

@@ -1,0 +1,106 @@
+"""What a request may ask of the server, and how it is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.keys import create_key, load_keys
+from serving.problems import Problem, problem_of
+from serving.protection import Bucket, Protect
+
+
+@given(
+    st.floats(0.1, 1_000),
+    st.lists(st.floats(0, 10), min_size=1, max_size=200),
+)
+def test_a_bucket_never_gives_more_than_its_rate_and_one_burst(
+    rate: float, pauses: list[float]
+) -> None:
+    bucket, now, given_out = Bucket(rate, rate, 0.0), 0.0, 0
+    for pause in pauses:
+        now += pause
+        wait = bucket.take(now)
+        given_out += wait == 0
+        assert given_out <= rate * now + max(rate, 1) + 1e-6
+        if wait:
+            assert bucket.tokens + wait * rate >= 1 - 1e-6
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_ask_again(shop: Any) -> None:
+    path = shop.folder / "keys.json"
+    slow = create_key(path, "slow", ["storefront"], requests_per_second=2)
+    free = create_key(path, "free", ["storefront"])
+    shop.keys = load_keys(path)
+    url = "/v1/customers/ada/recommendations?n=1"
+    with shop.open() as client:
+
+        def ask(key: str) -> Any:
+            return client.get(url, headers={"authorization": f"Bearer {key}"})
+
+        responses = [ask(slow) for _ in range(20)]
+        refused = [each for each in responses if each.status_code != 200]
+        assert [each.status_code for each in responses[:2]] == [200, 200]
+        assert refused
+        assert {each.status_code for each in refused} == {429}
+        assert refused[0].headers["retry-after"] == "1"
+        assert refused[0].json()["detail"] == "This key may ask 2 times a second."
+        assert {ask(free).status_code for _ in range(20)} == {200}
+        assert client.get("/health/live").status_code == 200
+
+
+def exchange(protect: Protect, path: str, *messages: dict[str, Any]) -> tuple[int, Any]:
+    """Send one request by hand; a body that ends early never comes."""
+
+    async def play() -> tuple[int, Any]:
+        sent: list[Any] = []
+        waiting = list(messages)
+
+        async def receive() -> Any:
+            if not waiting:
+                await asyncio.sleep(60)
+            return waiting.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        state = {"request_id": "r"}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": state}
+        await protect(scope, receive, send)
+        return sent[0]["status"], json.loads(sent[1]["body"])
+
+    return asyncio.run(play())
+
+
+def test_a_body_that_never_ends_is_given_up() -> None:
+    async def reads(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await reads(scope, receive, send)
+        except Problem as problem:
+            await problem_of(problem, "r")(scope, receive, send)
+
+    protect = Protect(app, None, body_seconds=0.05)
+    started = {"type": "http.request", "body": b"{", "more_body": True}
+    status, problem = exchange(protect, "/v1/events", started)
+    assert status == 408
+    assert "0.05 seconds" in problem["detail"]
+
+
+def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    full = Protect(app, None, max_in_flight=0)
+    status, problem = exchange(full, "/v1/events", {"type": "http.request"})
+    assert status == 503
+    assert "try again" in problem["detail"]
+    assert exchange(full, "/health/live", {"type": "http.request"})[0] == 200
