@@ -60,6 +60,15 @@ class SparseRows:
         """Return where the row's entries lie in ``indices`` and in each of ``values``."""
         return slice(int(self.indptr[row]), int(self.indptr[row + 1]))
 
+    def take(self, rows: NDArray[np.int64]) -> SparseRows:
+        """Return some rows, in the order given."""
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        # Entry k of a row stands k after the row's first.
+        entries = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        values = {name: array[entries] for name, array in self.values.items()}
+        return SparseRows(indptr, self.indices[entries], values)
+
     def save(self, folder: Path, name: str) -> None:
         """Write ``<name>.indptr.npy``, ``<name>.indices.npy`` and one file per value."""
         arrays = {"indptr": self.indptr, "indices": self.indices, **self.values}

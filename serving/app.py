@@ -17,6 +17,7 @@ from serving.keys import Keys
 from serving.middleware import Observe
 from serving.problems import document_problems, documented, install_problem_handlers
 from serving.protection import Protect
+from serving.routes_admin import admin_routes
 from serving.routes_offers import offer_routes
 from serving.routes_operations import health_routes, model_routes
 from serving.routes_products import product_routes
@@ -82,6 +83,7 @@ def create_app(
     app.include_router(offer_routes(server))
     app.include_router(retention_routes(server))
     app.include_router(model_routes(server))
+    app.include_router(admin_routes(server))
     app.include_router(health_routes(server))
     install_problem_handlers(app)
     document_problems(app)

@@ -23,11 +23,18 @@ _STRETCH: Final = 64
 
 
 class IdIndex:
-    """Finds ids in a sorted Arrow column by halves, without copying it into Python objects."""
+    """Finds ids in a sorted Arrow column by halves, without copying it into Python objects.
+
+    Attributes
+    ----------
+    forgotten
+        Positions whose ids are to be found no more.
+    """
 
     def __init__(self, column: Any) -> None:
         chunk = column.chunk(0) if column.num_chunks else None
         self._length = len(column)
+        self.forgotten: set[int] = set()
         if chunk is not None:
             _, offsets, data = chunk.buffers()
             bounds = np.frombuffer(offsets, dtype=np.int64) if offsets else np.zeros(1, np.int64)
@@ -45,7 +52,8 @@ class IdIndex:
         first = max(bisect_right(self._marks, sought) - 1, 0) * _STRETCH
         last = min(first + _STRETCH, self._length)
         found = bisect_left(range(last), sought, first, key=self._bytes)
-        return found if found < last and self._bytes(found) == sought else None
+        known = found < last and self._bytes(found) == sought and found not in self.forgotten
+        return found if known else None
 
     def positions(self, keys: Iterable[str]) -> set[int]:
         """Return where the known ones among the ids stand."""

@@ -91,6 +91,8 @@ class ChurnList:
         for first in range(start, len(order), _BLOCK):
             customers = order[first : first + _BLOCK]
             keep = np.ones(len(customers), dtype=bool)
+            if forgotten := self._catalogue.customers.forgotten:
+                keep &= ~np.isin(customers, list(forgotten))
             if query.min_probability is not None:
                 keep &= self._catalogue.churn_probability[customers] >= query.min_probability
             for group, value in wanted.items():

@@ -9,10 +9,9 @@ from typing import Literal
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from features.errors import BundleError
 from serving.access import as_json, requires
-from serving.answers import Models, Reloaded
-from serving.problems import Problem, documented
+from serving.answers import Models
+from serving.problems import documented
 from serving.server import Server
 
 
@@ -25,7 +24,7 @@ class Health:
 
 
 def model_routes(server: Server) -> APIRouter:
-    """Return the routes about models; reloading needs the scope ``admin``."""
+    """Return the route about models."""
     router = APIRouter(prefix="/v1/models", tags=["models"], responses=documented(401, 403, 500))
 
     @router.get(
@@ -38,19 +37,6 @@ def model_routes(server: Server) -> APIRouter:
         manifest = server.view.catalogue.manifest
         available = await asyncio.to_thread(server.bundle_source.versions)
         return as_json(Models(manifest.version, manifest.as_of, list(available), manifest))
-
-    @router.post(
-        "/reload",
-        response_model=Reloaded,
-        dependencies=[Depends(requires(server.keys, "admin"))],
-        responses=documented(409, 503),
-    )
-    async def post_reload() -> Response:
-        """Serve the bundle that is active now; a damaged one is refused and the old one stays."""
-        try:
-            return as_json(await server.reload())
-        except BundleError as error:
-            raise Problem(409, f"{error.problem}. {error.remedy}") from error
 
     return router
 

@@ -24,7 +24,7 @@ from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.keys import Keys, load_keys, refuse_open_bind
 from serving.metrics import MULTIPROCESS_FOLDER
-from serving.store import SqlStore
+from serving.sql_store import SqlStore
 
 _PATIENCE_SECONDS: Final = 120
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 import orjson
 
 from features.errors import RegularsError
+from features.vocabulary import Columns as C
+from models.erasure import erased_positions
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
 from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
@@ -106,6 +108,8 @@ class Server:
                 if version is not None and version == shoppers.version:
                     return
                 heard, events = await asyncio.to_thread(self.store.events_after, shoppers.heard)
+                if heard != shoppers.heard:
+                    await asyncio.to_thread(self._forget_erased, self.view)
         except StoreError:
             self.metrics.count_stale_answer()
             return
@@ -125,6 +129,30 @@ class Server:
             except RegularsError as error:
                 refused = active
                 _LOG.error("bundle %s cannot be served: %s", active, error.problem)
+
+    async def erase(self, customer_id: str) -> int:
+        """Forget a customer here and for good; return how many records there were.
+
+        Raises
+        ------
+        StoreError
+            Nothing was forgotten.
+        """
+        # What was decided and not yet written must be there to be erased.
+        await self.decisions.flush()
+        async with self._inbox.pause:
+            records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
+            await asyncio.to_thread(self._forget_erased, self.view)
+        return records
+
+    def _forget_erased(self, view: View) -> None:
+        hashes = self.store.erased()
+        if not hashes or hashes == view.shoppers.erased:
+            return
+        ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+        view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
+        view.shoppers.forget(hashes - view.shoppers.erased)
+        view.shoppers.erased = hashes
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
         """Store the good events of a batch durably and let later answers see them."""
@@ -186,7 +214,9 @@ class Server:
         since, received_after = _midnight(manifest.as_of), manifest.created_at
         heard = self.store.heard()
         shoppers = Shoppers(self.store.shopper_events(since, received_after), heard)
-        return View(catalogue, ChurnList(catalogue), shoppers)
+        view = View(catalogue, ChurnList(catalogue), shoppers)
+        self._forget_erased(view)
+        return view
 
 
 def _midnight(day: date) -> datetime:

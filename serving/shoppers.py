@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
+from models.erasure import customer_hash
 from serving.events import Event
 
 # The same text may be a customer's id and a session's.
@@ -58,12 +59,15 @@ class Shoppers:
     ----------
     version
         The store's, when it was last asked for news.
+    erased
+        Hashes of the customers who are forgotten.
     """
 
     def __init__(self, events: Iterable[Event] = (), heard: int = 0) -> None:
         self._known: dict[tuple[str, str], Shopper] = {}
         self.heard = heard
         self.version: int | None = None
+        self.erased: set[str] = set()
         for event in events:
             self.record(event)
 
@@ -74,6 +78,12 @@ class Shoppers:
         for kind, key in ((_CUSTOMER, event.customer_id), (_SESSION, event.session_id)):
             if key is not None:
                 _record(self._known.setdefault((kind, key), Shopper()), event)
+
+    def forget(self, hashes: Collection[str]) -> None:
+        """Forget customers by the hashes of their ids."""
+        for kind, key in list(self._known):
+            if kind == _CUSTOMER and customer_hash(key) in hashes:
+                del self._known[kind, key]
 
     def find(self, customer_id: str | None, session_id: str | None = None) -> Shopper:
         """Return what is remembered of the customer and the session together."""

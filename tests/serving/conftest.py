@@ -23,7 +23,7 @@ from serving.bundles import BundleFolder
 from serving.catalogue import Catalogue, open_catalogue
 from serving.keys import Keys
 from serving.server import Server
-from serving.store import SqlStore
+from serving.sql_store import SqlStore
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 AS_OF = date(2026, 6, 1)
@@ -298,6 +298,11 @@ def client(shop: Shop) -> Iterator[Client]:
 def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Bundle], Bundle]:
     """Write a bundle and read it back, as the server gets it."""
     return lambda bundle: read_bundle(write_bundle(tmp_path_factory.mktemp("bundles"), bundle))
+
+
+@pytest.fixture(scope="session", name="tiny_bundle")
+def tiny_bundle_fixture() -> Callable[..., Bundle]:
+    return tiny_bundle
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ CALLS: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/v1/churn", None, {"retention"}),
     ("GET", "/v1/models", None, {"retention", "admin"}),
     ("POST", "/v1/models/reload", None, {"admin"}),
+    ("DELETE", "/v1/customers/nobody", None, {"admin"}),
 ]
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from serving.decision_log import DecisionLog
 from serving.events import Event
-from serving.store import Decision, SqlStore, StoreError
+from serving.sql_store import SqlStore
+from serving.store import AuditEntry, Decision, StoreError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -75,6 +76,15 @@ class FailingStore:
 
     def version(self) -> int | None:
         return None
+
+    def erase(self, *_customer: object) -> int:
+        raise StoreError("the disk is full", "Make room.")
+
+    def erased(self) -> set[str]:
+        return set()
+
+    def audit(self, _entry: AuditEntry) -> None:
+        raise StoreError("the disk is full", "Make room.")
 
     def events_after(self, _heard: int) -> tuple[int, list[Event]]:
         raise StoreError("the disk is full", "Make room.")

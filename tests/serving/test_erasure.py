@@ -1,0 +1,79 @@
+"""A customer who asks to be forgotten is: here, on every worker, and in later bundles."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import httpx
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.erasure import customer_hash, without_customers
+from models.sparse_rows import SparseRows
+
+
+def rows(shop: Any, query: str) -> list[Any]:
+    with sqlite3.connect(shop.folder / "events.db") as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+def test_an_erased_customer_is_unknown_and_leaves_no_record(shop: Any) -> None:
+    event = {"event_id": "e1", "type": "reject", "customer_id": "ada", "product_id": "p3"}
+    with shop.open() as client:
+        client.post("/v1/events", json={"events": [event, event | {"customer_id": "ben"}]})
+        client.get("/v1/customers/ada/recommendations")
+        assert client.get("/v1/customers/ada").status_code == 200
+        erased = client.request("DELETE", "/v1/customers/ada")
+        assert (erased.status_code, erased.json()) == (200, {"records": 2})
+        assert client.get("/v1/customers/ada").status_code == 404
+        listed = [row["customer_id"] for row in client.get("/v1/churn").json()["items"]]
+        assert "ada" not in listed
+        assert len(listed) == 5
+        fresh = client.get("/v1/customers/ada/recommendations?n=1").json()
+        assert fresh["fallback"] == "new_customer"
+        assert client.request("DELETE", "/v1/customers/nobody").json() == {"records": 0}
+    assert "ada" not in str(rows(shop, "SELECT * FROM events"))
+    noted = rows(shop, "SELECT action, subject, outcome FROM audit ORDER BY sequence")
+    assert noted[0] == ("erase", customer_hash("ada"), "2 records deleted")
+    with shop.open() as client:
+        assert client.get("/v1/customers/ada").status_code == 404
+
+
+def test_other_workers_forget_before_they_answer(shop: Any) -> None:
+    with shop.open() as one, shop.open() as other:
+        assert other.get("/v1/customers/ada").status_code == 200
+        one.request("DELETE", "/v1/customers/ada")
+        answer: httpx.Response = other.get("/v1/customers/ada")
+        assert answer.status_code == 404
+
+
+def test_the_next_bundle_has_no_row_of_them(tiny_bundle: Any, bundle_of: Any) -> None:
+    whole = tiny_bundle()
+    bundle = bundle_of(without_customers(whole, {customer_hash("ben"), customer_hash("x")}))
+    ids = bundle.customers.column("customer_id").to_pylist()
+    assert ids == ["ada", "cleo", "dan", "eve", "änne"]
+    for name in ("candidates", "bought"):
+        before, after = getattr(whole, name), getattr(bundle, name)
+        for place, id_ in enumerate(ids):
+            was = whole.customers.column("customer_id").to_pylist().index(id_)
+            assert after.indices[after.span(place)].tolist() == (
+                before.indices[before.span(was)].tolist()
+            )
+
+
+@given(st.lists(st.lists(st.integers(0, 9), unique=True), max_size=8), st.data())
+def test_taken_rows_are_the_rows(rows_: list[list[int]], data: st.DataObject) -> None:
+    matrix = SparseRows.from_rows(
+        [{column: (float(column),) for column in row} for row in rows_], {"score": np.float32}
+    )
+    places = st.lists(st.integers(0, max(len(rows_) - 1, 0)), max_size=8 if rows_ else 0)
+    chosen = data.draw(places)
+    taken = matrix.take(np.array(chosen, dtype=np.int64))
+    assert [taken.indices[taken.span(k)].tolist() for k in range(taken.rows)] == [
+        rows_[place] for place in chosen
+    ]
+    assert taken.values["score"].tolist() == [float(c) for place in chosen for c in rows_[place]]
