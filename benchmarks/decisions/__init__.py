@@ -1,0 +1,1 @@
+"""Decisions in money, judged: effects, logged policies, acceptance, products held."""

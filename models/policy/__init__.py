@@ -1,0 +1,1 @@
+"""Policies judged from logs, explored with known chances, and compared in experiments."""

@@ -1,0 +1,93 @@
+"""Exploring with known chances, so that tomorrow's policy can be judged on today's log.
+
+A policy is the probability of every candidate; the action is drawn by hash of the decision, and
+the probability of what was drawn is its propensity, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc
+
+from features.errors import DataError
+from models.policy.assignment import draw, unit_uniform
+
+Floats = NDArray[np.float64]
+
+_POINTS = 321
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The place of the candidate taken, and the chance with which it was."""
+
+    action: int
+    propensity: float
+
+
+def decide(probabilities: Floats, unit: str, salt: str) -> Decision:
+    """Draw a candidate by hash: the same unit and salt take the same one.
+
+    Parameters
+    ----------
+    probabilities
+        Of each candidate, sum 1.
+    unit
+        What is decided on, such as the decision's id, or the customer's for choices that stick.
+    """
+    if len(probabilities) == 0 or probabilities.min() < 0 or probabilities.sum() <= 0:
+        raise DataError(
+            "there is no candidate with a chance to be taken",
+            "give every candidate a probability of at least 0; doing nothing is one of them",
+        )
+    action = draw(probabilities, unit_uniform(unit, salt))
+    return Decision(action, float(probabilities[action] / probabilities.sum()))
+
+
+def epsilon_greedy(scores: Floats, epsilon: float) -> Floats:
+    """Return the probabilities: any candidate with a chance of epsilon, else the best.
+
+    Equal scores go to the first, so candidates should come in the order that breaks ties.
+    """
+    probabilities = np.full(len(scores), epsilon / max(len(scores), 1))
+    if len(scores):
+        probabilities[int(np.argmax(scores))] += 1 - epsilon
+    return probabilities
+
+
+def thompson(accepted: Floats, declined: Floats) -> Floats:
+    """Return P(each candidate is the best), given its counts and a uniform prior.
+
+    Drawing from it is Thompson sampling (1933) with the propensity known instead of simulated:
+    ``P(a best) = integral f_a(x) prod_{b != a} F_b(x) dx`` over Beta(accepted + 1,
+    declined + 1) posteriors, on a grid finer than any of them.
+
+    Parameters
+    ----------
+    accepted, declined
+        Counts of each candidate so far, shape (candidates,).
+    """
+    alpha, beta = np.asarray(accepted) + 1.0, np.asarray(declined) + 1.0
+    below = betainc(alpha[:, None], beta[:, None], _grid(alpha, beta))
+    between = (below[:, 1:] + below[:, :-1]) / 2
+    chances = (np.diff(below, axis=1) * _product_of_others(between)).sum(axis=1)
+    return np.asarray(chances / chances.sum())
+
+
+def _grid(alpha: Floats, beta: Floats) -> Floats:
+    """Return points of [0, 1], dense where any of the posteriors has its mass."""
+    mean = alpha / (alpha + beta)
+    deviation = np.sqrt(mean * (1 - mean) / (alpha + beta + 1))
+    own = mean[:, None] + deviation[:, None] * np.linspace(-8, 8, _POINTS)
+    return np.unique(np.concatenate([[0.0, 1.0], np.clip(own, 0, 1).ravel()]))
+
+
+def _product_of_others(values: Floats) -> Floats:
+    """Return, for each row, the product of all other rows; without division by zero."""
+    none = np.ones((1, values.shape[1]))
+    before = np.cumprod(np.vstack([none, values[:-1]]), axis=0)
+    after = np.cumprod(np.vstack([none, values[:0:-1]]), axis=0)[::-1]
+    return np.asarray(before * after)

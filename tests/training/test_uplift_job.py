@@ -1,0 +1,95 @@
+"""The uplift job on a small simulated shop whose e-mails are sent by lot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.engine import Engine, open_engine
+from features.errors import TrainingError
+from features.prepare import Prepared, prepare
+from features.progress import silent
+from features.settings import DataSettings, EngineSettings
+from features.simulate import ShopPlan, write_shop
+from features.vocabulary import Columns as C
+from training.uplift import Campaigns, UpliftReport, split_by_time, train_uplift
+
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+PLAN = ShopPlan(n_customers=800, seed=5, days=200)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    engine: Engine
+    prepared: Prepared
+    campaign_effects: pd.DataFrame
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    folder = tmp_path_factory.mktemp("uplift_shop")
+    write_shop(PLAN, folder / "data")
+    names = ("orders", "products", "customers", "contacts")
+    tables: dict[str, Any] = {name: {"path": f"data/{name}/*.parquet"} for name in names}
+    settings = DataSettings(
+        tables=tables, base=folder, engine=EngineSettings(threads=1, memory_limit="1GB")
+    )
+    with open_engine(settings.engine, folder / "tmp") as engine:
+        truth = pd.read_parquet(folder / "data" / "truth" / "campaign_effects")
+        yield Opened(engine, prepare(engine, settings, NOW), truth)
+
+
+@pytest.fixture(scope="module")
+def report(opened: Opened) -> UpliftReport:
+    return train_uplift(
+        opened.engine, opened.prepared, opened.prepared.today, silent, response_days=14
+    )
+
+
+def test_the_lot_is_recognised_and_said(report: UpliftReport) -> None:
+    assert report.definition["evidence"] == "randomised"
+    assert "14 days" in str(report.definition["outcome"])
+
+
+def test_ours_stands_beside_the_response_model_and_random(report: UpliftReport) -> None:
+    assert list(report.scorecard.index) == ["uplift", "response", "random"]
+    assert report.scorecard.loc["random", "qini"] == pytest.approx(0.0, abs=1e-9)
+    assert (report.scorecard["low"] <= report.scorecard["high"]).all()
+
+
+def test_the_average_effect_is_near_the_true_one(report: UpliftReport, opened: Opened) -> None:
+    """The simulator knows both outcomes of every contact; ours compares the arms."""
+    truth = opened.campaign_effects
+    both = truth["probability_treated"] - truth["probability_held_out"]
+    assert report.average_effect == pytest.approx(both.mean(), abs=0.05)
+
+
+def test_the_judged_model_learned_from_campaigns_that_were_over() -> None:
+    days = [date(2026, 1, 1) + timedelta(days=30 * number) for number in range(8)]
+    campaigns = Campaigns(pd.DataFrame({C.AS_OF: days}), (), "", response_days=45)
+    past, latest = split_by_time(campaigns)
+    assert min(latest.rows[C.AS_OF]) == days[6]
+    assert max(past.rows[C.AS_OF]) == days[4]
+    alone = Campaigns(pd.DataFrame({C.AS_OF: days[:1]}), (), "", response_days=45)
+    with pytest.raises(TrainingError, match="too few"):
+        split_by_time(alone)
+
+
+def test_without_anyone_held_out_it_says_what_to_do(opened: Opened) -> None:
+    early = opened.prepared.first_day + timedelta(days=10)
+    with pytest.raises(TrainingError) as raised:
+        train_uplift(opened.engine, opened.prepared, early, silent, response_days=14)
+    assert "hold out customers" in raised.value.remedy
+
+
+def test_effects_are_finite_for_everyone(report: UpliftReport, opened: Opened) -> None:
+    customers = pd.DataFrame({name: [np.nan] for name in report.model.encoder_.columns})
+    for name in report.model.encoder_.categories:
+        customers[name] = pd.Series([None], dtype="str")
+    assert np.isfinite(report.model.effect(customers)).all()
