@@ -33,7 +33,7 @@ check: $(ENGINES) ## Lint, types, import rules, doctests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q --doctest-modules features models training serving regulars
+	$(BIN)/pytest -q --doctest-modules --ignore serving/migrations/env.py features models training serving regulars
 
 format: $(READY) ## Put the code in shape
 	$(BIN)/ruff check --fix .
@@ -52,6 +52,9 @@ lock: $(READY) ## Resolve the dependencies anew, with hashes
 	  ../$(BIN)/uv pip compile ../pyproject.toml $$extra --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o $$set.txt; \
 	done
+	# A rival that lives with older versions of what we use has an environment of its own.
+	cd requirements && ../$(BIN)/uv pip compile rectools.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o rectools.txt
 	cd requirements && echo uv | ../$(BIN)/uv pip compile - --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o installer.txt
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+_FEWEST_COLUMNS = 5  # to choose from in each tree, however small the share of so few
+
+
+class Objective(Protocol):
+    """A loss of our own: gradient and Hessian at the present scores."""
+
+    def __call__(self, scores: Floats, data: Any, /) -> tuple[Floats, Floats]:
+        """Return both, shape (n,) each."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,21 +36,26 @@ class BoostingParameters:
     learning_rate: float = 0.06
     leaves: int = 15
     min_rows_in_leaf: int = 200
-    column_share: float = 0.4
+    column_share: float = 0.15
     row_share: float = 0.7
+    most_rows_a_tree: int = 40_000
     l2: float = 10.0
-    members: int = 3
+    members: int = 2
     seed: int = 0
 
-    def for_lightgbm(self, objective: str, member: int) -> dict[str, Any]:
-        """Return LightGBM's parameters for one member of the ensemble."""
+    def for_lightgbm(self, objective: Any, member: int, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Return LightGBM's parameters for one member, given (rows, columns) to learn from."""
+        rows, columns = shape
         return {
             "objective": objective,
+            # With an objective of our own this would be a constant that no saved tree holds.
+            "boost_from_average": isinstance(objective, str),
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
-            "min_data_in_leaf": self.min_rows_in_leaf,
-            "feature_fraction": self.column_share,
-            "bagging_fraction": self.row_share,
+            # Never more than a twentieth of all: small shops must be able to split at all.
+            "min_data_in_leaf": max(1, min(self.min_rows_in_leaf, rows // 20)),
+            "feature_fraction": max(self.column_share, min(1.0, _FEWEST_COLUMNS / max(columns, 1))),
+            "bagging_fraction": min(self.row_share, self.most_rows_a_tree / max(rows, 1)),
             "bagging_freq": 1,
             "lambda_l2": self.l2,
             "seed": self.seed + member,
@@ -62,20 +77,27 @@ class Ensemble:
         X: Floats,
         y: Floats,
         *,
-        weight: Floats,
-        objective: str,
+        objective: str | Callable[[], Objective],
+        weight: Floats | None = None,
         parameters: BoostingParameters,
         categorical: list[int],
         on_round: Callable[[], None] = lambda: None,
     ) -> Ensemble:
-        """Fit all members on (n, features) ``X``, targets ``y`` and row weights."""
-        few = max(1, min(parameters.min_rows_in_leaf, len(y) // 20))
+        """Fit all members on (n, features) ``X``, targets ``y`` and row weights.
+
+        Parameters
+        ----------
+        objective
+            LightGBM's name of it, or a maker of one of our own, which holds targets and weights
+            itself; each member gets a fresh one.
+        """
         data = lightgbm.Dataset(
             X, y, weight=weight, categorical_feature=categorical, free_raw_data=False
         )
         boosters = []
         for member in range(parameters.members):
-            settings = {**parameters.for_lightgbm(objective, member), "min_data_in_leaf": few}
+            goal = objective if isinstance(objective, str) else objective()
+            settings = parameters.for_lightgbm(goal, member, X.shape)
             boosters.append(
                 lightgbm.train(settings, data, parameters.rounds, callbacks=[lambda _: on_round()])
             )

@@ -21,6 +21,9 @@ class BundleColumns:
     CLV_SIMPLE: Final = "clv_simple"
     CLV_HISTORIC: Final = "clv_historic"
     CLV_PREDICTED: Final = "clv_predicted"
+    CLV_LOWER: Final = "clv_lower"
+    CLV_UPPER: Final = "clv_upper"
+    EXPECTED_ORDERS: Final = "expected_orders_365d"
     VALUE_IF_RETAINED: Final = "value_if_retained"
     VALUE_AT_RISK: Final = "value_at_risk"
     TIER: Final = "tier"
@@ -67,6 +70,9 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.CLV_SIMPLE, pa.float64()),  # money
         pa.field(B.CLV_HISTORIC, pa.float64()),  # money
         pa.field(B.CLV_PREDICTED, pa.float64()),  # money, discounted
+        pa.field(B.CLV_LOWER, pa.float64()),  # money; with the next, 90 % of outcomes
+        pa.field(B.CLV_UPPER, pa.float64()),  # money
+        pa.field(B.EXPECTED_ORDERS, pa.float64()),  # BTYD, a year ahead
         pa.field(B.VALUE_IF_RETAINED, pa.float64()),  # money
         pa.field(B.VALUE_AT_RISK, pa.float64()),  # money
         pa.field(B.TIER, _TEXT),  # one of TIERS
@@ -74,7 +80,7 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.STAGE, _TEXT),
         pa.field(B.DAYS_SINCE_LAST_ORDER, pa.int64()),
         pa.field(B.ORDERS, pa.int64()),  # net-positive orders before as_of
-        pa.field(B.DRIVERS, _TEXT),  # JSON: [{feature, meaning, value, effect}]
+        pa.field(B.DRIVERS, _TEXT),  # JSON: [{feature, meaning, value, effect, family, text, ...}]
     ]
 )
 PRODUCTS: Final = pa.schema(

@@ -1,16 +1,11 @@
-"""Out-of-time calibration: scores of windows that the model had not seen, set right.
+"""How far scores should be stretched, measured on windows that the scoring model had not seen.
 
-Boosting on regularised trees ranks well but is timid, and shops have seasons. So two things
-are measured apart, on windows later than those that the scoring model learned from: how far
-scores should be stretched (the slope, Platt 1999), and by how much each window's level was
-missed. The level of a season that training has seen is left to the model; for a season that
-it has not, the latest misses are the best guess.
+Boosting on regularised trees ranks well but is timid: on later windows its scores deserve to be
+spread out (Platt 1999). Each window has an intercept of its own, so that a season's level, which
+:mod:`models.levels` forecasts, is not taken for a slope.
 """
 
 from __future__ import annotations
-
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,60 +14,6 @@ from scipy.special import expit, log_expit
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
-
-_YEAR_DAYS = 365.25
-_SEASON_DAYS = 30.0
-
-
-@dataclass(frozen=True)
-class SeasonalCalibration:
-    """Stretch scores around their season's level.
-
-    ``calibrated = pivot + slope * (score - pivot) + (level if the season is new)``
-
-    Attributes
-    ----------
-    seasons, pivots
-        Cutoff days of training (epoch days) and the mean score of each.
-    """
-
-    slope: float
-    level: float
-    seasons: tuple[int, ...]
-    pivots: tuple[float, ...]
-
-    def apply(self, scores: Floats, as_of_days: Days) -> Floats:
-        """Return calibrated scores (logits), shape (n,)."""
-        days, where = np.unique(as_of_days, return_inverse=True)
-        pivots = np.array([self._pivot(day) for day in days])[where]
-        levels = np.array([0.0 if self._seen(day) else self.level for day in days])[where]
-        calibrated: Floats = pivots + self.slope * (scores - pivots) + levels
-        return calibrated
-
-    def _distance(self, day: int) -> Floats:
-        """Days between a cutoff and each training cutoff, within the year."""
-        apart: Floats = np.abs(np.array(self.seasons) - day) % _YEAR_DAYS
-        return np.minimum(apart, _YEAR_DAYS - apart)
-
-    def _pivot(self, day: int) -> float:
-        # From the nearest, so that far seasons still have finite weights.
-        distance = self._distance(day)
-        weight = np.exp(-0.5 * ((distance - distance.min()) / _SEASON_DAYS) ** 2)
-        return float(weight @ np.array(self.pivots) / weight.sum())
-
-    def _seen(self, day: int) -> bool:
-        return bool(self._distance(day).min() <= _SEASON_DAYS)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> SeasonalCalibration:
-        """Rebuild from what :meth:`to_json` gave."""
-        return cls(
-            stored["slope"], stored["level"], tuple(stored["seasons"]), tuple(stored["pivots"])
-        )
 
 
 def fit_slope(scores: Floats, outcomes: Floats, windows: Days) -> tuple[float, float]:

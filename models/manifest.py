@@ -16,7 +16,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from features.errors import BundleError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
 EXPORT_AGAIN: Final = "Export the bundle again with `regulars train`."
 _POINTER = "current"

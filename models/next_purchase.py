@@ -1,14 +1,15 @@
-"""The recommender that is served: the blend, its weights, and what its scores are worth.
+"""The recommender that is served: what ranks best, and what its scores are worth.
 
-Weights and the map from score to probability are learned on a validation window; the blend
-itself is then fitted on everything known.
+Plain frequency, a blend of sources, or two stages: the simplest that no other clearly beats
+on a validation window, where the map from score to probability is learned too. What was
+chosen is then fitted on everything known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +22,15 @@ from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates
 from models.recommend.topk import ranked_products, tie_order
+from models.recommend.two_stage import TwoStage
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
 
 _PLAIN: Final[Mapping[str, float]] = {Frequency.name: 1.0}
 """What a blend must clearly beat to be worth its weights: in a small shop they are noise."""
+
+_LESSONS: Final = 3
+"""Windows that teach the ranker: one has too few orders in it in most shops."""
 
 
 class NextPurchaseModel:
@@ -35,17 +40,22 @@ class NextPurchaseModel:
     ----------
     limit
         Candidates per customer; probabilities are calibrated for lists of this length.
+    horizon_days
+        Length of the windows that teach the ranker; None is each customer's last known basket.
 
     Attributes
     ----------
     weights_ : dict
         Weight of each source in the blend.
+    stages_ : 1 or 2
+        Whether the blend ranks, or two stages do.
     blend_, acceptance_
-        Fitted parts.
+        Fitted parts; the first is what ranks, a blend or two stages.
     """
 
-    def __init__(self, limit: int = 100) -> None:
+    def __init__(self, limit: int = 100, horizon_days: int | None = None) -> None:
         self.limit = limit
+        self.horizon_days = horizon_days
 
     def choose(
         self,
@@ -78,9 +88,14 @@ class NextPurchaseModel:
         self.weights_ = dict(_PLAIN)
         if _blend_is_worth_it(blended, voices, truth, customers, ties):
             self.weights_ = choose_weights(voices, truth, ties)
-        blend = blended(self.weights_)
+        candidates = blended(self.weights_).score(customers, self.limit)
         on_step()
-        candidates = blend.score(customers, self.limit)
+        ranked = self._two_stages().fit(interactions).score(customers, self.limit)
+        gain = _ndcg(ranked, truth, ties) - _ndcg(candidates, truth, ties)
+        self.stages_: Literal[1, 2] = 2 if _is_more_than_noise(gain) else 1
+        if self.stages_ == 2:
+            candidates = ranked
+        on_step()
         habits = Habits.from_interactions(interactions, customers)
         self.acceptance_ = Acceptance().fit(candidates, truth, habits, ties)
         on_step()
@@ -89,12 +104,22 @@ class NextPurchaseModel:
     @property
     def choose_steps(self) -> int:
         """How many steps :meth:`choose` reports."""
-        return len(default_sources()) + 2
+        return len(default_sources()) + 3
+
+    def _two_stages(self) -> TwoStage:
+        return TwoStage(
+            candidates=max(self.limit, 150), horizon_days=self.horizon_days, lessons=_LESSONS
+        )
 
     def fit(self, interactions: Interactions) -> Self:
-        """Fit the blend, with the weights already chosen, on all interactions."""
+        """Fit what was chosen on all interactions."""
         self.interactions_ = interactions
-        self.blend_ = Blend(weights=self.weights_, depth=self.limit).fit(interactions)
+        self.blend_: Blend | TwoStage = (
+            self._two_stages()
+            if self.stages_ == 2
+            else Blend(weights=self.weights_, depth=self.limit)
+        )
+        self.blend_.fit(interactions)
         return self
 
     def candidates(
@@ -132,15 +157,22 @@ class NextPurchaseModel:
         return ranked_products(self.blend_.score(customers, self.limit), limit, self.blend_.ties_)
 
     def save(self, folder: Path) -> None:
-        """Write weights and the map to probabilities; the blend is refitted from the data."""
-        save_state(folder, {"limit": self.limit, "weights": dict(self.weights_)})
+        """Write the choice and the map to probabilities; :meth:`fit` learns the rest anew."""
+        parameters = {
+            "limit": self.limit,
+            "horizon_days": self.horizon_days,
+            "weights": dict(self.weights_),
+            "stages": self.stages_,
+        }
+        save_state(folder, parameters)
         self.acceptance_.save(folder / "acceptance")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what :meth:`save` wrote; :meth:`fit` before use."""
         stored, _ = load_state(folder)
-        model = cls(stored["limit"])
+        model = cls(stored["limit"], stored["horizon_days"])
+        model.stages_ = stored["stages"]
         weights: Mapping[str, float] = stored["weights"]
         model.weights_ = dict(weights)
         model.acceptance_ = Acceptance.load(folder / "acceptance")
@@ -167,11 +199,21 @@ def _blend_is_worth_it(
         return False
     half = {name: sparse.csr_matrix(voice[chosen_on]) for name, voice in voices.items()}
     weights = choose_weights(half, truth[chosen_on], ties)
-    sizes = truth_sizes(truth[asked])
-    points = []
-    for candidate in (weights, _PLAIN):
-        ranked = ranked_products(blended(candidate).score(customers[asked], 10), 10, ties)
-        points.append(ndcg_at(hits(ranked, truth[asked]), sizes, 10))
-    gain = points[0] - points[1]
-    gain = gain[~np.isnan(gain)]
-    return bool(gain.mean() > 2.0 * gain.std() / np.sqrt(gain.size))
+    points = [
+        _ndcg(blended(candidate).score(customers[asked], 10), truth[asked], ties)
+        for candidate in (weights, _PLAIN)
+    ]
+    return _is_more_than_noise(points[0] - points[1])
+
+
+def _ndcg(
+    candidates: Candidates, truth: sparse.csr_matrix[Any], ties: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """NDCG at 10 of each customer's candidates."""
+    return ndcg_at(hits(ranked_products(candidates, 10, ties), truth), truth_sizes(truth), 10)
+
+
+def _is_more_than_noise(gain: NDArray[np.float64]) -> bool:
+    """Whether the mean over customers lies two standard errors above nothing."""
+    told = gain[~np.isnan(gain)]
+    return bool(told.size and told.mean() > 2.0 * told.std() / np.sqrt(told.size))

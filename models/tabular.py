@@ -54,6 +54,13 @@ class Encoder:
                 matrix[:, position] = np.where(codes < 0, np.nan, codes)
         return matrix
 
+    def select(self, kept: NDArray[np.bool_]) -> Encoder:
+        """Return the encoder of some of its columns, by a mask over them."""
+        names = tuple(name for name, keep in zip(self.columns, kept, strict=True) if keep)
+        return Encoder(
+            names, {name: self.categories[name] for name in names if name in self.categories}
+        )
+
     @property
     def categorical_positions(self) -> list[int]:
         """Positions of the category columns."""
@@ -68,6 +75,20 @@ class Encoder:
         """Rebuild from what :meth:`to_json` gave."""
         categories = {name: tuple(names) for name, names in stored["categories"].items()}
         return cls(tuple(stored["columns"]), categories)
+
+
+def varying_within(X: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which columns differ between two rows of any one group; missing differs from known."""
+    varies = np.zeros(X.shape[1], dtype=np.bool_)
+    for group in np.unique(groups):
+        rows = X[groups == group][:, ~varies]
+        missing = np.isnan(rows)
+        low = np.where(missing, np.inf, rows).min(axis=0)
+        high = np.where(missing, -np.inf, rows).max(axis=0)
+        varies[~varies] = (low < high) | (missing.any(axis=0) & ~missing.all(axis=0))
+        if varies.all():
+            break
+    return varies
 
 
 def _common_names(values: pd.Series) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _is_stale(settings: Settings) -> bool:
 
 def _serve_and_ask(console: Console, settings: Settings, port: int, clock: Clock) -> None:
     """Serve in this process; a thread waits until it is ready, asks, and prints the answers."""
-    from regulars.workflow import serve_shop
+    from regulars.server import serve_shop
 
     start = time.perf_counter()
 

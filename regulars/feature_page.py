@@ -26,7 +26,7 @@ from regulars.feature_findings import (
 )
 from regulars.feature_plot import plot_histogram
 from regulars.feature_style import SORTING, STYLE
-from regulars.markup import element, render
+from training.scorecard.markup import element, render
 
 # Nothing is loaded from anywhere: a customer's country or a product's name may say anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.report import Floats, Histogram
 from regulars.feature_findings import percent
-from regulars.markup import element
+from training.scorecard.markup import element
 
 WIDTH, HEIGHT = 150, 36
 

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -29,6 +29,7 @@ from features.settings import (
     ShopSettings,
     Sources,
 )
+from training.given_label.settings import LabelledSettings
 from training.settings import TrainingSettings
 
 FILE_NAME = "regulars.toml"
@@ -47,6 +48,12 @@ class ServingSettings(Frozen):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     keys: Path | None = Field(None, description="file of hashed keys; needed off loopback")
+    workers: int = Field(1, ge=1, description="processes that answer")
+    database: str | None = Field(
+        None,
+        description="of events and decisions, postgresql://user@host/name where several machines "
+        "serve; by default a SQLite file in the workspace",
+    )
 
 
 class Settings(BaseSettings):
@@ -57,7 +64,10 @@ class Settings(BaseSettings):
     )
 
     shop: ShopSettings = ShopSettings()
-    tables: dict[str, Sources]
+    tables: dict[str, Sources] = Field(default_factory=dict)
+    labelled: LabelledSettings | None = Field(
+        None, description="a plain table whose outcomes are known, instead of orders"
+    )
     checks: CheckSettings = CheckSettings()
     engine: EngineSettings = EngineSettings()
     training: TrainingSettings = TrainingSettings()
@@ -77,9 +87,29 @@ class Settings(BaseSettings):
         """Let the environment override the file, which arrives as constructor arguments."""
         return EnvSettingsSource(settings_cls), init_settings
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> Settings:
+        if self.labelled is not None and self.tables:
+            raise ValueError(
+                "labelled and tables: customers are known by their orders or by a labelled "
+                "table; keep a settings file for each"
+            )
+        return self
+
     @property
     def data(self) -> DataSettings:
-        """The part for the features room."""
+        """The part for the features room.
+
+        Raises
+        ------
+        SettingsError
+            There are no orders: the settings name a labelled table.
+        """
+        if self.labelled is not None:
+            raise SettingsError(
+                "these settings name a labelled table and no orders",
+                "use check, train churn and score customers, or name [[tables.orders]] instead",
+            )
         return DataSettings(
             shop=self.shop,
             tables=self.tables,
@@ -128,7 +158,8 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}: base: no such setting", "remove that line")
     try:
         settings = Settings(**content, base=path.resolve().parent)
-        settings.data  # noqa: B018  cross-checks between parts happen here
+        if settings.labelled is None:
+            settings.data  # noqa: B018  cross-checks between parts happen here
     except ValidationError as error:
         raise SettingsError(*_explain(path, error)) from error
     except EnvironmentSettingsError as error:

@@ -11,8 +11,6 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from features.errors import RegistryError
@@ -21,6 +19,8 @@ from features.simulate import ShopPlan, write_shop
 from features.vectors import available_families, write_vectors
 from features.vocabulary import Columns as C
 from regulars.console import HEADLINES, progress_bars, show_checks, show_scorecard
+from regulars.files import write_frame
+from regulars.server import erased_customers
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop, read_customers
 
@@ -88,7 +88,13 @@ def train_shop(
     from models.registry import open_client
     from training.champions import load_champions
     from training.publish import publish
-    from training.run import choose_horizons, learned_until, record, run_job
+    from training.run import (
+        choose_horizons,
+        learned_until,
+        record,
+        run_job,
+        shared_table,
+    )
 
     with _opened(console, settings, now) as shop:
         day = shop.as_of(as_of)
@@ -97,11 +103,14 @@ def train_shop(
         console.print(f"  Churn within {horizons.churn_days} days: {horizons.churn_evidence}")
         console.print(f"  Value over {horizons.value_days} days: {horizons.value_evidence}")
         client = open_client(settings.mlruns)
+        table = None
         for name in JOBS if job == "all" else (job,):
             with progress_bars(console) as progress:
-                report = run_job(name, *arguments, horizons, day, progress)
+                if job == "all" and table is None:
+                    table = shared_table(*arguments, horizons, day, progress)
+                report = run_job(name, *arguments, horizons, day, progress, table)
             outcome = record(
-                client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint
+                client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint, now
             )
             show_scorecard(console, outcome)
         try:
@@ -122,6 +131,7 @@ def train_shop(
                 now,
                 settings.bundles,
                 progress,
+                erased_customers(settings),
             )
     console.print(f"  Published {folder}")
 
@@ -159,7 +169,7 @@ def score_customers_to(
         _warn_of_hindsight(console, {j: c.card for j, c in champions.cards.items()}, day)
         scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day, wanted)
     frame = scored.frame[list(SCORE_COLUMNS)]
-    _write(frame, out)
+    write_frame(frame, out)
     _say_unknown(console, wanted, set(frame[C.CUSTOMER_ID]), "have no history and no scores")
     console.print(
         f"  Wrote {len(frame):,} customers to {out}: as of {day}, churn within "
@@ -196,28 +206,10 @@ def score_recommendations_to(
         tick = progress("Recommendations", 1)
         frame = pd.concat(score_recommendations(model, ids, n), ignore_index=True)
         tick()
-    _write(frame, out)
+    write_frame(frame, out)
     known = set(interactions.customer_ids.tolist())
     _say_unknown(console, wanted, known, "have no history: they get what is popular")
     console.print(f"  Wrote {len(frame):,} recommendations for {len(ids):,} customers to {out}")
-
-
-def serve_shop(
-    settings: Settings, host: str | None, port: int | None, *, access_log: bool = True
-) -> None:
-    """Serve the current bundle until interrupted."""
-    from serving.run import serve
-
-    serving = settings.serving
-    settings.workspace.mkdir(parents=True, exist_ok=True)
-    serve(
-        settings.bundles,
-        host or serving.host,
-        port or serving.port,
-        f"sqlite:///{settings.workspace.resolve() / 'events.db'}",
-        None if serving.keys is None else settings.base / serving.keys,
-        access_log=access_log,
-    )
 
 
 def open_mlflow(settings: Settings, port: int) -> None:
@@ -258,13 +250,3 @@ def _say_unknown(console: Console, wanted: list[str] | None, known: set[str], wh
     if unknown:
         shown = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
         console.print(f"  [yellow]{len(unknown):,} of the customers asked for {what}:[/] {shown}")
-
-
-def _write(frame: pd.DataFrame, out: Path) -> None:
-    """Write a frame whole or not at all."""
-    partial = out.with_name(f".{out.name}.partial")
-    if out.suffix == ".csv":
-        frame.to_csv(partial, index=False)
-    else:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), partial)
-    partial.replace(out)

@@ -176,6 +176,9 @@ class CustomerProfile:
     clv_simple: float | None
     clv_historic: float | None
     clv_predicted: float | None
+    clv_lower: Annotated[float | None, Field(description="90 % of outcomes lie between these.")]
+    clv_upper: float | None
+    expected_orders_365d: Annotated[float | None, Field(description="Buy-till-you-die model.")]
     value_if_retained: float | None
     value_at_risk: float | None
     tier: str | None
@@ -184,7 +187,8 @@ class CustomerProfile:
     days_since_last_order: int | None
     orders: int | None
     drivers: Annotated[
-        list[dict[str, Any]], Field(description="[{feature, meaning, value, effect}]")
+        list[dict[str, Any]],
+        Field(description="[{feature, meaning, value, effect, family, text, direction, ...}]"),
     ]
     vector: Annotated[dict[str, float | None], Field(description="The customer vector.")]
     history: Annotated[list[Purchased], Field(description="Last bought first; at most 50.")]

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Final
-
+from models.recommend.wording import long_date, percent
 from serving.answers import Reason
 from serving.catalogue import Catalogue
 from serving.cross_sell import Neighbours
 from serving.history import Bought
 from serving.ranking import Pick
-
-# Not the locale's: the same answer on every machine.
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def explain(
@@ -62,19 +44,6 @@ def explain(
     if pick.source == "catalogue":
         reasons.append(Reason("catalogue", "from the catalogue"))
     return reasons
-
-
-def percent(share: float) -> str:
-    """Write a share as a percentage of about two digits: 41 %, 0.4 %, 99.6 %."""
-    points = 100 * share
-    if 1 <= points < 99 or points == 100:
-        return f"{points:.0f} %"
-    return f"{points:.1f} %" if points >= 0.05 else "under 0.1 %"
-
-
-def long_date(day: date) -> str:
-    """Write a date as ``3 May 2026``."""
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _bought_before(bought: Bought) -> str:

@@ -10,6 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 
+from features.errors import TrainingError
+from models.btyd.outlook import EXPECTED_VALUE, Outlook
 from models.tabular import Encoder
 
 Floats = NDArray[np.float64]
@@ -46,6 +48,35 @@ def churn_baselines(
         "recency": recency.predict_proba(test[["recency_days"]].to_numpy())[:, 1],
         "base_rate": np.full(len(test), churned.mean()),
     }
+
+
+def fit_outlook(histories: pd.DataFrame) -> Outlook | None:
+    """Fit BG/NBD and Gamma-Gamma, if they can be.
+
+    Parameters
+    ----------
+    histories
+        Of everyone who had ordered by the test cutoff: whoever is fitted on the look-back's
+        customers alone believes that hardly anyone ever leaves.
+    """
+    try:
+        return Outlook.fit(histories)
+    except TrainingError:
+        return None
+
+
+def btyd_baseline(
+    outlook: Outlook, test: pd.DataFrame, horizon_days: int, yearly_discount_rate: float
+) -> pd.DataFrame:
+    """Return what BG/NBD and Gamma-Gamma foretell of the test rows.
+
+    The columns of :meth:`models.btyd.outlook.Outlook.predict`, and ``margin``: the expected
+    value times the margin rate of all that was ever bought.
+    """
+    foretold = outlook.predict(test, horizon_days, yearly_discount_rate)
+    revenue, margin = (test[name].sum() for name in ("revenue_lifetime", "margin_lifetime"))
+    rate = margin / revenue if revenue > 0 else 0.0
+    return foretold.assign(margin=foretold[EXPECTED_VALUE] * rate).fillna(0.0)
 
 
 def value_baselines(test: pd.DataFrame, horizon_days: int, mean_margin: float) -> dict[str, Floats]:

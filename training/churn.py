@@ -14,10 +14,19 @@ from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
+from models.btyd.outlook import P_NO_ORDER
 from models.churn import ChurnModel
 from models.metrics.classification import churn_scorecard
-from training.baselines import churn_baselines
-from training.dataset import Dataset, Rows, build_dataset, population
+from training.baselines import btyd_baseline, churn_baselines, fit_outlook
+from training.dataset import (
+    Dataset,
+    Lessons,
+    Table,
+    build_dataset,
+    population,
+    split_by_time,
+)
+from training.judgements import churn_judgement
 from training.plots import bar_plot, calibration_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
@@ -31,21 +40,39 @@ def train_churn(
     settings: TrainingSettings,
     windows: Windows,
     progress: Progress,
+    table: Table | None = None,
+    boosting: BoostingParameters | None = None,
 ) -> JobReport:
     """Run the churn job.
+
+    Parameters
+    ----------
+    table
+        Vectors and outcomes that other jobs share; by default made for this one alone.
+    boosting
+        The recipe, for example of :func:`training.tuning.tune`.
 
     Raises
     ------
     TrainingError
         The history teaches nothing at this horizon.
     """
-    data = build_dataset(engine, prepared, shop, windows, progress)
-    boosting = BoostingParameters(seed=settings.seed)
-    judged = _fit(data.train, data, windows.horizon_days, boosting, progress, "Churn, judged")
+    data = (
+        build_dataset(engine, prepared, shop, windows, progress)
+        if table is None
+        else split_by_time(table, windows, shop)
+    )
+    boosting = boosting or BoostingParameters(seed=settings.seed)
+    horizon_days = windows.horizon_days
+    judged = _fit(data.taught, data, horizon_days, boosting, progress, "Churn, judged")
     rivals = churn_baselines(
         data.train.vectors, data.train.churned, data.test.vectors, judged.encoder_
     )
-    model = _fit(data.final, data, windows.horizon_days, boosting, progress, "Churn, served")
+    outlook = fit_outlook(data.histories)
+    if outlook is not None:
+        foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
+        rivals["bg_nbd"] = foretold[P_NO_ORDER].to_numpy()
+    model = _fit(data.taught_final, data, horizon_days, boosting, progress, "Churn, served")
     ours = judged.predict_proba(data.test.vectors)[:, 1]
     predicted = {"churn": ours, **rivals}
     scorecard = {name: churn_scorecard(data.test.churned, says) for name, says in predicted.items()}
@@ -60,11 +87,12 @@ def train_churn(
         },
         parameters={
             **asdict(boosting),
-            "half_life_days": judged.half_life_days,
+            "half_life_days": judged.curve_.half_life_days,
+            "curve_horizons_days": list(judged.curve_.horizons_days),
             "train_cutoffs": len(windows.train),
             "train_rows": len(data.train),
             "test_rows": len(data.test),
-            "calibration_slope": judged.calibration_.slope,
+            "calibration_slope": judged.slope_,
         },
         scorecard=pd.DataFrame(scorecard).T,
         contest=Contest(
@@ -78,6 +106,9 @@ def train_churn(
         judged=judged,
         model=model,
         vector_fingerprint=data.vector_fingerprint,
+        judgement=churn_judgement(
+            engine, prepared, shop, windows, data, judged, predicted, outlook
+        ),
         figures={
             "calibration": calibration_plot(data.test.churned, ours),
             "gains": gains_plot(data.test.churned, predicted, "churners"),
@@ -95,7 +126,7 @@ def roc_auc(actual: Floats, predicted: Floats) -> float:
 
 
 def _fit(
-    rows: Rows,
+    lessons: Lessons,
     data: Dataset,
     horizon_days: int,
     boosting: BoostingParameters,
@@ -103,8 +134,8 @@ def _fit(
     phrase: str,
 ) -> ChurnModel:
     model = ChurnModel(horizon_days, boosting=boosting)
-    tick = progress(phrase, model.fit_rounds(rows.vectors))
-    return model.fit(rows.vectors, rows.churned, data.columns, tick)
+    tick = progress(phrase, model.curve_.fit_rounds(lessons.outcomes))
+    return model.fit_outcomes(lessons.outcomes, data.columns, tick)
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,16 +12,51 @@ from numpy.typing import NDArray
 
 from features.engine import Engine
 from features.errors import TrainingError
+from features.families import btyd
 from features.family import Column, discover_families
-from features.labels import build_labels
+from features.labels import HORIZONS_DAYS, build_labels
 from features.prepare import Prepared
 from features.progress import Progress
+from features.rollup import to_epoch_day
 from features.settings import ShopSettings
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
+from models.horizons import Outcomes
+from models.survival import as_of_days
 from training.windows import Windows
 
 Floats = NDArray[np.float64]
+
+_KEYS = [C.CUSTOMER_ID, C.AS_OF]
+_FEWEST_CUTOFFS = 2
+_HISTORY = (*(column.name for column in btyd.COLUMNS), "revenue_lifetime")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everyone in the population at every cutoff, with what came of them over several horizons.
+
+    Jobs share it: vectors are the costly part, and are of no horizon.
+
+    Attributes
+    ----------
+    vectors
+        Features, ``customer_id`` and ``as_of``; n rows.
+    silent, margin
+        Without an order, and the discounted margin, by horizon; shape (n, horizons). As judged
+        at each horizon's own end, however late that is: :meth:`Outcomes.known_by` hides it.
+    histories
+        Of everyone who ever ordered, at every cutoff: what buy-till-you-die models count.
+    """
+
+    vectors: pd.DataFrame
+    days: NDArray[np.int64]
+    horizons_days: tuple[int, ...]
+    silent: Floats
+    margin: Floats
+    histories: pd.DataFrame
+    columns: tuple[Column, ...]
+    vector_fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -36,22 +72,39 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Lessons:
+    """What was known on a day: outcomes over all horizons, and the margin of the job's own."""
+
+    outcomes: Outcomes
+    margin: Floats
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Everything that a supervised job needs.
 
     Attributes
     ----------
     train, test
-        What the judged model learns from, and the rows that judge it.
+        Rows whose outcome was known by the test cutoff, and the rows that judge.
     final
-        What the served model learns from: training rows and all later ones with known outcome.
+        Training rows and all later ones with known outcome.
+    taught, taught_final
+        What the judged and the served model learn from: the rows of ``train`` and ``final``,
+        and those of later cutoffs of which only shorter horizons are known.
+    histories
+        Of everyone who had ordered by the test cutoff, for buy-till-you-die baselines.
     """
 
     train: Rows
     test: Rows
     final: Rows
+    taught: Lessons
+    taught_final: Lessons
+    histories: pd.DataFrame
     columns: tuple[Column, ...]
     vector_fingerprint: str
+    horizon_days: int
 
 
 def population(shop: ShopSettings) -> str:
@@ -59,10 +112,69 @@ def population(shop: ShopSettings) -> str:
     return f"a net-positive order in the {shop.lookback_days} days before as_of"
 
 
+def horizons_up_to(*wanted_days: int) -> tuple[int, ...]:
+    """Return the standard horizons up to the longest wanted, and those wanted, ascending.
+
+    Examples
+    --------
+    >>> horizons_up_to(60, 100)
+    (30, 60, 90, 100)
+    """
+    longest = max(wanted_days)
+    return tuple(sorted({*wanted_days, *(days for days in HORIZONS_DAYS if days <= longest)}))
+
+
+def build_table(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    plans: Sequence[Windows],
+    horizons_days: tuple[int, ...],
+    progress: Progress,
+) -> Table:
+    """Build vectors in one pass, and labels of every horizon, at all cutoffs of some plans."""
+    cutoffs = sorted({day for plan in plans for day in plan.with_unfinished(horizons_days[0])})
+    tick = progress(f"Vectors at {len(cutoffs)} cutoffs", 1 + len(horizons_days))
+    vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)
+    tick()
+    labels = []
+    for days in horizons_days:
+        labels.append(
+            build_labels(
+                engine,
+                prepared.rollups,
+                cutoffs,
+                days,
+                lookback_days=shop.lookback_days,
+                yearly_discount_rate=shop.discount_rate,
+            )
+        )
+        tick()
+    # Labels come sorted by the same keys, whatever the horizon.
+    joined = labels[0][_KEYS].merge(vectors.frame, on=_KEYS, validate="one_to_one")
+    return Table(
+        joined,
+        as_of_days(joined),
+        horizons_days,
+        np.column_stack([label["churned"].to_numpy(dtype=np.float64) for label in labels]),
+        np.column_stack([label["margin_next"].to_numpy(dtype=np.float64) for label in labels]),
+        vectors.frame[[*_KEYS, *_HISTORY]],
+        vectors.columns,
+        vectors.fingerprint,
+    )
+
+
 def build_dataset(
     engine: Engine, prepared: Prepared, shop: ShopSettings, windows: Windows, progress: Progress
 ) -> Dataset:
-    """Build vectors and labels at every cutoff of the windows in one pass, and split by time.
+    """Build the table of one job alone and split it; see :func:`split_by_time`."""
+    horizons = horizons_up_to(windows.horizon_days)
+    table = build_table(engine, prepared, shop, [windows], horizons, progress)
+    return split_by_time(table, windows, shop)
+
+
+def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset:
+    """Split a table by what was known at the test cutoff and on the last day.
 
     Raises
     ------
@@ -70,26 +182,14 @@ def build_dataset(
         No customer ordered in the look-back before the test cutoff, or all that did have the
         same outcome.
     """
-    tick = progress(f"Vectors at {len(windows.all_cutoffs)} cutoffs", 2)
-    vectors = build_vectors(engine, prepared.rollups, discover_families(), windows.all_cutoffs)
-    tick()
-    labels = build_labels(
-        engine,
-        prepared.rollups,
-        windows.all_cutoffs,
-        windows.horizon_days,
-        lookback_days=shop.lookback_days,
-        yearly_discount_rate=shop.discount_rate,
-    )
-    tick()
-    joined = labels.merge(vectors.frame, on=[C.CUSTOMER_ID, C.AS_OF], validate="one_to_one")
+    place = table.horizons_days.index(windows.horizon_days)
 
     def rows_at(cutoffs: tuple[date, ...]) -> Rows:
-        chosen = joined[joined[C.AS_OF].isin(cutoffs)].reset_index(drop=True)
+        chosen = np.isin(table.days, [to_epoch_day(day) for day in cutoffs])
         return Rows(
-            chosen[[C.CUSTOMER_ID, C.AS_OF, *vectors.names]],
-            chosen["churned"].to_numpy(dtype=np.float64),
-            chosen["margin_next"].to_numpy(dtype=np.float64),
+            table.vectors[chosen].reset_index(drop=True),
+            table.silent[chosen, place],
+            table.margin[chosen, place],
         )
 
     test = rows_at((windows.test,))
@@ -104,6 +204,48 @@ def build_dataset(
             "outcome: it cannot tell a good model from a bad one",
             "choose another horizon (training.horizon_days), or another --as-of",
         )
+    at_test = (table.histories[C.AS_OF] == windows.test).to_numpy()
     return Dataset(
-        rows_at(windows.train), test, rows_at(windows.final), vectors.columns, vectors.fingerprint
+        rows_at(windows.train),
+        test,
+        rows_at(windows.final),
+        lessons(table, windows, windows.test),
+        lessons(table, windows, windows.as_of),
+        table.histories[at_test].reset_index(drop=True),
+        table.columns,
+        table.vector_fingerprint,
+        windows.horizon_days,
     )
+
+
+def lessons(table: Table, windows: Windows, known_by: date) -> Lessons:
+    """Return what a job may learn from on a day; horizons that hardly any cutoff knows are out."""
+    day = to_epoch_day(known_by)
+    own = np.isin(
+        table.days, [to_epoch_day(at) for at in windows.with_unfinished(table.horizons_days[0])]
+    )
+    ends = table.days[:, None] + np.array(table.horizons_days)
+    silent = np.where((ends <= day) & own[:, None], table.silent, np.nan)
+    taught = [
+        k
+        for k, days in enumerate(table.horizons_days)
+        if days == windows.horizon_days or _is_taught(silent[:, k], table.days)
+    ]
+    silent = silent[:, taught]
+    known = np.asarray(~np.isnan(silent).all(axis=1))
+    place = table.horizons_days.index(windows.horizon_days)
+    ended = ends[:, place] <= day
+    return Lessons(
+        Outcomes(
+            table.vectors.loc[known].reset_index(drop=True),
+            table.days[known],
+            tuple(table.horizons_days[k] for k in taught),
+            silent[known],
+        ),
+        np.where(ended, table.margin[:, place], np.nan)[known],
+    )
+
+
+def _is_taught(silent: Floats, days: NDArray[np.int64]) -> bool:
+    known = ~np.isnan(silent)
+    return len(np.unique(days[known])) >= _FEWEST_CUTOFFS and len(np.unique(silent[known])) == 2

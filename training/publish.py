@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.bundle import Bundle, Manifest, ModelCard, SparseRows, activate, write_bundle
 from models.bundle_schema import BundleColumns as B
+from models.erasure import without_customers
 from models.recommend.acceptance import Habits
 from models.recommend.cosine import Cosine
 from models.recommend.interactions import Interactions
@@ -42,11 +44,14 @@ def publish(
     now: datetime,
     root: Path,
     progress: Progress,
+    erased: Collection[str] = (),
 ) -> Path:
     """Write a bundle as of a date, make it the current one, and return its folder.
 
     Parameters
     ----------
+    erased
+        Hashes of customers that it must not hold.
     now
         When the export happens; part of the bundle's version.
     """
@@ -77,7 +82,7 @@ def publish(
         popular=_popular(interactions, place),
     )
     tick()
-    folder = write_bundle(root, bundle)
+    folder = write_bundle(root, without_customers(bundle, erased))
     activate(root, bundle.manifest.version)
     tick()
     return folder

@@ -86,6 +86,8 @@ def train_recommend(
         },
         parameters={
             "candidates": settings.candidates,
+            "stages": judged.stages_,
+            "served_stages": served.stages_,
             **{f"weight_{name}": weight for name, weight in judged.weights_.items()},
             **{f"served_weight_{name}": weight for name, weight in served.weights_.items()},
         },
@@ -126,7 +128,8 @@ def _chosen(
     start, end = windows.test - back, windows.as_of - back
     known = load_interactions(engine, rollups, start)
     customers, truth = next_orders(engine, rollups, known, start, end)
-    return NextPurchaseModel(settings.candidates).choose(known, truth, customers, tick)
+    model = NextPurchaseModel(settings.candidates, windows.horizon_days)
+    return model.choose(known, truth, customers, tick)
 
 
 def _rank(

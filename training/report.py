@@ -13,6 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.scorecard.judgement import Judgement
+
 Floats = NDArray[np.float64]
 
 
@@ -66,6 +68,8 @@ class JobReport:
         One row per model (challenger first, then baselines), one column per metric.
     judged, model
         Fitted before the test cutoff, and on everything before ``as_of``.
+    judgement
+        What the scorecard page is made of, where there is one.
     """
 
     name: str
@@ -80,3 +84,4 @@ class JobReport:
     vector_fingerprint: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    judgement: Judgement | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +15,15 @@ from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
 from models import registry
+from models.boosting import BoostingParameters
 from models.registry import Client, RegisteredModel
 from training.champions import model_name
 from training.churn import train_churn
+from training.dataset import Table, build_table, horizons_up_to
 from training.gate import Verdict, judge
 from training.recommend import train_recommend
 from training.report import Floats, JobReport
+from training.scorecard import judge_model, scorecard_files
 from training.settings import TrainingSettings
 from training.tracking import track
 from training.value import train_value
@@ -95,8 +100,52 @@ def run_job(
     horizons: Horizons,
     as_of: date,
     progress: Progress,
+    table: Table | None = None,
+    boosting: BoostingParameters | None = None,
 ) -> JobReport:
-    """Train one job on what was known before ``as_of``; nothing is recorded."""
+    """Train one job on what was known before ``as_of``; nothing is recorded.
+
+    Parameters
+    ----------
+    table
+        From :func:`shared_table`, so that churn and value need not build their vectors twice.
+    boosting
+        Another recipe than the default, for churn and value.
+    """
+    churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
+    if job == "recommend":
+        return train_recommend(engine, prepared, settings, churn_plan(), progress)
+    if table is None:
+        table = shared_table(engine, prepared, shop, settings, horizons, as_of, progress, (job,))
+    if job == "churn":
+        return train_churn(
+            engine, prepared, shop, settings, churn_plan(), progress, table, boosting
+        )
+    return train_value(engine, prepared, shop, settings, value_plan(), progress, table, boosting)
+
+
+def shared_table(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    settings: TrainingSettings,
+    horizons: Horizons,
+    as_of: date,
+    progress: Progress,
+    jobs: tuple[str, ...] = ("churn", "value"),
+) -> Table:
+    """Build what the churn and value jobs learn from, once; every horizon of both is in it."""
+    churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
+    wanted = {"churn": churn_plan, "value": value_plan}
+    plans = [plan() for job, plan in wanted.items() if job in jobs]
+    over = horizons_up_to(horizons.churn_days, horizons.value_days)
+    return build_table(engine, prepared, shop, plans, over, progress)
+
+
+def _plans(
+    prepared: Prepared, settings: TrainingSettings, horizons: Horizons, as_of: date
+) -> tuple[Callable[[], Windows], Callable[[], Windows]]:
+    """Return the makers of both jobs' windows: a history may suffice for one of them alone."""
 
     def windows(horizon_days: int) -> Windows:
         return plan_windows(
@@ -107,20 +156,24 @@ def run_job(
             warm_up_days=settings.warm_up_days,
         )
 
-    if job == "churn":
-        plan = windows(horizons.churn_days)
-        return train_churn(engine, prepared, shop, settings, plan, progress)
-    if job == "value":
-        plan = windows(horizons.value_days)
-        return train_value(engine, prepared, shop, settings, plan, progress)
-    plan = windows(horizons.churn_days)
-    return train_recommend(engine, prepared, settings, plan, progress)
+    return partial(windows, horizons.churn_days), partial(windows, horizons.value_days)
 
 
 def record(
-    client: Client, report: JobReport, mlruns: Path, shop: ShopSettings, data_fingerprint: str
+    client: Client,
+    report: JobReport,
+    mlruns: Path,
+    shop: ShopSettings,
+    data_fingerprint: str,
+    made_at: datetime,
 ) -> Outcome:
-    """Track a report, register its model, let the gate judge it, and promote or keep it."""
+    """Track a report, register its model, let the gate judge it, and promote or keep it.
+
+    Parameters
+    ----------
+    made_at
+        Naive UTC, as the scorecard page says it.
+    """
     name = model_name(shop.name, report.name)
     champion = registry.champion(client, name)
     is_backtest = champion is not None and learned_until(champion) > report.as_of
@@ -133,7 +186,10 @@ def record(
         has_champion=comparable is not None,
         champion_is_older=champion is not None and _is_older(champion, report, data_fingerprint),
     )
-    run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint)
+    pages = (
+        {} if report.judgement is None else scorecard_files(judge_model(report.judgement), made_at)
+    )
+    run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint, pages)
     registered = registry.register(client, name, run_id, folder)
     if not verdict.promote:
         registry.keep(client, registered, verdict.reason)

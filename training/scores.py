@@ -11,13 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.engine import Engine
-from features.errors import DataError, RegistryError
+from features.errors import DataError, RegistryError, TrainingError
 from features.family import discover_families
 from features.prepare import Prepared
 from features.settings import ShopSettings
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
+from models.btyd.outlook import EXPECTED_ORDERS, OUTPUTS, P_ALIVE, Outlook
 from models.drivers import churn_drivers
+from models.forecast import forecast
 from models.next_purchase import NextPurchaseModel
 from models.recommend.topk import ranked_products
 from models.segments import CutPoints, life_stage, rfm_segment, value_tier
@@ -35,6 +37,7 @@ SCORE_COLUMNS = (
     "value_at_risk",
 )
 _CUSTOMERS_PER_BLOCK = 20_000
+_YEAR_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ class CustomerScores:
     ----------
     frame
         ``SCORE_COLUMNS`` first, then ``clv_simple``, ``clv_historic``, ``value_if_retained``
-        (money), ``days_since_last_order``, ``orders`` and ``drivers`` (JSON). Outside the
-        population (no order in the look-back) the learned numbers are missing.
+        (money), ``clv_lower`` and ``clv_upper`` (the 90 % interval of ``clv_predicted``, money),
+        ``expected_orders_365d`` (BG/NBD, a year ahead), ``days_since_last_order``, ``orders`` and
+        ``drivers`` (JSON). Outside the population (no order in the look-back) the learned
+        numbers are missing.
     """
 
     frame: pd.DataFrame
@@ -109,22 +114,25 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
         full[inside] = values
         return full
 
-    churn = spread(champions.churn.predict_proba(population)[:, 1])
-    if_retained = spread(champions.value.predict_if_buys(population))
-    predicted = spread(_expected_value(champions, population))
+    said = forecast(champions.churn, champions.value, population)
+    outlook = _outlook(everyone)
+    churn, if_retained = spread(said.churn_probability), spread(said.value_if_buys)
+    predicted = spread(said.value)
     orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
     cuts = CutPoints.fit(predicted[inside], recency[inside], orders[inside])
     drivers = np.full(len(everyone), None, dtype=object)
     drivers[inside] = churn_drivers(
-        champions.churn.contributions(population), population, vectors.columns
+        champions.churn.contributions(population),
+        population,
+        vectors.columns,
+        currency=shop.currency,
     )
     return pd.DataFrame(
         {
             C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
             C.AS_OF: everyone[C.AS_OF],
             "churn_probability": churn,
-            # A BTYD quantity: missing until a model of that family is champion.
-            "p_alive": np.full(len(everyone), np.nan),
+            "p_alive": outlook[P_ALIVE].to_numpy(),
             "clv_predicted": predicted,
             "tier": value_tier(predicted, cuts),
             "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
@@ -133,6 +141,9 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
             "clv_simple": _clv_simple(everyone),
             "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
             "value_if_retained": if_retained,
+            "clv_lower": spread(said.lower),
+            "clv_upper": spread(said.upper),
+            "expected_orders_365d": outlook[EXPECTED_ORDERS].to_numpy(),
             "days_since_last_order": pd.array(recency, dtype="Float64").astype("Int64"),
             "orders": orders.astype(np.int64),
             "drivers": drivers,
@@ -140,16 +151,12 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
     )
 
 
-def _expected_value(champions: Champions, population: pd.DataFrame) -> NDArray[np.float64]:
-    """Return P(buys) x E[margin | buys] over the value horizon.
-
-    Two models of two horizons may disagree; who buys within the shorter buys within the longer.
-    """
-    buys = champions.value.buys_.predict_proba(population)[:, 0]
-    stays = champions.churn.predict_proba(population)[:, 0]
-    longer = champions.value.horizon_days >= champions.churn.horizon_days
-    p_buys = np.maximum(buys, stays) if longer else np.minimum(buys, stays)
-    return np.asarray(p_buys * champions.value.predict_if_buys(population), dtype=np.float64)
+def _outlook(everyone: pd.DataFrame) -> pd.DataFrame:
+    """Return what BG/NBD foretells of a year; missing where it cannot be fitted."""
+    try:
+        return Outlook.fit(everyone).predict(everyone, _YEAR_DAYS)
+    except TrainingError:
+        return pd.DataFrame(np.nan, index=everyone.index, columns=list(OUTPUTS))
 
 
 def _clv_simple(vectors: pd.DataFrame) -> NDArray[np.float64]:

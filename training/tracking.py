@@ -26,9 +26,21 @@ _LONGEST_PARAMETER = 500
 
 
 def track(
-    client: MlflowClient, report: JobReport, mlruns: Path, shop: str, data_fingerprint: str
+    client: MlflowClient,
+    report: JobReport,
+    mlruns: Path,
+    shop: str,
+    data_fingerprint: str,
+    pages: Mapping[str, str] | None = None,
 ) -> tuple[str, Path]:
-    """Write one run and return its id and the folder of its model."""
+    """Write one run and return its id and the folder of its model.
+
+    Parameters
+    ----------
+    pages
+        Texts to keep beside the run by file name, as ``training.scorecard.scorecard_files``
+        gives them.
+    """
     run = client.create_run(
         _experiment(client, mlruns, f"{shop}.{report.name}"),
         run_name=f"{report.name} as of {report.as_of}",
@@ -49,6 +61,10 @@ def track(
         table = Path(scratch) / "scorecard.csv"
         report.scorecard.to_csv(table, index_label="model")
         client.log_artifact(run_id, str(table))
+        for name, text in (pages or {}).items():
+            page = Path(scratch) / name
+            page.write_text(text, encoding="utf-8")
+            client.log_artifact(run_id, str(page))
     client.set_terminated(run_id)
     return run_id, folder_of(run.info.artifact_uri) / _MODEL_PATH
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.engine import Engine
 from features.prepare import Prepared
@@ -14,9 +16,17 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.metrics.value import normalised_gini, value_scorecard
-from models.value import ValueModel
-from training.baselines import value_baselines
-from training.dataset import Dataset, Rows, build_dataset, population
+from models.value import ValueModel, newcomers
+from training.baselines import btyd_baseline, fit_outlook, value_baselines
+from training.dataset import (
+    Dataset,
+    Lessons,
+    Table,
+    build_dataset,
+    population,
+    split_by_time,
+)
+from training.judgements import value_judgement
 from training.plots import decile_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
@@ -30,22 +40,46 @@ def train_value(
     settings: TrainingSettings,
     windows: Windows,
     progress: Progress,
+    table: Table | None = None,
+    boosting: BoostingParameters | None = None,
 ) -> JobReport:
     """Run the value job.
+
+    Parameters
+    ----------
+    table
+        Vectors and outcomes that other jobs share; by default made for this one alone.
+    boosting
+        The recipe, for example of :func:`training.tuning.tune`.
 
     Raises
     ------
     TrainingError
         Too few customers bought at a profit to learn from.
     """
-    data = build_dataset(engine, prepared, shop, windows, progress)
-    boosting = BoostingParameters(seed=settings.seed)
-    judged = _fit(data.train, data, windows.horizon_days, boosting, progress, "Value, judged")
-    model = _fit(data.final, data, windows.horizon_days, boosting, progress, "Value, served")
+    data = (
+        build_dataset(engine, prepared, shop, windows, progress)
+        if table is None
+        else split_by_time(table, windows, shop)
+    )
+    boosting = boosting or BoostingParameters(seed=settings.seed)
+    horizon_days = windows.horizon_days
+    judged = _fit(data.taught, data, horizon_days, boosting, progress, "Value, judged")
+    model = _fit(data.taught_final, data, horizon_days, boosting, progress, "Value, served")
     ours = judged.predict(data.test.vectors)
-    rivals = value_baselines(data.test.vectors, windows.horizon_days, data.train.margin.mean())
+    covered = held(data.test.margin, judged.predict_interval(data.test.vectors))
+    rivals = value_baselines(data.test.vectors, horizon_days, data.train.margin.mean())
+    outlook = fit_outlook(data.histories)
+    if outlook is not None:
+        foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
+        rivals["bg_nbd_gamma_gamma"] = foretold["margin"].to_numpy()
     predicted = {"value": ours, **rivals}
     scorecard = {name: value_scorecard(data.test.margin, says) for name, says in predicted.items()}
+    scorecard["value"]["interval_coverage"] = float(covered.mean())
+    is_new = newcomers(data.test.vectors)
+    scorecard["value"]["interval_coverage_newcomers"] = (
+        float(covered[is_new].mean()) if is_new.any() else np.nan
+    )
     return JobReport(
         name="value",
         as_of=windows.as_of,
@@ -61,10 +95,10 @@ def train_value(
         parameters={
             **asdict(boosting),
             "half_life_days": judged.half_life_days,
+            "interval_confidences": list(judged.confidence_),
             "train_cutoffs": len(windows.train),
             "train_rows": len(data.train),
             "test_rows": len(data.test),
-            "smearing": judged.smearing_,
         },
         scorecard=pd.DataFrame(scorecard).T,
         contest=Contest(
@@ -78,6 +112,7 @@ def train_value(
         judged=judged,
         model=model,
         vector_fingerprint=data.vector_fingerprint,
+        judgement=value_judgement(shop, windows, data, judged, predicted),
         figures={
             "deciles": decile_plot(data.test.margin, ours, shop.currency),
             "gains": gains_plot(
@@ -89,8 +124,13 @@ def train_value(
     )
 
 
+def held(margin: Floats, interval: Floats) -> NDArray[np.bool_]:
+    """Return whose outcome lies in their interval, to a hundred-thousandth of a cent."""
+    return (margin >= interval[:, 0] - 1e-7) & (margin <= interval[:, 1] + 1e-7)
+
+
 def _fit(
-    rows: Rows,
+    lessons: Lessons,
     data: Dataset,
     horizon_days: int,
     boosting: BoostingParameters,
@@ -98,8 +138,8 @@ def _fit(
     phrase: str,
 ) -> ValueModel:
     model = ValueModel(horizon_days, boosting=boosting)
-    tick = progress(phrase, model.fit_rounds(rows.vectors))
-    return model.fit(rows.vectors, rows.churned, rows.margin, data.columns, tick)
+    tick = progress(phrase, model.fit_rounds_of(lessons.outcomes))
+    return model.fit_outcomes(lessons.outcomes, lessons.margin, data.columns, tick)
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:

@@ -26,6 +26,8 @@ class Windows:
         Cutoffs whose label windows end by ``test``.
     final
         All cutoffs whose label windows end by ``as_of``: what the served model learns from.
+    step_days
+        Between cutoffs.
     """
 
     as_of: date
@@ -33,11 +35,24 @@ class Windows:
     test: date
     train: tuple[date, ...]
     final: tuple[date, ...]
+    step_days: int
 
     @property
     def all_cutoffs(self) -> tuple[date, ...]:
         """Every cutoff needed, in order."""
         return tuple(sorted({*self.train, *self.final, self.test}))
+
+    def with_unfinished(self, shortest_days: int) -> tuple[date, ...]:
+        """Return every cutoff, and later ones of which a shorter horizon at least is known.
+
+        They go on from the latest training cutoff to the test's, and from there to ``as_of``.
+        """
+        step, shortest = timedelta(days=self.step_days), timedelta(days=shortest_days)
+        later = set()
+        for start, end in ((self.train[-1], self.test), (self.test, self.as_of)):
+            count = max((end - shortest - start) // step, 0)
+            later |= {start + step * number for number in range(1, count + 1)}
+        return tuple(sorted({*self.all_cutoffs, *later}))
 
 
 def plan_windows(
@@ -73,7 +88,7 @@ def plan_windows(
             f"{horizon_days} days: {needed} are needed",
             "set a shorter training.horizon_days or training.warm_up_days, or bring more history",
         )
-    return Windows(as_of, horizon_days, test, train, back_from(test))
+    return Windows(as_of, horizon_days, test, train, back_from(test), step_days)
 
 
 def teachable_horizon_days(history_days: int, lookback_days: int) -> int:

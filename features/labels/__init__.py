@@ -5,13 +5,21 @@ shop's systems learned of late still counts: labels say what happened, not what 
 """
 
 from features.labels.churn_value import build_labels, build_labels_at_horizons
+from features.labels.contractual import (
+    GRACE_DAYS,
+    build_contract_labels,
+    build_contract_labels_at_horizons,
+)
 from features.labels.horizon import HORIZONS_DAYS, order_gaps_days, suggest_horizon_days
 from features.labels.offers import offer_responses
 from features.labels.products import known_purchases, next_products, purchases_in_horizon
 from features.labels.surveys import next_survey_scores
 
 __all__ = [
+    "GRACE_DAYS",
     "HORIZONS_DAYS",
+    "build_contract_labels",
+    "build_contract_labels_at_horizons",
     "build_labels",
     "build_labels_at_horizons",
     "known_purchases",

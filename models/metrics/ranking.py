@@ -57,6 +57,18 @@ def ndcg_at(found: NDArray[np.bool_], sizes: NDArray[Any], k: int) -> PerCustome
     return _share(first @ discounts[: first.shape[1]], ideal)
 
 
+def whole_basket_ndcg_at(found: NDArray[np.bool_], sizes: NDArray[Any], k: int) -> PerCustomer:
+    """NDCG in the form of the next-basket papers: the best list names the whole basket.
+
+    Where more than ``k`` products were bought the best list is longer than what is judged, so
+    that even a perfect list of ``k`` stays below 1 (Li et al. 2023, after Hu & He 2019).
+    """
+    discounts = 1 / np.log2(np.arange(2, max(k, int(np.max(sizes, initial=0))) + 2))
+    ideal = np.concatenate(([0.0], np.cumsum(discounts)))[sizes]
+    first = found[:, :k]
+    return _share(first @ discounts[: first.shape[1]], ideal)
+
+
 def hit_rate_at(found: NDArray[np.bool_], sizes: NDArray[Any], k: int) -> PerCustomer:
     """1 where at least one of the first ``k`` was bought: the personal hit ratio (PHR)."""
     return _share(np.asarray(found[:, :k].any(axis=1)), sizes > 0)
@@ -124,7 +136,8 @@ def ranking_scorecard(
     Returns
     -------
     dict
-        ``recall_at_10``, ``ndcg_at_10``, ``phr_at_10``, ``mrr_at_10``,
+        ``recall_at_10``, ``ndcg_at_10``, ``whole_basket_ndcg_at_10``, ``phr_at_10``,
+        ``mrr_at_10``,
         ``repeat_recall_at_10``, ``explore_recall_at_10``, ``coverage_at_10``,
         ``novelty_at_10`` and so for every k; NaN where nobody has such a truth.
     """
@@ -139,6 +152,7 @@ def ranking_scorecard(
     for k in ks:
         card[f"recall_at_{k}"] = _mean(recall_at(found, sizes, k))
         card[f"ndcg_at_{k}"] = _mean(ndcg_at(found, sizes, k))
+        card[f"whole_basket_ndcg_at_{k}"] = _mean(whole_basket_ndcg_at(found, sizes, k))
         card[f"phr_at_{k}"] = _mean(hit_rate_at(found, sizes, k))
         card[f"mrr_at_{k}"] = _mean(reciprocal_rank_at(found, sizes, k))
         card[f"repeat_recall_at_{k}"] = _mean(recall_at(found_repeats, repeat_sizes, k))

@@ -8,11 +8,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from models.recommend.factors import best_products, nearest_products, on_grid
 from models.recommend.interactions import Interactions
+from models.recommend.live import factor_gram, fold_in
 from models.recommend.matrices import Candidates, Indices
-from models.recommend.topk import score_in_blocks, tie_order
+from models.recommend.topk import tie_order
 from models.state import load_state, save_state
 
 
@@ -40,6 +43,8 @@ class Als:
     ----------
     customer_factors_ : array, shape (n_customers, factors)
     product_factors_ : array, shape (n_products, factors)
+        Both on the grid of :func:`~models.recommend.factors.on_grid`: one customer is scored
+        to the bit as in a batch. Single precision holds them; products are wide for speed.
     ties_ : array, shape (n_products,)
         Place of each product by popularity.
     """
@@ -68,7 +73,7 @@ class Als:
         counts = interactions.customer_matrix(self.half_life_days).astype(np.float32)
         if counts.nnz == 0:
             self.customer_factors_: NDArray[np.float32] = np.zeros((0, self.factors), np.float32)
-            self.product_factors_: NDArray[np.float32] = np.zeros((0, self.factors), np.float32)
+            self.product_factors_: NDArray[np.float64] = np.zeros((0, self.factors))
             return self
         with threadpool_limits(1, "blas"):
             solver = AlternatingLeastSquares(
@@ -80,30 +85,42 @@ class Als:
                 random_state=self.seed,
             )
             solver.fit(counts, show_progress=False)
-        self.customer_factors_ = np.asarray(solver.user_factors)
-        self.product_factors_ = np.asarray(solver.item_factors)
+        self.customer_factors_ = on_grid(solver.user_factors)
+        self.product_factors_ = on_grid(solver.item_factors).astype(np.float64)
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return the products with the largest positive inner products."""
-        return score_in_blocks(
-            customers,
-            limit,
-            self.ties_,
-            lambda block: self.customer_factors_[block] @ self.product_factors_.T,
+        return best_products(
+            self.customer_factors_, self.product_factors_, customers, limit, self.ties_
         )
+
+    def score_histories(self, histories: sparse.csr_matrix[Any], limit: int) -> Candidates:
+        """Return the best products for histories that were not trained on.
+
+        Parameters
+        ----------
+        histories
+            Faded order counts, customers x products; an empty history has no products.
+        """
+        gram = factor_gram(self.product_factors_)
+        points = np.zeros((histories.shape[0], self.factors), dtype=np.float32)
+        for row in np.flatnonzero(np.diff(histories.indptr)):
+            span = slice(histories.indptr[row], histories.indptr[row + 1])
+            points[row] = fold_in(
+                self.product_factors_,
+                gram,
+                histories.indices[span],
+                histories.data[span],
+                alpha=self.alpha,
+                regularization=self.regularization,
+            )
+        everyone = np.arange(len(points))
+        return best_products(points, self.product_factors_, everyone, limit, self.ties_)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return the products whose points lie in the most similar direction (cosine)."""
-        lengths = np.linalg.norm(self.product_factors_, axis=1, keepdims=True)
-        directions = self.product_factors_ / np.maximum(lengths, np.finfo(np.float32).tiny)
-
-        def others(block: NDArray[np.int64]) -> NDArray[np.float32]:
-            cosines = directions[block] @ directions.T
-            cosines[np.arange(block.size), block] = 0.0
-            return np.asarray(cosines)
-
-        return score_in_blocks(products, limit, self.ties_, others)
+        return nearest_products(self.product_factors_, products, limit, self.ties_)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""
@@ -117,7 +134,7 @@ class Als:
         }
         arrays: dict[str, NDArray[Any]] = {
             "customer_factors": self.customer_factors_,
-            "product_factors": self.product_factors_,
+            "product_factors": self.product_factors_.astype(np.float32),
             "ties": self.ties_,
         }
         save_state(folder, parameters, arrays)
@@ -128,6 +145,6 @@ class Als:
         parameters, arrays = load_state(folder)
         model = cls(**parameters)
         model.customer_factors_ = arrays["customer_factors"]
-        model.product_factors_ = arrays["product_factors"]
+        model.product_factors_ = arrays["product_factors"].astype(np.float64)
         model.ties_ = arrays["ties"]
         return model

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
+from models.recommend.ease_solver import ease_rows, solvable
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import (
     Candidates,
@@ -21,25 +21,6 @@ from models.recommend.topk import score_in_blocks, tie_order, top_per_row
 from models.state import load_state, save_state
 
 
-def ease_weights(gram: NDArray[np.float64], regularization: float) -> NDArray[np.float64]:
-    """Item-item weights ``B`` minimising ``|X - XB|^2 + regularization |B|^2``, zero diagonal.
-
-    Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data", equation 8:
-    ``P = (X'X + regularization I)^-1`` and ``B_ij = -P_ij / P_jj``.
-
-    Parameters
-    ----------
-    gram
-        ``X'X``; shape (n, n).
-    """
-    n = gram.shape[0]
-    factor = linalg.cho_factor(gram + regularization * np.eye(n), lower=True, overwrite_a=True)
-    precision = linalg.cho_solve(factor, np.eye(n), overwrite_b=True)
-    weights = np.asarray(precision / -np.diag(precision))
-    np.fill_diagonal(weights, 0.0)
-    return weights
-
-
 class Ease:
     """EASE on who bought what, asked with the customer's faded history.
 
@@ -50,8 +31,9 @@ class Ease:
     neighbours
         Most positive weights kept per product, so that scoring stays sparse.
     max_products
-        Largest catalogue solved: time grows with its cube, memory with its square. Beyond
-        it the most popular products take part and the rest is left out.
+        Largest system solved: time grows with its cube, memory with its square. Where both
+        the products and the customers are more, that many products, those with the most
+        buyers, take part and the rest is left out.
     half_life_days
         Days in which an order's weight in the customer's history halves; None is never.
 
@@ -64,7 +46,7 @@ class Ease:
     ties_ : array, shape (n_products,)
         Place of each product by popularity.
     left_out_ : int
-        Products beyond ``max_products``: never recommended by this model.
+        Products that could not take part: never recommended by this model.
     """
 
     name: ClassVar[str] = "ease"
@@ -82,18 +64,14 @@ class Ease:
         self.half_life_days = half_life_days
 
     def fit(self, interactions: Interactions) -> Self:
-        """Solve for the weights of the most popular products."""
+        """Solve for the weights, on the products or on the customers, whichever are fewer."""
         self.ties_ = tie_order(interactions.popularity())
         self.history_ = interactions.customer_matrix(self.half_life_days)
-        taken = np.flatnonzero(self.ties_ < self.max_products)
-        self.left_out_ = interactions.n_products - int(taken.size)
-        bought: sparse.csr_matrix[Any] = interactions.customer_matrix()[:, taken]
+        bought = interactions.customer_matrix()
         bought.data[:] = 1.0
-        gram = np.asarray((bought.T @ bought).toarray())
-        weights = ease_weights(gram, self.regularization) if taken.size else gram
-        kept = top_per_row(weights, self.neighbours, self.ties_[taken]).tocoo()
-        self.weights_: Candidates = sparse.csr_matrix(
-            (kept.data, (taken[kept.row], taken[kept.col])), shape=(self.ties_.size,) * 2
+        self.left_out_ = interactions.n_products - int(solvable(bought, self.max_products).size)
+        self.weights_: Candidates = ease_rows(
+            bought, self.regularization, self.neighbours, largest_side=self.max_products
         )
         return self
 

@@ -8,7 +8,13 @@ from typing import ClassVar, Self
 from scipy import sparse
 
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices, matrix_arrays, matrix_from_arrays
+from models.recommend.matrices import (
+    Candidates,
+    Indices,
+    matrix_arrays,
+    matrix_from_arrays,
+    rows_at,
+)
 from models.recommend.topk import fill_with_popular, score_in_blocks, tie_order, top_per_row
 from models.state import load_state, save_state
 
@@ -44,7 +50,9 @@ class Frequency:
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return the products that each customer bought, most often first."""
-        own = score_in_blocks(customers, limit, self.ties_, lambda block: self.counts_[block])
+        own = score_in_blocks(
+            customers, limit, self.ties_, lambda block: rows_at(self.counts_, block)
+        )
         return fill_with_popular(own, limit, self.ties_) if self.popular_fill else own
 
     def similar(self, products: Indices, limit: int) -> Candidates:

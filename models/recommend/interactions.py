@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Self
 
@@ -36,6 +36,10 @@ class Interactions:
         id; a product counts once per order however many lines or units it has there.
     as_of_day
         The cutoff, in days since 1970-01-01: every day is before it.
+    categories
+        Code of each product's category, -1 where unknown; None where no product has one.
+    prices
+        Price of each product, NaN where unknown; None where no product has one.
     """
 
     customer_ids: NDArray[np.str_]
@@ -45,6 +49,8 @@ class Interactions:
     orders: NDArray[np.int64]
     days: NDArray[np.int64]
     as_of_day: int
+    categories: NDArray[np.int64] | None = None
+    prices: NDArray[np.float64] | None = None
 
     @classmethod
     def from_lines(cls, lines: pd.DataFrame, as_of: date) -> Self:
@@ -123,6 +129,44 @@ class Interactions:
             orders=orders[kept],
             days=line_days[kept],
             as_of_day=as_of_day,
+        )
+
+    def described(
+        self, categories: ArrayLike | None = None, prices: ArrayLike | None = None
+    ) -> Self:
+        """Return the same purchases with what is known of the products.
+
+        Parameters
+        ----------
+        categories
+            Name of each product's category, empty where unknown; shape (n_products,).
+        prices
+            Price of each product, NaN where unknown; shape (n_products,).
+        """
+        codes = None
+        if categories is not None:
+            names = _text(categories)
+            known, codes = np.unique(names, return_inverse=True)
+            # The empty name sorts first: taking it off makes the unknown -1.
+            codes = codes.astype(np.int64) - int(known.size > 0 and known[0] == "")
+        money = None if prices is None else np.asarray(prices, dtype=np.float64)
+        return replace(self, categories=codes, prices=money)
+
+    def kept(self, mask: NDArray[np.bool_], as_of_day: int | None = None) -> Self:
+        """Return some of the entries, with the same codes of customers and products.
+
+        Parameters
+        ----------
+        as_of_day
+            An earlier cutoff, which all that is kept lies before; by default the same.
+        """
+        return replace(
+            self,
+            customers=self.customers[mask],
+            products=self.products[mask],
+            orders=np.unique(self.orders[mask], return_inverse=True)[1].astype(np.int64),
+            days=self.days[mask],
+            as_of_day=self.as_of_day if as_of_day is None else as_of_day,
         )
 
     @property

@@ -33,8 +33,19 @@ def rows_of(matrix: Candidates, rows: Indices) -> Candidates:
     return spread(matrix[wanted[wanted >= 0]], wanted >= 0)
 
 
+def rows_at(matrix: sparse.csr_matrix[Any], rows: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
+    """Return known rows of a canonical matrix; a single one without scipy's general indexing."""
+    if rows.size != 1:
+        return sparse.csr_matrix(matrix[rows])
+    stored = slice(int(matrix.indptr[rows[0]]), int(matrix.indptr[rows[0] + 1]))
+    indptr = np.array([0, stored.stop - stored.start])
+    return canonical((matrix.data[stored], matrix.indices[stored], indptr), (1, matrix.shape[1]))
+
+
 def spread(matrix: Candidates, present: NDArray[np.bool_]) -> Candidates:
     """Insert an empty row wherever ``present`` is false."""
+    if present.all():
+        return matrix
     lengths = np.zeros(present.size, dtype=np.int64)
     lengths[present] = np.diff(matrix.indptr)
     indptr = np.concatenate(([0], np.cumsum(lengths)))
@@ -44,9 +55,26 @@ def spread(matrix: Candidates, present: NDArray[np.bool_]) -> Candidates:
 
 def stack(blocks: list[Candidates], n_products: int) -> Candidates:
     """Put blocks of rows under each other; no blocks make an empty matrix."""
+    if len(blocks) == 1:
+        return blocks[0]
     if not blocks:
         return sparse.csr_matrix(np.zeros((0, n_products), dtype=np.float32))
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
+
+
+def canonical(
+    parts: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], shape: tuple[int, int]
+) -> sparse.csr_matrix[Any]:
+    """Make a matrix of (data, indices, indptr) known to be sorted and without duplicates.
+
+    Saying so saves scipy from finding out, which takes most of the time of a single row.
+    """
+    data, indices, indptr = parts
+    if max(data.size, *shape) < np.iinfo(np.int32).max:
+        indices, indptr = indices.astype(np.int32), indptr.astype(np.int32)
+    matrix = sparse.csr_matrix((data, indices, indptr), shape=shape)
+    matrix.has_canonical_format = True
+    return matrix
 
 
 def matrix_arrays(name: str, matrix: sparse.csr_matrix[Any]) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from models.recommend.matrices import (
     matrix_arrays,
     matrix_from_arrays,
     row_numbers,
+    rows_at,
 )
 from models.recommend.topk import score_in_blocks, tie_order, top_per_row
 from models.state import load_state, save_state
@@ -66,20 +67,25 @@ class Neighbours:
         np.maximum.at(last_days, interactions.customers, interactions.days)
         latest = np.argsort(-last_days, kind="stable")[: self.max_references]
         self.references_: NDArray[np.int64] = np.sort(latest)
+        return self._ready()
+
+    def _ready(self) -> Self:
+        """Derive what every question needs from what was learned."""
+        self._spoken = self.history_[self.references_]
+        self._units = _directions(self.history_)
+        self._directions = sparse.csr_matrix(self._units[self.references_].T)
+        self._seats = np.arange(self.references_.size)
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return what each customer's nearest customers buy, most and latest first."""
-        spoken = self.history_[self.references_]
-        directions = sparse.csr_matrix(_directions(spoken).T)
-        seats = np.arange(self.references_.size)
 
         def speak(block: NDArray[np.int64]) -> sparse.csr_matrix[np.float64]:
-            cosines = sparse.csr_matrix(_directions(self.history_[block]) @ directions)
+            cosines = rows_at(self._units, block) @ self._directions
             rows = row_numbers(cosines)
             cosines.data[self.references_[cosines.indices] == block[rows]] = 0.0
-            nearest = top_per_row(cosines, self.nearest, seats)
-            return sparse.csr_matrix(nearest @ spoken)
+            nearest = top_per_row(cosines, self.nearest, self._seats)
+            return sparse.csr_matrix(nearest @ self._spoken)
 
         return score_in_blocks(customers, limit, self.ties_, speak)
 
@@ -106,7 +112,7 @@ class Neighbours:
         model = cls(**parameters)
         model.history_ = matrix_from_arrays("history", arrays)
         model.references_, model.ties_ = arrays["references"], arrays["ties"]
-        return model
+        return model._ready()
 
 
 def _directions(matrix: sparse.csr_matrix[np.float64]) -> sparse.csr_matrix[np.float64]:

@@ -8,7 +8,13 @@ from typing import ClassVar, Self
 from scipy import sparse
 
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices, matrix_arrays, matrix_from_arrays
+from models.recommend.matrices import (
+    Candidates,
+    Indices,
+    matrix_arrays,
+    matrix_from_arrays,
+    rows_at,
+)
 from models.recommend.popular import relative_popularity
 from models.recommend.topk import score_in_blocks, tie_order, top_per_row
 from models.state import load_state, save_state
@@ -60,7 +66,9 @@ class Personal:
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return the products that each customer bought, most and latest first."""
-        return score_in_blocks(customers, limit, self.ties_, lambda block: self.weights_[block])
+        return score_in_blocks(
+            customers, limit, self.ties_, lambda block: rows_at(self.weights_, block)
+        )
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return empty rows: a habit knows no likeness of products."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices
+from models.recommend.matrices import Candidates, Indices, canonical
 from models.recommend.topk import tie_order, top_per_row
 from models.state import load_state, save_state
 
@@ -52,21 +52,24 @@ class Popular:
         """Count orders per product."""
         self.popularity_ = relative_popularity(interactions, self.half_life_days)
         self.ties_ = tie_order(interactions.popularity())
+        return self._ready()
+
+    def _ready(self) -> Self:
+        """List the products once, best first."""
+        self._listed = np.lexsort((self.ties_, -self.popularity_.astype(np.float32)))
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return the popular list for each customer, known or not."""
-        best = top_per_row(self.popularity_[None, :], limit, self.ties_)
-        n = len(customers)
-        indptr = np.arange(n + 1) * best.nnz
-        parts = (np.tile(best.data, n), np.tile(best.indices, n), indptr)
-        return sparse.csr_matrix(parts, shape=(n, self.ties_.size))
+        best = np.sort(self._listed[:limit])
+        n, scores = len(customers), self.popularity_[best].astype(np.float32)
+        parts = (np.tile(scores, n), np.tile(best, n), np.arange(n + 1) * best.size)
+        return canonical(parts, (n, self.ties_.size))
 
     def order(self) -> NDArray[np.int64]:
         """Place of each product in the list, 0 first; shape (n_products,)."""
-        listed = np.lexsort((self.ties_, -self.popularity_.astype(np.float32)))
-        places = np.empty(listed.size, dtype=np.int64)
-        places[listed] = np.arange(listed.size)
+        places = np.empty(self._listed.size, dtype=np.int64)
+        places[self._listed] = np.arange(places.size)
         return places
 
     def similar(self, products: Indices, limit: int) -> Candidates:
@@ -84,4 +87,4 @@ class Popular:
         parameters, arrays = load_state(folder)
         model = cls(**parameters)
         model.popularity_, model.ties_ = arrays["popularity"], arrays["ties"]
-        return model
+        return model._ready()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.recommend.matrices import Candidates, Indices, row_numbers, spread, stack
+from models.recommend.matrices import Candidates, Indices, canonical, row_numbers, spread, stack
 
 Scores = sparse.csr_matrix[Any] | NDArray[Any]
 
@@ -111,6 +111,8 @@ def fill_with_popular(candidates: Candidates, limit: int, order: NDArray[np.int6
     order
         Place of each product by popularity, of whichever time; shape (n_products,).
     """
+    if np.diff(candidates.indptr).min(initial=limit) >= limit:
+        return candidates
     size = max(_CELLS_PER_BLOCK // max(limit, 1), 1)
     starts = range(0, candidates.shape[0], size)
     filled = [
@@ -184,6 +186,10 @@ def _padded(
         products = np.broadcast_to(np.arange(ties.size), shape)
         return values, products, np.broadcast_to(ties, shape)
     indptr = scores.indptr[start : stop + 1].astype(np.int64)
+    if stop - start == 1:
+        own = slice(int(indptr[0]), int(indptr[1]))
+        row = scores.indices[own].astype(np.int64)[None, :]
+        return scores.data[own].astype(np.float32)[None, :], row, ties[row] if ties.size else row
     lengths = np.diff(indptr)
     inside = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
     stored = slice(int(indptr[0]), int(indptr[-1]))
@@ -202,7 +208,9 @@ def _select(
     n_products: int,
 ) -> Candidates:
     rows, _, cells = best_cells(values, places, limit)
-    parts = (values[rows, cells], (rows, products[rows, cells]))
-    selected = sparse.csr_matrix(parts, shape=(values.shape[0], n_products))
-    selected.sort_indices()
-    return selected
+    chosen = products[rows, cells]
+    order = np.argsort(rows * n_products + chosen)
+    counts = np.bincount(rows, minlength=values.shape[0])
+    indptr = np.concatenate(([0], np.cumsum(counts)))
+    parts = (values[rows, cells][order], chosen[order], indptr)
+    return canonical(parts, (values.shape[0], n_products))

@@ -321,8 +321,8 @@ def test_a_truncated_file_is_an_error_to_read_even_without_checksums(tmp_path: P
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, small_bundle())
-    rewrite_manifest(folder, format=2)
-    with pytest.raises(BundleError, match="has format 2; this version reads 1"):
+    rewrite_manifest(folder, format=1)
+    with pytest.raises(BundleError, match="has format 1; this version reads 2"):
         read_bundle(folder)
 
 

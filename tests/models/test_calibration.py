@@ -1,14 +1,12 @@
-"""Out-of-time calibration: planted slopes and levels are found, seasons are kept apart."""
+"""Out-of-time calibration: planted slopes and levels are found."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import expit
 
-from models.calibration import SeasonalCalibration, fit_slope
+from models.calibration import fit_slope
 
 
 def planted(
@@ -50,61 +48,3 @@ def test_one_outcome_in_a_window_gives_a_bounded_level() -> None:
     slope, level = fit_slope(scores, np.ones(100), np.zeros(100, dtype=np.int64))
     assert 0.3 <= slope <= 3.0
     assert 0 < level <= 5.0
-
-
-CALIBRATION = SeasonalCalibration(
-    slope=2.0, level=0.5, seasons=(20_000, 20_030, 20_060), pivots=(0.0, 1.0, 2.0)
-)
-
-
-def test_scores_are_stretched_around_their_season() -> None:
-    """Far from its neighbours a season's pivot is its own."""
-    alone = SeasonalCalibration(2.0, 0.5, (20_000,), (1.0,))
-    out = alone.apply(np.array([0.0, 1.0, 3.0]), np.array([20_000] * 3))
-    np.testing.assert_allclose(out, [-1.0, 1.0, 5.0])
-
-
-def test_the_level_moves_only_seasons_that_training_has_not_seen() -> None:
-    alone = SeasonalCalibration(1.0, 0.5, (20_000,), (0.0,))
-    days = np.array([20_000, 20_030, 20_031, 20_365, 20_183])
-    np.testing.assert_allclose(alone.apply(np.zeros(5), days), [0.0, 0.0, 0.5, 0.0, 0.5])
-
-
-def test_the_year_is_a_circle() -> None:
-    """A year on, the season is the same again."""
-    scores, day = np.array([0.7]), np.array([20_030])
-    year = np.array([365])
-    here = CALIBRATION.apply(scores, day)
-    np.testing.assert_allclose(CALIBRATION.apply(scores, day + year), here, atol=0.01)
-    np.testing.assert_allclose(CALIBRATION.apply(scores, day - year), here, atol=0.01)
-
-
-def test_pivots_blend_between_neighbouring_seasons() -> None:
-    pivot = CALIBRATION.apply(np.array([0.0]), np.array([20_015]))
-    stretched_to = CALIBRATION.apply(np.array([1.0]), np.array([20_015])) - pivot
-    np.testing.assert_allclose(stretched_to, 2.0)
-    assert 0.0 < -pivot[0] < 2.0  # pivot + 2 (0 - pivot) = -pivot
-
-
-@given(st.integers(0, 60_000), st.floats(-8, 8))
-def test_any_cutoff_gets_a_finite_logit(day: int, score: float) -> None:
-    assert np.isfinite(CALIBRATION.apply(np.array([score]), np.array([day]))).all()
-
-
-@given(st.lists(st.tuples(st.floats(-5, 5), st.integers(19_000, 21_000)), max_size=20))
-def test_rows_are_calibrated_one_by_one(rows: list[tuple[float, int]]) -> None:
-    scores = np.array([score for score, _ in rows])
-    days = np.array([day for _, day in rows], dtype=np.int64)
-    together = CALIBRATION.apply(scores, days)
-    alone = [CALIBRATION.apply(scores[[i]], days[[i]])[0] for i in range(len(rows))]
-    assert together.tolist() == alone
-
-
-def test_ranking_within_a_cutoff_is_kept() -> None:
-    scores = np.random.default_rng(0).normal(size=50)
-    out = CALIBRATION.apply(scores, np.full(50, 20_200))
-    assert np.array_equal(np.argsort(out), np.argsort(scores))
-
-
-def test_it_comes_back_from_json_as_it_was() -> None:
-    assert SeasonalCalibration.from_json(CALIBRATION.to_json()) == CALIBRATION

@@ -1,4 +1,4 @@
-"""Drivers: what moved a score most, in words, with the customer's own figures."""
+"""Drivers: what moved a score most, by family, with the customer's own figures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from features.family import Column
-from models.drivers import churn_drivers
+from features.family import Column, discover_families
+from models.drivers import churn_drivers, family_effects, family_importance
 
 COLUMNS = (
     Column("recency_days", "days since the last order", "days"),
@@ -36,12 +37,16 @@ def test_the_strongest_comes_first_whichever_way_it_pulls() -> None:
     assert [driver["effect"] for driver in told()[0]] == [-0.9, 0.5, 0.1]
 
 
-def test_each_driver_has_its_meaning_and_the_customers_figure() -> None:
+def test_each_driver_has_its_meaning_the_customers_figure_and_words() -> None:
     assert told()[0][1] == {
         "feature": "recency_days",
         "meaning": "days since the last order",
         "value": 74.0,
         "effect": 0.5,
+        "feature_effect": 0.5,
+        "family": "recency_frequency_monetary",
+        "direction": "raises",
+        "text": "has not ordered for 74 days (raises churn)",
     }
 
 
@@ -64,3 +69,70 @@ def test_equal_effects_keep_the_order_of_columns() -> None:
 
 def test_nobody_has_no_drivers() -> None:
     assert churn_drivers(EFFECTS.head(0), VECTORS.head(0), COLUMNS) == []
+
+
+def test_columns_of_one_family_are_one_driver_with_their_effects_added() -> None:
+    effects = pd.DataFrame(
+        {"recency_days": [0.5], "orders_90d": [0.2], "revenue_90d": [-0.6], "gap_last_days": [0.15]}
+    )
+    vectors = pd.DataFrame(
+        {"recency_days": [74.0], "orders_90d": [1.0], "revenue_90d": [20.0], "gap_last_days": [1.0]}
+    )
+    columns = (
+        Column("recency_days", "days since the last net-positive order", "days"),
+        Column("orders_90d", "net-positive orders in the last 90 days", "orders"),
+        Column("revenue_90d", "net revenue in the last 90 days", "money"),
+        Column("gap_last_days", "the latest gap", "days"),
+    )
+    (text,) = churn_drivers(effects, vectors, columns)
+    rhythm, monetary = json.loads(text)
+    assert (rhythm["family"], rhythm["effect"]) == ("rhythm", 0.15)
+    assert monetary["family"] == "recency_frequency_monetary"
+    assert monetary["effect"] == 0.1
+    # It leads though another column is stronger, for that one pulls the other way.
+    assert (monetary["feature"], monetary["feature_effect"]) == ("recency_days", 0.5)
+    assert monetary["direction"] == "raises"
+
+
+def test_effects_by_family_add_up_to_the_score() -> None:
+    random = np.random.default_rng(0)
+    names = ["recency_days", "orders_90d", "gap_mean_days", "overdue_days", "not_of_ours"]
+    effects = pd.DataFrame(random.normal(size=(50, 5)), columns=names)
+    grouped = family_effects(effects)
+    assert grouped.names == ("recency_frequency_monetary", "rhythm", "not_of_ours")
+    np.testing.assert_allclose(grouped.effects.sum(axis=1), effects.sum(axis=1))
+    leading = np.take_along_axis(effects.to_numpy(), grouped.leading, axis=1)
+    assert (np.sign(leading) == np.sign(grouped.effects)).all()
+
+
+def test_importance_is_what_families_move_scores_by() -> None:
+    effects = pd.DataFrame(
+        {
+            "recency_days": [0.4, -0.1, 0.4],
+            "gap_mean_days": [0.3, 0.3, 0.3],
+            "overdue_days": [-0.3, -0.3, -0.3],
+        }
+    )
+    importance = family_importance(effects)
+    assert importance["family"].tolist() == ["recency_frequency_monetary", "rhythm"]
+    assert importance["mean_effect"].tolist() == pytest.approx([0.3, 0.0])
+    assert importance["share"].tolist() == pytest.approx([1.0, 0.0])
+    assert importance["raises_share"].tolist() == pytest.approx([2 / 3, 0.0])
+    assert importance["leading_column"].tolist() == ["recency_days", "gap_mean_days"]
+
+
+def test_importance_over_nobody_is_nothing() -> None:
+    importance = family_importance(EFFECTS.head(0))
+    assert importance["mean_effect"].tolist() == [0.0, 0.0, 0.0]
+    assert importance["share"].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_time_of_year_is_no_habit_of_the_customer() -> None:
+    effects = pd.DataFrame({"season_sine": [0.4], "gap_mean_days": [0.1]})
+    vectors = pd.DataFrame({"season_sine": [0.5], "gap_mean_days": [1.0]})
+    columns = [c for family in discover_families() for c in family.columns if c.name in effects]
+    (text,) = churn_drivers(effects, vectors, columns)
+    assert [driver["text"] for driver in json.loads(text)] == [
+        "the time of year (raises churn)",
+        "orders every 1 day on average (raises churn)",
+    ]

@@ -12,6 +12,7 @@ from scipy import sparse
 from features.errors import TrainingError
 from models.next_purchase import NextPurchaseModel
 from models.recommend.interactions import Interactions
+from models.recommend.protocols import last_basket
 
 AS_OF = date(2026, 6, 1)
 AS_OF_DAY = (AS_OF - date(1970, 1, 1)).days
@@ -144,3 +145,31 @@ def test_weights_that_are_noise_give_way_to_plain_frequency(interactions: Intera
     matrix[np.arange(10), random.integers(PRODUCTS, size=10)] = 1.0
     chosen = NextPurchaseModel(LIMIT).choose(interactions, sparse.csr_matrix(matrix), np.arange(10))
     assert chosen.weights_ == {"frequency": 1.0}
+
+
+def turns() -> Interactions:
+    """Each customer has two favourites and buys them in turn: what is due is never the latest."""
+    random = np.random.default_rng(0)
+    lines = [
+        (f"c{customer:03d}", f"p{product:02d}", f"o{order}", AS_OF_DAY - 14 * (7 - order))
+        for customer in range(100)
+        for order in range(7)
+        for product in ((customer + 7 * (order % 2)) % PRODUCTS, int(random.integers(PRODUCTS)))
+    ]
+    return Interactions.from_arrays(*zip(*lines, strict=True), as_of=AS_OF)
+
+
+def test_two_stages_are_chosen_where_they_clearly_win(tmp_path: Path) -> None:
+    window = last_basket(turns())
+    chosen = NextPurchaseModel(LIMIT).choose(window.known, window.truth, window.customers)
+    assert chosen.stages_ == 2
+    chosen.fit(window.known).save(tmp_path)
+    loaded = NextPurchaseModel.load(tmp_path).fit(window.known)
+    everyone = window.known.customer_ids
+    for ours, theirs in zip(chosen.candidates(everyone), loaded.candidates(everyone), strict=True):
+        np.testing.assert_array_equal(ours.indices, theirs.indices)
+        assert ours.data.tobytes() == theirs.data.tobytes()
+
+
+def test_one_stage_stays_where_two_add_nothing(model: NextPurchaseModel) -> None:
+    assert model.stages_ == 1

@@ -23,6 +23,7 @@ from models.metrics.ranking import (
     reciprocal_rank_at,
     split_truth,
     truth_sizes,
+    whole_basket_ndcg_at,
 )
 
 N_PRODUCTS = 8
@@ -102,6 +103,15 @@ def test_hand_counted_list() -> None:
     assert recall_at(found, truth_sizes(truth), 4).tolist() == [2 / 3]
     ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
     assert ndcg_at(found, truth_sizes(truth), 4)[0] == pytest.approx((1 + 1 / 2) / ideal)
+
+
+def test_the_papers_ndcg_asks_for_the_whole_basket() -> None:
+    truth = matrix_of([{1, 2, 5}, {1}])
+    found, sizes = hits(np.array([[1, 2], [1, 2]]), truth), truth_sizes(truth)
+    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    whole = [(1 + 1 / math.log2(3)) / ideal, 1.0]
+    np.testing.assert_allclose(whole_basket_ndcg_at(found, sizes, 2), whole)
+    np.testing.assert_allclose(ndcg_at(found, sizes, 2), [1.0, 1.0])
 
 
 def test_nothing_to_find_is_undefined_and_left_out_of_the_mean() -> None:

@@ -22,7 +22,7 @@ AS_OF = date(2026, 6, 1)
 AS_OF_DAY = (AS_OF - date(1970, 1, 1)).days
 MODELS = discover_recommenders()
 SEEDED = {name: kind for name, kind in MODELS.items() if "seed" in signature(kind).parameters}
-IMPERSONAL = {"popular"}
+IMPERSONAL = {"popular", "stages"}
 COLOURS, PRODUCTS_PER_COLOUR, CUSTOMERS = 2, 8, 80
 
 every_model = pytest.mark.parametrize("model_class", MODELS.values(), ids=MODELS.keys())
@@ -86,7 +86,9 @@ def assert_keeps_the_form(candidates: Candidates, rows: int, products: int, limi
 
 
 def test_all_models_are_found() -> None:
-    assert {"als", "blend", "cosine", "ease", "neighbours", "personal", "popular"} <= set(MODELS)
+    expected = {"als", "blend", "cosine", "ease", "frequency", "neighbours", "personal", "popular"}
+    expected |= {"repurchase", "stages", "transitions", "two_stage"}
+    assert expected <= set(MODELS)
 
 
 @every_model

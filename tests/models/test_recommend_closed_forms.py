@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from models.recommend.als import Als
 from models.recommend.cosine import Cosine
-from models.recommend.ease import Ease, ease_weights
+from models.recommend.ease import Ease
+from models.recommend.ease_solver import ease_weights
 from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.neighbours import Neighbours

@@ -24,7 +24,7 @@ from regulars.feature_page import feature_page
 from regulars.feature_plot import HEIGHT, WIDTH, plot_histogram
 from regulars.feature_style import DARK, LIGHT, SORTING, STYLE
 from regulars.feature_table import show_feature_table
-from regulars.markup import element, render
+from training.scorecard.markup import element, render
 
 NASTY = "<script>alert('1')</script>&amp;\"[bold]"
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -88,7 +88,7 @@ def outdated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(champion.folder, model)
     for path, now, then in (
         (model / "card.json", champion.card["vector_fingerprint"], "another"),
-        (model / "model" / "parameters.json", '"recency_days"', '"days_away"'),
+        (model / "model" / "curve" / "parameters.json", '"recency_days"', '"days_away"'),
     ):
         path.write_text(path.read_text(encoding="utf-8").replace(now, then), encoding="utf-8")
     run_id = client.create_run("0").info.run_id

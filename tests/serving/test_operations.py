@@ -14,6 +14,7 @@ from features.errors import BundleError, SettingsError
 from models.bundle import activate
 from serving import answers
 from serving.keys import refuse_open_bind
+from serving.routes_admin import Erased
 from serving.run import bind, serve
 
 ROUTES = {
@@ -28,6 +29,7 @@ ROUTES = {
     ("post", "/v1/events"): answers.EventsReceipt,
     ("get", "/v1/models"): answers.Models,
     ("post", "/v1/models/reload"): answers.Reloaded,
+    ("delete", "/v1/customers/{customer_id}"): Erased,
 }
 BODIES: dict[str, Any] = {
     "/v1/recommendations": {"customer_id": "ada"},
@@ -38,7 +40,8 @@ BODIES: dict[str, Any] = {
 
 
 def call(client: Any, method: str, path: str) -> Any:
-    url = path.format(customer_id="ada", product_id="p0")
+    # Whoever is erased must not be anyone that other tests ask of.
+    url = path.format(customer_id="gone" if method == "delete" else "ada", product_id="p0")
     return client.request(method.upper(), url, json=BODIES.get(path))
 
 

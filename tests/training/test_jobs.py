@@ -41,7 +41,7 @@ def data(shop: Any, windows: Windows) -> Dataset:
 def test_churn_ranks_better_than_everyone_alike(reports: dict[str, Any]) -> None:
     card = reports["churn"].scorecard
     assert card.index[0] == "churn"
-    assert set(card.index[1:]) == {"base_rate", "recency", "logistic_regression"}
+    assert set(card.index[1:]) == {"base_rate", "recency", "logistic_regression", "bg_nbd"}
     assert card.loc["base_rate", "roc_auc"] == 0.5
     assert card.loc["churn", "roc_auc"] > 0.7
     assert card.loc["churn", "log_loss"] < card.loc["base_rate", "log_loss"]
@@ -49,7 +49,7 @@ def test_churn_ranks_better_than_everyone_alike(reports: dict[str, Any]) -> None
 
 def test_value_ranks_better_than_last_period_and_than_the_mean(reports: dict[str, Any]) -> None:
     card = reports["value"].scorecard
-    assert set(card.index[1:]) == {"last_period", "mean"}
+    assert set(card.index[1:]) == {"last_period", "mean", "bg_nbd_gamma_gamma"}
     assert card.loc["mean", "normalised_gini"] == pytest.approx(0.0, abs=1e-12)
     assert card.loc["value", "normalised_gini"] > card.loc["last_period", "normalised_gini"]
 
@@ -77,9 +77,14 @@ def test_the_judged_model_has_seen_no_outcome_of_the_test_window(
     judged, served = (
         (model if job == "churn" else model.buys_) for model in (report.judged, report.model)
     )
-    last_seen = max(judged.calibration_.seasons) + judged.horizon_days
-    assert last_seen <= to_epoch_day(report.test)
-    assert max(served.calibration_.seasons) == to_epoch_day(report.test)
+    for model, until in ((judged, report.test), (served, report.as_of)):
+        levels = model.curve_.levels_
+        known = list(zip(levels.days, levels.horizons_days, strict=True))
+        ends = [day + horizon for day, horizon in known]
+        assert max(ends) <= to_epoch_day(until)
+        own = [day for day, horizon in known
+               if horizon == model.horizon_days]  # fmt: skip
+        assert max(own) + model.horizon_days == to_epoch_day(until)
 
 
 def test_rows_are_one_customer_and_cutoff_each_with_their_own_outcome(data: Dataset) -> None:

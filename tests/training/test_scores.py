@@ -106,7 +106,7 @@ def test_scores_are_missing_only_outside_the_population(shop: Any, scored: pd.Da
         assert scored[name].notna().equals(inside.astype(bool)), name
     for name in ("segment", "stage", "clv_historic", "clv_simple"):
         assert scored[name].notna().all(), name
-    assert scored["p_alive"].isna().all()  # no such model yet: never passed off as another
+    assert scored["p_alive"].notna().equals(scored["orders"] > 0)  # of everyone who ever ordered
 
 
 def test_scores_are_in_range_and_fit_together(scored: pd.DataFrame) -> None:
@@ -123,7 +123,10 @@ def test_scores_are_in_range_and_fit_together(scored: pd.DataFrame) -> None:
 
 def test_drivers_are_told_strongest_first(scored: pd.DataFrame) -> None:
     drivers = json.loads(scored["drivers"].dropna().iloc[0])
-    assert all(set(driver) == {"feature", "meaning", "value", "effect"} for driver in drivers)
+    assert all(
+        set(driver) >= {"feature", "meaning", "value", "effect", "family", "text"}
+        for driver in drivers
+    )
     effects = [abs(driver["effect"]) for driver in drivers]
     assert effects == sorted(effects, reverse=True)
     assert effects[0] > 0

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,9 @@ Record = Callable[..., Outcome]
 @pytest.fixture
 def recorded(client: Client, mlruns: Path) -> Record:
     def settle(report: JobReport, data: str = "data-1") -> Outcome:
-        return record(client, report, mlruns, SHOP, data)
+        return record(
+            client, report, mlruns, SHOP, data, datetime.combine(date(2026, 7, 1), time())
+        )
 
     return settle
 
@@ -53,14 +55,15 @@ def saying(report: JobReport, ours: np.ndarray, champion: np.ndarray | None = No
         predicted={**report.contest.predicted, report.name: ours},
         rerun=report.contest.rerun if champion is None else lambda _: champion,
     )
-    return replace(report, contest=contest, figures={})
+    return replace(report, contest=contest, figures={}, judgement=None)
 
 
 def test_a_run_has_everything_that_the_report_said(
     client: Client, mlruns: Path, churn: JobReport
 ) -> None:
     noted = replace(churn, notes=("few customers",))
-    run_id, folder = track(client, noted, mlruns, SHOP.name, "data-1")
+    pages = {"scorecard.html": "<p>a page</p>"}
+    run_id, folder = track(client, noted, mlruns, SHOP.name, "data-1", pages)
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     stated = {**churn.definition, **churn.parameters, "data_fingerprint": "data-1"}
@@ -73,7 +76,7 @@ def test_a_run_has_everything_that_the_report_said(
     assert run.data.tags["note_0"] == "few customers"
     assert run.data.tags["as_of"] == str(churn.as_of)
     artifacts = {entry.path for entry in client.list_artifacts(run_id)}
-    assert artifacts == {"model", "plots", "scorecard.csv"}
+    assert artifacts == {"model", "plots", "scorecard.csv", "scorecard.html"}
     plots = {Path(entry.path).stem for entry in client.list_artifacts(run_id, "plots")}
     assert plots == set(churn.figures)
     assert json.loads((folder / CARD).read_text()) == card(noted, "data-1")
@@ -88,7 +91,7 @@ def test_the_folder_holds_both_models_and_no_pickle(
     assert folder.is_relative_to(mlruns)
     for part, model in (("model", churn.model), ("judged", churn.judged)):
         loaded = ChurnModel.load(folder / part)
-        assert loaded.calibration_ == model.calibration_
+        assert loaded.curve_.levels_ == model.curve_.levels_
 
 
 def test_metrics_that_are_no_numbers_are_left_out(

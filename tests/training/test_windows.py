@@ -87,3 +87,15 @@ def test_a_teachable_horizon_has_its_look_back_and_twice_itself(
     horizon = teachable_horizon_days(history, lookback)
     fitting = [days for days in HORIZONS_DAYS if lookback + 2 * days <= history]
     assert horizon == max(fitting, default=HORIZONS_DAYS[0])
+
+
+@given(plans())
+def test_unfinished_cutoffs_know_their_shortest_horizon(plan: tuple[Windows, date, int]) -> None:
+    windows, _, _ = plan
+    shortest = min(30, windows.horizon_days)
+    everything = windows.with_unfinished(shortest)
+    assert set(windows.all_cutoffs) <= set(everything)
+    assert all(cutoff + timedelta(days=shortest) <= windows.as_of for cutoff in everything)
+    judged = {windows.train[-1] + timedelta(days=windows.step_days)}
+    known_by_test = {day for day in judged if day + timedelta(days=shortest) <= windows.test}
+    assert known_by_test <= set(everything)

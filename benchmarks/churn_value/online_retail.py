@@ -1,0 +1,115 @@
+"""Churn and value on UCI Online Retail II: one later window, judged once.
+
+Everything is learned from what was known before 10 September 2011; the 90 days that follow, to
+the end of the data, judge. Differences to a rival are on the same customers, with a 95 % paired
+bootstrap interval: "ahead" is its lower bound, above zero.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from sklearn.metrics import log_loss
+
+from benchmarks.table import Row
+from models.metrics.value import spearman
+from regulars.console import progress_bars, show_frame
+from regulars.settings import read_settings
+from regulars.shop import open_shop
+from training.gate import compare
+from training.report import Contest, JobReport
+from training.run import Horizons, run_job, shared_table
+
+Floats = NDArray[np.float64]
+
+_CONFIG = Path(__file__).parents[2] / "examples" / "online_retail_ii" / "regulars.toml"
+_END = date(2011, 12, 9)
+_HORIZON_DAYS = 90
+
+
+def train(console: Console) -> dict[str, JobReport]:
+    """Train both jobs as of the end of the data."""
+    settings = read_settings(_CONFIG)
+    source = settings.base / settings.tables["orders"][0].path
+    if not source.is_file():
+        sys.exit(f"This benchmark needs the public data: {source.resolve()} is absent.")
+    horizons = Horizons(_HORIZON_DAYS, "fixed", _HORIZON_DAYS, "fixed")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with tempfile.TemporaryDirectory() as folder, progress_bars(console) as progress:
+        paths = settings.paths.model_copy(update={"workspace": Path(folder)})
+        elsewhere = settings.model_copy(update={"paths": paths})
+        with open_shop(elsewhere, now, progress) as shop:
+            arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
+            table = shared_table(*arguments, horizons, _END, progress)
+            return {
+                job: run_job(job, *arguments, horizons, _END, progress, table)
+                for job in ("churn", "value")
+            }
+
+
+def lead(job: JobReport, metric: Callable[[Floats, Floats], float], rival: str, name: str) -> Row:
+    """Return by how much the model is ahead of a rival, as the interval's lower bound."""
+    actual, predicted = job.contest.actual, job.contest.predicted
+    contest = Contest(name, metric, actual, predicted, job.contest.rerun)
+    found = compare(contest, predicted[job.name], rival, predicted[rival])
+    return Row(
+        f"{job.name} {name} ahead of {rival}", found.low, ">", 0.0,
+        {"difference": found.mean, "upper": found.high},
+    )  # fmt: skip
+
+
+def negative_log_loss(actual: Floats, predicted: Floats) -> float:
+    """Return the log-likelihood a row: larger is better, as contests want it."""
+    return -float(log_loss(actual, np.clip(predicted, 1e-6, 1 - 1e-6), labels=[0, 1]))
+
+
+def held_against_bars(jobs: dict[str, JobReport]) -> list[Row]:
+    """Hold both jobs against the bars."""
+
+    def ours(job: str, metric: str) -> float:
+        return float(jobs[job].scorecard[metric].to_dict()[job])
+
+    def row(job: str, metric: str, op: Literal[">=", "<="], bar: float) -> Row:
+        rivals = jobs[job].scorecard.drop(index=job)[metric].dropna()
+        beside = {str(name): float(value) for name, value in rivals.items()}
+        return Row(f"{job} {metric}", ours(job, metric), op, bar, beside)
+
+    churn, value = jobs["churn"], jobs["value"]
+    biases = jobs["value"].scorecard["total_bias"].drop("value")
+    bias = {str(name): float(share) for name, share in biases.items()}
+    coverage = {"newcomers": ours("value", "interval_coverage_newcomers")}
+    return [
+        row("churn", "roc_auc", ">=", 0.785),
+        row("churn", "log_loss", "<=", 0.56),
+        row("churn", "ece", "<=", 0.025),
+        *(lead(churn, churn.contest.metric, rival, "ROC AUC")
+          for rival in ("logistic_regression", "recency", "bg_nbd")),
+        *(lead(churn, negative_log_loss, rival, "log-likelihood")
+          for rival in ("logistic_regression", "recency", "bg_nbd")),
+        row("value", "normalised_gini", ">=", 0.80),
+        row("value", "spearman", ">=", 0.57),
+        Row("value |total_bias|", abs(ours("value", "total_bias")), "<=", 0.08, bias),
+        row("value", "decile_mape", "<=", 0.18),
+        *(lead(value, metric, rival, name)
+          for rival in ("last_period", "bg_nbd_gamma_gamma")
+          for name, metric in (("Gini", value.contest.metric), ("Spearman", spearman))),
+        Row("value interval coverage", ours("value", "interval_coverage"), ">=", 0.87, coverage),
+        Row("value interval coverage", ours("value", "interval_coverage"), "<=", 0.93, coverage),
+    ]  # fmt: skip
+
+
+def rows(console: Console) -> list[Row]:
+    """Train and judge; print every metric, return the bars."""
+    jobs = train(console)
+    for name, job in jobs.items():
+        shown = job.scorecard.round(4).rename_axis("model").reset_index()
+        show_frame(console, shown, f"{name}: every metric, {_HORIZON_DAYS} days from 2011-09-10")
+    return held_against_bars(jobs)

@@ -1,0 +1,1 @@
+"""Recommenders beside their peers, on public data."""

@@ -1,0 +1,20 @@
+"""Why customers leave: what a score leans on, what they said, what was tested; never mixed."""
+
+from models.drivers.families import FamilyEffects, family_effects, family_importance
+from models.drivers.reasons import ChurnReasons, churn_reasons
+from models.drivers.stated import stated_among_churners, stated_reasons
+from models.drivers.tested import grade_trials, randomised_causes
+from models.drivers.told import churn_drivers
+
+__all__ = [
+    "ChurnReasons",
+    "FamilyEffects",
+    "churn_drivers",
+    "churn_reasons",
+    "family_effects",
+    "family_importance",
+    "grade_trials",
+    "randomised_causes",
+    "stated_among_churners",
+    "stated_reasons",
+]

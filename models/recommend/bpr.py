@@ -1,0 +1,126 @@
+"""Matrix factors that rank what was bought above what was not: BPR (Rendle et al. 2009)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from models.recommend.factors import inner_products, nearest_products, on_grid
+from models.recommend.interactions import Interactions
+from models.recommend.matrices import Candidates, Indices
+from models.recommend.topk import score_in_blocks, tie_order
+from models.state import load_state, save_state
+
+
+class Bpr:
+    """Points whose inner product, plus the product's own bias, orders what a customer would buy.
+
+    The solver is that of ``implicit``, on one thread, which makes it reproducible. It sees
+    whether a product was bought, not how often.
+
+    Parameters
+    ----------
+    factors
+        Dimensions of the points, the bias aside.
+    learning_rate, regularization, iterations
+        Of the stochastic descent.
+    seed
+        Of the starting points and of the pairs drawn.
+
+    Attributes
+    ----------
+    customer_factors_ : array, shape (n_customers, factors + 1)
+        The last is 1.
+    product_factors_ : array, shape (n_products, factors + 1)
+        The last is the product's bias.
+    ties_ : array, shape (n_products,)
+        Place of each product by popularity.
+    """
+
+    name: ClassVar[str] = "bpr"
+
+    def __init__(
+        self,
+        factors: int = 64,
+        learning_rate: float = 0.05,
+        regularization: float = 0.01,
+        iterations: int = 100,
+        seed: int = 0,
+    ) -> None:
+        self.factors = factors
+        self.learning_rate = learning_rate
+        self.regularization = regularization
+        self.iterations = iterations
+        self.seed = seed
+
+    def fit(self, interactions: Interactions) -> Self:
+        """Descend over pairs of a bought product and one that was not."""
+        self.ties_ = tie_order(interactions.popularity())
+        bought = interactions.customer_matrix().astype(np.float32)
+        nowhere = np.zeros((0, self.factors + 1))
+        self.customer_factors_: NDArray[np.float32] = nowhere.astype(np.float32)
+        self.product_factors_: NDArray[np.float64] = nowhere
+        if bought.nnz == 0:
+            return self
+        with threadpool_limits(1, "blas"):
+            solver = BayesianPersonalizedRanking(
+                factors=self.factors,
+                learning_rate=self.learning_rate,
+                regularization=self.regularization,
+                iterations=self.iterations,
+                num_threads=1,
+                random_state=self.seed,
+            )
+            solver.fit(bought, show_progress=False)
+        self.customer_factors_ = on_grid(solver.user_factors)
+        self.product_factors_ = on_grid(solver.item_factors).astype(np.float64)
+        return self
+
+    def score(self, customers: Indices, limit: int) -> Candidates:
+        """Return the products in the order of their preference, as ``log(1 + exp(preference))``.
+
+        The preference itself only tells products apart and may be negative for all of them.
+        """
+        return score_in_blocks(
+            customers,
+            limit,
+            self.ties_,
+            lambda block: np.logaddexp(
+                0.0, inner_products(self.customer_factors_[block], self.product_factors_)
+            ),
+        )
+
+    def similar(self, products: Indices, limit: int) -> Candidates:
+        """Return the products whose points, without the bias, lie in the most similar direction."""
+        return nearest_products(self.product_factors_[:, :-1], products, limit, self.ties_)
+
+    def save(self, folder: Path) -> None:
+        """Write parameters and learned state into ``folder``."""
+        parameters = {
+            "factors": self.factors,
+            "learning_rate": self.learning_rate,
+            "regularization": self.regularization,
+            "iterations": self.iterations,
+            "seed": self.seed,
+        }
+        arrays: dict[str, NDArray[Any]] = {
+            "customer_factors": self.customer_factors_,
+            "product_factors": self.product_factors_.astype(np.float32),
+            "ties": self.ties_,
+        }
+        save_state(folder, parameters, arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what :meth:`save` wrote."""
+        parameters, arrays = load_state(folder)
+        model = cls(**parameters)
+        model.customer_factors_ = arrays["customer_factors"]
+        model.product_factors_ = arrays["product_factors"].astype(np.float64)
+        model.ties_ = arrays["ties"]
+        return model

@@ -1,0 +1,230 @@
+"""Products alike by what they are called, their category and their price: known from day one.
+
+What nobody has bought yet has no neighbours among purchases, but it has a name. The same names
+answer searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from models.recommend.matrices import Candidates, Indices, matrix_arrays, matrix_from_arrays, stack
+from models.recommend.topk import top_per_row
+from models.state import load_state, save_state
+
+_ROWS_PER_BLOCK: Final = 256
+_BANDS_PER_DOUBLING: Final = 2.0
+
+
+class Content:
+    """Cosine of product descriptions: n-grams of the name, category, neighbourhood of the price.
+
+    Parameters
+    ----------
+    name_weight, category_weight, price_weight
+        Shares in the likeness; they need not sum to 1. What is unknown of a product takes no
+        part.
+    shortest, longest
+        Characters of the n-grams within words, whose weights are TF-IDF.
+
+    Attributes
+    ----------
+    descriptions_ : csr_matrix, shape (n_products, n_features)
+        Rows of length 1, or 0 where nothing is known.
+    ties_ : array, shape (n_products,)
+        Place of each product, which decides between equals.
+    """
+
+    def __init__(
+        self,
+        name_weight: float = 0.7,
+        category_weight: float = 0.2,
+        price_weight: float = 0.1,
+        shortest: int = 3,
+        longest: int = 5,
+    ) -> None:
+        self.name_weight = name_weight
+        self.category_weight = category_weight
+        self.price_weight = price_weight
+        self.shortest = shortest
+        self.longest = longest
+
+    def fit(
+        self,
+        names: ArrayLike,
+        ties: NDArray[np.int64],
+        *,
+        categories: NDArray[np.int64] | None = None,
+        prices: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Describe every product.
+
+        Parameters
+        ----------
+        names
+            Empty where unknown; shape (n_products,).
+        ties
+            From :func:`~models.recommend.topk.tie_order`; shape (n_products,).
+        categories
+            Code of each product's category, -1 where unknown.
+        prices
+            Money, NaN or not positive where unknown.
+        """
+        self.ties_ = ties
+        texts = [str(name) for name in np.asarray(names, dtype=np.str_)]
+        spelt = self._vectorizer()
+        try:
+            words = spelt.fit_transform(texts)
+        except ValueError:  # no name has a single n-gram
+            spelt, words = None, sparse.csr_matrix((len(texts), 0))
+        self._spelling = spelt
+        self.names_ = sparse.csr_matrix(words, dtype=np.float64)
+        parts = [self.names_ * np.sqrt(self.name_weight)]
+        if categories is not None:
+            parts.append(_one_hot(categories) * np.sqrt(self.category_weight))
+        if prices is not None:
+            parts.append(_price_bands(prices) * np.sqrt(self.price_weight))
+        self.descriptions_ = _unit_rows(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
+        return self
+
+    def _vectorizer(self, vocabulary: Sequence[str] | None = None) -> Any:
+        return TfidfVectorizer(
+            analyzer="char_wb",
+            ngram_range=(self.shortest, self.longest),
+            sublinear_tf=True,
+            vocabulary=vocabulary,
+        )
+
+    def similar(self, products: Indices, limit: int, among: Indices | None = None) -> Candidates:
+        """Return the products most alike to each product, itself excluded.
+
+        Parameters
+        ----------
+        among
+            Products that may be named, for example the new ones; None is all.
+        """
+        wanted = np.asarray(products, dtype=np.int64)
+        asked = _rows(self.descriptions_, wanted)
+        return self._nearest(asked, self.descriptions_, limit, among, themselves=wanted)
+
+    def score_histories(
+        self, histories: sparse.csr_matrix[Any], limit: int, among: Indices | None = None
+    ) -> Candidates:
+        """Return the products most alike to what each customer bought or viewed, weighted.
+
+        Parameters
+        ----------
+        histories
+            Customers (or visits) x products, any weights above 0.
+        """
+        taste = sparse.csr_matrix(histories @ self.descriptions_)
+        return self._nearest(taste, self.descriptions_, limit, among)
+
+    def search(
+        self, queries: Sequence[str], limit: int, among: Indices | None = None
+    ) -> Candidates:
+        """Return the products whose names are most alike to each query."""
+        if self._spelling is None:
+            return self._nearest(sparse.csr_matrix((len(queries), 0)), self.names_, limit, among)
+        asked = sparse.csr_matrix(self._spelling.transform(list(queries)), dtype=np.float64)
+        return self._nearest(asked, self.names_, limit, among)
+
+    def _nearest(
+        self,
+        asked: sparse.csr_matrix[Any],
+        described: sparse.csr_matrix[Any],
+        limit: int,
+        among: Indices | None,
+        themselves: NDArray[np.int64] | None = None,
+    ) -> Candidates:
+        n_products = described.shape[0]
+        allowed = np.ones(n_products) if among is None else np.zeros(n_products)
+        if among is not None:
+            allowed[np.asarray(among, dtype=np.int64)] = 1.0
+        columns = sparse.csr_matrix((sparse.diags(allowed) @ described).T)
+        blocks = []
+        for start in range(0, asked.shape[0], _ROWS_PER_BLOCK):
+            likeness = sparse.csr_matrix(asked[start : start + _ROWS_PER_BLOCK] @ columns)
+            if themselves is not None:
+                own = themselves[start : start + _ROWS_PER_BLOCK]
+                rows = np.repeat(np.arange(likeness.shape[0]), np.diff(likeness.indptr))
+                likeness.data[own[rows] == likeness.indices] = 0.0
+            blocks.append(top_per_row(likeness, limit, self.ties_))
+        return stack(blocks, n_products)
+
+    def save(self, folder: Path) -> None:
+        """Write parameters and learned state into ``folder``."""
+        parameters = {
+            "name_weight": self.name_weight,
+            "category_weight": self.category_weight,
+            "price_weight": self.price_weight,
+            "shortest": self.shortest,
+            "longest": self.longest,
+        }
+        spelling = self._spelling
+        known = [] if spelling is None else spelling.get_feature_names_out().tolist()
+        arrays: dict[str, NDArray[Any]] = {
+            "ties": self.ties_,
+            "vocabulary": np.asarray(known, dtype=np.str_),
+            "idf": np.zeros(0) if spelling is None else np.asarray(spelling.idf_),
+        }
+        arrays |= matrix_arrays("names", self.names_)
+        arrays |= matrix_arrays("descriptions", self.descriptions_)
+        save_state(folder, parameters, arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what :meth:`save` wrote."""
+        parameters, arrays = load_state(folder)
+        model = cls(**parameters)
+        model.ties_ = arrays["ties"]
+        model.names_ = matrix_from_arrays("names", arrays)
+        model.descriptions_ = matrix_from_arrays("descriptions", arrays)
+        model._spelling = None
+        if arrays["idf"].size:
+            model._spelling = model._vectorizer(arrays["vocabulary"].tolist())
+            model._spelling.idf_ = arrays["idf"]
+        return model
+
+
+def _rows(matrix: sparse.csr_matrix[Any], wanted: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
+    """Rows of a matrix; a negative one is unknown, therefore empty."""
+    chosen = sparse.csr_matrix(
+        (np.ones(int((wanted >= 0).sum())), (np.flatnonzero(wanted >= 0), wanted[wanted >= 0])),
+        shape=(wanted.size, matrix.shape[0]),
+    )
+    return sparse.csr_matrix(chosen @ matrix)
+
+
+def _one_hot(categories: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
+    known = np.flatnonzero(categories >= 0)
+    shape = (categories.size, int(categories.max(initial=-1)) + 1)
+    return sparse.csr_matrix((np.ones(known.size), (known, categories[known])), shape=shape)
+
+
+def _price_bands(prices: NDArray[np.float64]) -> sparse.csr_matrix[Any]:
+    """Put each price between two marks on a logarithmic scale, nearer to the nearer one.
+
+    Inner products then fall from 1 to 0 as prices part, over two marks.
+    """
+    known = np.flatnonzero(np.nan_to_num(prices, nan=0.0) > 0)
+    places = _BANDS_PER_DOUBLING * np.log2(prices[known])
+    places -= np.floor(places.min(initial=0.0))
+    below = np.floor(places).astype(np.int64)
+    above = places - below
+    shape = (prices.size, int(below.max(initial=-1)) + 2)
+    entries = (np.concatenate([known, known]), np.concatenate([below, below + 1]))
+    bands = sparse.csr_matrix((np.concatenate([1 - above, above]), entries), shape=shape)
+    return _unit_rows(bands)
+
+
+def _unit_rows(matrix: sparse.csr_matrix[Any]) -> sparse.csr_matrix[Any]:
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags(1 / np.where(lengths > 0, lengths, 1.0)) @ matrix)

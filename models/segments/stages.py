@@ -1,0 +1,60 @@
+"""Stages of the life cycle: prospect, new, active, cooling, at risk, lost, reactivated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.segments.hysteresis import settled_places
+
+Floats = NDArray[np.float64]
+
+# From the best to have to the worst: what is a rise and what a fall in movement tables.
+STAGES = ("active", "reactivated", "new", "cooling", "at_risk", "lost", "prospect")
+# What P(buys) tells apart among repeat buyers, and the least of it for each but the last.
+_BY_CHANCE = ("active", "cooling", "at_risk", "lost")
+_CHANCES = np.array([0.5, 0.25, 0.1])
+_MARGIN = 0.05
+
+
+def life_stage(
+    vectors: pd.DataFrame,
+    p_buys: Floats,
+    horizon_days: int,
+    previous: Sequence[str | None] | None = None,
+    *,
+    margin: float = _MARGIN,
+) -> list[str]:
+    """Return each customer's stage.
+
+    Repeat buyers go by P(buys in the horizon), one-time buyers by days since their order.
+    Someone back after a gap of more than two horizons, within the last one, is reactivated.
+
+    Parameters
+    ----------
+    vectors
+        With ``orders_lifetime``, ``recency_days`` and ``gap_last_days``.
+    p_buys
+        NaN outside the population that is scored.
+    previous
+        Each customer's stage before, none where there was none. A repeat buyer keeps it until
+        P(buys) is past a bound by ``margin``, below 0.075; days go only forward and need none.
+    """
+    orders = vectors["orders_lifetime"].fillna(0).to_numpy()
+    recency = vectors["recency_days"].to_numpy()
+    back = (vectors["gap_last_days"].to_numpy() > 2 * horizon_days) & (recency <= horizon_days)
+    by_age = np.select(
+        [recency <= horizon_days, recency <= 2 * horizon_days, ~np.isnan(p_buys)],
+        ["new", "cooling", "at_risk"],
+        "lost",
+    )
+    slack = np.full(len(_CHANCES), margin)
+    places = settled_places(p_buys, _CHANCES, slack, previous, _BY_CHANCE)
+    by_chance = np.where(np.isnan(p_buys), "lost", np.array(_BY_CHANCE)[places])
+    stage = np.select(
+        [orders == 0, orders == 1, back], ["prospect", by_age, "reactivated"], by_chance
+    )
+    return [str(name) for name in stage]

@@ -1,0 +1,61 @@
+"""The recommenders' backtest: every model beside every baseline, on several protocols."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from regulars.console import progress_bars, show_frame
+from regulars.files import write_frame
+from regulars.settings import Settings
+from regulars.shop import open_shop
+
+_SHOWN = ("protocol", "model", "customers", "recall_at_10", "ndcg_at_10", "ndcg_at_10_low",
+          "ndcg_at_10_high", "phr_at_10", "mrr_at_10", "coverage_at_10")  # fmt: skip
+
+
+def show_backtest(
+    console: Console,
+    settings: Settings,
+    out: Path | None,
+    as_of: date | None,
+    cutoffs: int,
+    now: datetime,
+) -> None:
+    """Judge all recommenders and print what each reached, with intervals.
+
+    Parameters
+    ----------
+    out
+        Every metric, as CSV or Parquet; none by default.
+    cutoffs
+        Rolling cutoffs besides the last basket and the last horizon.
+    """
+    from training.backtest_recommend import backtest_recommend
+    from training.purchases import load_interactions
+    from training.run import choose_horizons
+
+    with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
+        day = shop.as_of(as_of)
+        horizon = choose_horizons(
+            shop.engine, shop.prepared, settings.shop, settings.training, day
+        ).churn_days
+        interactions = load_interactions(shop.engine, shop.prepared.rollups, day)
+        found = backtest_recommend(interactions, horizon, cutoffs, progress)
+    shown = [name for name in _SHOWN if name in found.table]
+    show_frame(console, found.table[shown], f"As of {day}, {horizon} days ahead")
+    show_frame(console, found.slices, "By orders in the history")
+    for protocol, rivals in found.comparisons.items():
+        for rival, comparison in rivals.items():
+            gain = comparison.difference
+            console.print(
+                f"  {escape(protocol)}: two stages against {escape(rival)}, NDCG@10: "
+                f"{gain.value:+.4f} (95 % {gain.low:+.4f} to {gain.high:+.4f}, "
+                f"p = {comparison.p_value:.3f})"
+            )
+    if out is not None:
+        write_frame(found.table, out)
+        console.print(f"  Wrote {out}")

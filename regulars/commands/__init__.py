@@ -1,0 +1,1 @@
+"""The commands, a file for each kind; each is a few lines over the rooms."""

@@ -1,0 +1,116 @@
+"""Commands about records: settings, simulation, checks, refreshes, features, vectors."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, AsOf, Config, day_of, now_utc
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(init)
+    app.command()(simulate)
+    app.command()(check)
+    app.command()(refresh)
+    app.command()(features)
+    app.command()(vectors)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+) -> None:
+    """Write a settings file to fill in: which files, and what their columns are called."""
+    from regulars.starter import write_starter
+
+    write_starter(path)
+    typer.echo(f"Wrote {path}. Fill in the names of your files and columns, then: regulars check")
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Where the tables go.")],
+    customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 7,
+) -> None:
+    """Simulate a shop whose truth is known: orders, browsing, offers, returns, surveys."""
+    from features.simulate import ShopPlan
+    from regulars.console import make_console
+    from regulars.workflow import simulate_shop
+
+    simulate_shop(make_console(), ShopPlan(n_customers=customers, seed=seed), folder)
+
+
+def check(config: Config = DEFAULT_CONFIG) -> None:
+    """Read and check all tables; show what is kept, what is set aside, and why."""
+    from regulars.console import make_console
+    from regulars.labelled_command import check_labelled
+    from regulars.settings import read_settings
+    from regulars.workflow import check_shop
+
+    settings = read_settings(config)
+    if settings.labelled is not None:
+        check_labelled(make_console(), settings)
+        return
+    check_shop(make_console(), settings, now_utc())
+
+
+def refresh(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make everything anew, whatever stands.")
+    ] = False,
+) -> None:
+    """Take in what is new: only new files are read, only what they touch is rolled up again.
+
+    Every other command does the same before it begins; run this nightly to have it done.
+    """
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+    from regulars.workflow import refresh_shop
+
+    refresh_shop(make_console(), read_settings(config), now_utc(), rebuild=rebuild)
+
+
+def features(
+    out: Annotated[
+        Path, typer.Option(help="Where to write: .html, or .csv for the figures.")
+    ] = Path("features.html"),
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The earlier day to compare with (UTC)."),
+    ] = None,
+) -> None:
+    """Show every feature: meaning, coverage, drift since an earlier day, weight in the models."""
+    from regulars.console import make_console
+    from regulars.feature_report import show_features
+    from regulars.settings import read_settings
+
+    show_features(
+        make_console(), read_settings(config), out, day_of(as_of), day_of(before), now_utc()
+    )
+
+
+def vectors(
+    out: Annotated[Path, typer.Option(help="A folder; Parquet files are written into it.")] = Path(
+        "vectors"
+    ),
+    config: Config = DEFAULT_CONFIG,
+    as_of: Annotated[
+        list[datetime] | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what was known before it; repeatable."),
+    ] = None,
+) -> None:
+    """Write customer vectors: every feature of every customer, at one cutoff or many."""
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+    from regulars.workflow import write_shop_vectors
+
+    days = [moment.date() for moment in as_of or []]
+    write_shop_vectors(make_console(), read_settings(config), out, days, now_utc())

@@ -1,0 +1,146 @@
+"""Commands about models: train, score, segments, backtests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import (
+    DEFAULT_CONFIG,
+    AsOf,
+    Config,
+    Customers,
+    Out,
+    day_of,
+    must_be_writable,
+    now_utc,
+)
+
+
+class Job(StrEnum):
+    """What can be trained."""
+
+    churn = "churn"
+    value = "value"
+    recommend = "recommend"
+    all = "all"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    backtest_app = typer.Typer(no_args_is_help=True, help="Judge models on several past windows.")
+    app.add_typer(backtest_app, name="backtest")
+    backtest_app.command("recommend")(backtest_recommend)
+    score_app = typer.Typer(no_args_is_help=True, help="Score everyone, to Parquet or CSV.")
+    app.add_typer(score_app, name="score")
+    app.command()(train)
+    app.command()(segments)
+    score_app.command("customers")(score_customers)
+    score_app.command("recommendations")(score_recommendations)
+
+
+def train(
+    job: Annotated[Job, typer.Argument(help="What to train.")] = Job.all,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+) -> None:
+    """Train on earlier windows, judge on a later one beside baselines, promote what is better.
+
+    On a settings file with [labelled], the plain table is used: rows held out by stratified
+    folds, or the latest fifth where a time is named.
+    """
+    from regulars.console import make_console
+    from regulars.labelled_command import train_labelled
+    from regulars.settings import read_settings
+    from regulars.workflow import train_shop
+
+    settings = read_settings(config)
+    if settings.labelled is not None:
+        train_labelled(make_console(), settings, job.value, now_utc())
+        return
+    train_shop(make_console(), settings, job.value, day_of(as_of), now_utc())
+
+
+def segments(
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Also show who moved since this day (UTC)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it too: .csv for the figures, .html or .md.")
+    ] = None,
+) -> None:
+    """Show tiers, stages, segments and clusters: how many, worth what, and who moved."""
+    from regulars.console import make_console
+    from regulars.segments_command import show_segments
+    from regulars.settings import read_settings
+
+    settings = read_settings(config)
+    show_segments(make_console(), settings, out, day_of(as_of), day_of(since), now_utc())
+
+
+def score_customers(
+    out: Out = Path("scores.parquet"),
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    customers: Customers = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="With [labelled]: score this file's rows; same columns, no label."),
+    ] = None,
+) -> None:
+    """Churn probability, value, tier, segment, stage and value at risk of every customer."""
+    from regulars.console import make_console
+    from regulars.labelled_command import score_labelled
+    from regulars.settings import read_settings
+    from regulars.workflow import score_customers_to
+
+    must_be_writable(out)
+    settings, console = read_settings(config), make_console()
+    if settings.labelled is not None:
+        score_labelled(console, settings, out, customers, table)
+        return
+    score_customers_to(console, settings, out, day_of(as_of), customers, now_utc())
+
+
+def score_recommendations(
+    out: Out = Path("recs.parquet"),
+    n: Annotated[int, typer.Option("--n", min=1, max=100, help="Products per customer.")] = 20,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    customers: Customers = None,
+) -> None:
+    """Each customer's best products for the next order, with rank and score."""
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+    from regulars.workflow import score_recommendations_to
+
+    must_be_writable(out)
+    score_recommendations_to(
+        make_console(), read_settings(config), out, n, day_of(as_of), customers, now_utc()
+    )
+
+
+def backtest_recommend(
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    cutoffs: Annotated[
+        int, typer.Option(min=0, help="Rolling cutoffs besides the last basket and horizon.")
+    ] = 1,
+    out: Annotated[Path | None, typer.Option(help="Every metric too: .csv or .parquet.")] = None,
+) -> None:
+    """Every recommender beside every baseline: last basket, time split, rolling cutoffs."""
+    from regulars.backtest_command import show_backtest
+    from regulars.console import make_console
+    from regulars.settings import read_settings
+
+    if out is not None:
+        must_be_writable(out)
+    settings = read_settings(config)
+    show_backtest(make_console(), settings, out, day_of(as_of), cutoffs, now_utc())

@@ -1,0 +1,70 @@
+"""Commands that run something: the server, MLflow, the whole walk; and the keys they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    keys_app = typer.Typer(no_args_is_help=True, help="Keys for the server; kept hashed.")
+    app.add_typer(keys_app, name="keys")
+    app.command()(serve)
+    app.command()(ui)
+    app.command()(demo)
+    keys_app.command("create")(create_key)
+
+
+def serve(
+    config: Config = DEFAULT_CONFIG,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that answer.")] = None,
+) -> None:
+    """Serve recommendations, offers and scores over HTTP; documentation at /docs."""
+    from regulars.server import serve_shop
+    from regulars.settings import read_settings
+
+    serve_shop(read_settings(config), host, port, workers)
+
+
+def ui(
+    config: Config = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+) -> None:
+    """Open MLflow on this shop's runs and models."""
+    from regulars.settings import read_settings
+    from regulars.workflow import open_mlflow
+
+    open_mlflow(read_settings(config), port)
+
+
+def demo(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8000,
+    customers: Annotated[int, typer.Option(help="Customers of the simulated shop.")] = 20_000,
+    config: Config = Path("examples/simulated_shop/regulars.toml"),
+) -> None:
+    """Simulate a shop, check, train, promote and serve it: the whole walk in one command."""
+    from regulars.demo import run_demo
+
+    run_demo(config, customers, port, now_utc())
+
+
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    scope: Annotated[list[str], typer.Option(help="storefront, retention or admin; repeatable.")],
+    keys: Annotated[Path, typer.Option(help="The file of hashed keys.")] = Path("keys.json"),
+    requests_per_second: Annotated[
+        float | None, typer.Option(min=0.1, help="What each worker allows; no limit by default.")
+    ] = None,
+) -> None:
+    """Create a key and print it once; only its hash is kept."""
+    from serving.keys import create_key as make_key
+
+    plaintext = make_key(keys, name, scope, requests_per_second)  # type: ignore[arg-type]  # checked there
+    typer.echo(f"{plaintext}\nKept hashed in {keys}; it cannot be shown again.")

@@ -1,0 +1,63 @@
+"""Intervals of a value that is often nothing: they hold what they promise, whoever is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.intervals import COVERAGE, conformal_confidence, needed_confidence, tails
+
+SHARES = st.floats(0.0, 1.0)
+
+
+def holds(p_none: float, rank: float, confidence: float) -> bool:
+    """Whether the interval of a confidence holds an outcome of this rank; 0 is nothing bought."""
+    below, above = tails(np.array([p_none]), np.array([confidence]))
+    if rank == 0.0:
+        return bool(below[0] <= p_none)
+    return bool(below[0] <= rank <= 1.0 - above[0])
+
+
+@given(SHARES, st.floats(0.5, 0.999))
+def test_the_tails_leave_out_just_what_the_confidence_says(
+    p_none: float, confidence: float
+) -> None:
+    below, above = tails(np.array([p_none]), np.array([confidence]))
+    assert below[0] + above[0] == pytest.approx(1.0 - confidence)
+    assert below[0] in {0.0, (1.0 - confidence) / 2.0}
+
+
+@given(st.floats(0.0, 0.999), SHARES, st.floats(0.0, 0.9))
+def test_more_than_the_needed_confidence_holds_the_outcome_and_less_does_not(
+    p_none: float, place: float, more: float
+) -> None:
+    rank = p_none + (1.0 - p_none) * (0.001 + 0.998 * place)
+    needed = float(needed_confidence(np.array([p_none]), np.array([rank]))[0])
+    assert 0.0 <= needed <= 1.0
+    assert holds(p_none, rank, min(needed + more * (1.0 - needed) + 1e-9, 1.0))
+
+
+@given(st.floats(0.0, 0.999), st.floats(1e-6, 0.5))
+def test_nothing_bought_is_held_once_zero_is_in(p_none: float, more: float) -> None:
+    needed = float(needed_confidence(np.array([p_none]), np.zeros(1))[0])
+    assert holds(p_none, 0.0, min(needed + more, 1.0))
+
+
+@pytest.mark.parametrize("overconfident", [1.0, 0.6])
+def test_coverage_is_kept_even_when_the_distribution_is_too_narrow(overconfident: float) -> None:
+    """Ranks of a distribution that is too narrow crowd at the ends; conformal widens it."""
+    random = np.random.default_rng(0)
+    p_none = random.uniform(0.0, 0.8, 20_000)
+    bought = random.random(20_000) > p_none
+    ends = random.beta(overconfident, overconfident, 20_000)
+    rank = np.where(bought, p_none + (1.0 - p_none) * ends, 0.0)
+    past, later = slice(None, 10_000), slice(10_000, None)
+    confidence = conformal_confidence(needed_confidence(p_none[past], rank[past]))
+    needed = needed_confidence(p_none[later], rank[later])
+    assert (needed <= confidence).mean() == pytest.approx(COVERAGE, abs=0.012)
+
+
+def test_too_few_outcomes_leave_the_confidence_as_it_is() -> None:
+    assert conformal_confidence(np.zeros(49)) == COVERAGE

@@ -1,0 +1,170 @@
+"""The report on segments of a trained shop, as the command makes it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from features.errors import DataError
+from features.settings import ShopSettings
+from features.vectors import Vectors
+from models.segments import Segmentation
+from regulars.segments_command import find_segments, show_segments
+from regulars.segments_findings import plain, sheets, signed
+from regulars.settings import Settings, read_settings
+from training.scores import CustomerScores
+
+# MLflow uses what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
+TODAY = date(2026, 7, 1)  # the simulated orders end the day before
+EARLIER = date(2026, 5, 1)
+
+
+def show(
+    settings: Settings, out: Path | None, as_of: date | None = None, since: date | None = None
+) -> str:
+    """Make the report and return what was printed, in one line."""
+    said = io.StringIO()
+    show_segments(Console(file=said, width=140), settings, out, as_of, since, NOW)
+    return " ".join(said.getvalue().split())
+
+
+@pytest.fixture(scope="module")
+def settings(trained: Path) -> Iterator[Settings]:
+    return read_settings(trained)
+
+
+@pytest.fixture(scope="module")
+def written(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Compare two dates once; return what was said and the figures."""
+    out = tmp_path_factory.mktemp("segments") / "segments.csv"
+    return show(settings, out, since=EARLIER), out
+
+
+def test_every_view_is_told_and_how_customers_moved_in_it(written: tuple[str, Path]) -> None:
+    said, _ = written
+    for title in ("Value tiers", "The bank's tiers", "Stages of the life cycle", "RFM segments"):
+        assert title in said
+        assert f"{title}: from {EARLIER} (rows) to {TODAY} (columns), customers" in said
+    assert "who rose and who fell, and what it is worth" in said
+    assert "Customers whose predicted value moved most" in said
+    assert f"Cut-points were placed on {EARLIER}" in said
+    assert "lusters of behaviour" in said
+    # The champions of this shop have learned until today.
+    assert "seen with hindsight" in said
+
+
+def test_the_figures_of_every_view_are_of_the_same_customers(written: tuple[str, Path]) -> None:
+    frame = pd.read_csv(written[1])
+    assert set(frame["as_of"]) == {str(TODAY)}
+    now = frame[frame["kind"] == "segment"]
+    moves = frame[frame["kind"] == "movement"]
+    customers = now.groupby("view")["customers"].sum()
+    assert customers.nunique() == 1
+    assert moves.groupby("view")["customers"].sum().to_dict() == customers.to_dict()
+    assert now.groupby("view")["share"].sum().tolist() == pytest.approx([1.0] * len(customers))
+    after = moves.groupby("view")["value_after"].sum()
+    total = now.groupby("view")["total_value"].sum()
+    assert after.tolist() == pytest.approx(total.tolist(), rel=1e-6)
+
+
+def test_cut_points_stay_with_the_champions(
+    written: tuple[str, Path], settings: Settings, tmp_path: Path
+) -> None:
+    (folder,) = (settings.workspace / "segments").iterdir()
+    before = (folder / "cut_points.json").read_bytes()
+    out = tmp_path / "now.csv"
+    said = show(settings, out)
+    assert (folder / "cut_points.json").read_bytes() == before
+    assert f"Cut-points were placed on {EARLIER}" in said
+    assert " (rows) to " not in said
+    assert set(pd.read_csv(out)["kind"]) == {"segment"}
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_the_report_is_a_page_of_its_own(settings: Settings, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    assert f"Wrote {out}" in show(settings, out)
+    text = out.read_text(encoding="utf-8")
+    assert "Segments of corner shop" in text
+    assert "Stages of the life cycle" in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert list(tmp_path.iterdir()) == [out]
+    if name.endswith("html"):
+        body = text[text.index("<body>") : text.index("</body>") + len("</body>")]
+        assert len(ElementTree.fromstring(body).findall(".//table")) >= 4  # noqa: S314  our own
+    else:
+        assert "| tier | customers | share |" in text
+
+
+@pytest.mark.parametrize(
+    ("out", "since", "problem"),
+    [
+        ("segments.xlsx", None, "unknown kind '.xlsx'"),
+        ("no such folder/segments.csv", None, "there is no folder"),
+        ("segments.csv", TODAY, "cannot have moved since 2026-07-01"),
+        ("segments.csv", date(1999, 1, 1), "there are no orders before 1999-01-01"),
+    ],
+)
+def test_what_cannot_be_is_told_before_any_work(
+    settings: Settings, tmp_path: Path, out: str, since: date | None, problem: str
+) -> None:
+    with pytest.raises(DataError, match=problem):
+        show(settings, tmp_path / out, since=since)
+
+
+def test_a_shop_that_asks_its_customers_hears_what_churners_had_said() -> None:
+    """Of ada, bob and cyd, who were unhappy, ada and cyd ordered no more."""
+    ids = ["ada", "bob", "cyd", "dan"]
+    before, after = (
+        scored(
+            day,
+            customer_id=ids,
+            recency_days=recency,
+            csat_last=[1.0, 2.0, 1.0, 5.0],
+        )
+        for day, recency in ((EARLIER, [5.0, 6.0, 7.0, 8.0]), (TODAY, [66.0, 61.0, 68.0, 3.0]))
+    )
+    findings = find_segments(
+        ShopSettings(name="corner shop"), few_customers(), [before, after], 60, NOW
+    )
+    told = findings.stated.set_index("reason")
+    assert told.loc["not satisfied", ["churners", "stayers"]].tolist() == [2, 1]
+    assert told.loc["stated nothing", ["churners", "stayers"]].tolist() == [0, 1]
+    titles = [sheet.title for sheet in sheets(findings)]
+    assert titles[-1] == (
+        f"What customers had stated by {EARLIER}, and who ordered no more until {TODAY}"
+    )
+    assert "Behavioural clusters" not in titles
+    assert "No stable clusters" in findings.notes[-1]
+
+
+def scored(day: date, **columns: list[Any]) -> CustomerScores:
+    """Make scores of a few customers with equal figures but those given."""
+    usual = {"orders_lifetime": 4.0, "revenue_lifetime": 80.0, "margin_365d": 20.0,
+             "revenue_365d": 40.0, "gap_last_days": 10.0}  # fmt: skip
+    frame = pd.DataFrame(columns).assign(as_of=day, **usual)
+    scores = frame[["customer_id"]].assign(clv_predicted=5.0, churn_probability=0.4)
+    return CustomerScores(scores, Vectors(frame, (), ""))
+
+
+def few_customers() -> Segmentation:
+    few = scored(EARLIER, customer_id=["ada", "bob"], recency_days=[5.0, 6.0])
+    return Segmentation.fit(few.vectors.frame, np.array([5.0, 6.0]), (), {})
+
+
+def test_names_and_changes_are_written_for_people() -> None:
+    assert plain("top_1") == "top 1 %"
+    assert plain("high_net_worth") == "high net worth"
+    assert (signed(12.0), signed(-12.0), signed(0.0)) == ("+12", "-12", "0")

@@ -1,0 +1,164 @@
+"""What the scorecard says in words: shifted periods, false promises, hidden failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from training.scorecard import Intervals, Judgement, Scorecard, judge_model
+from training.scorecard.segments import divide
+
+N = 4_000
+RANDOM = np.random.default_rng(1)
+LOGITS = RANDOM.normal(-0.4, 1.3, N)
+DRAW = RANDOM.random(N)
+SAID = expit(LOGITS)
+
+
+def judged(
+    outcomes: np.ndarray, said: np.ndarray = SAID, groups: pd.DataFrame | None = None
+) -> Scorecard:
+    return judge_model(
+        Judgement(
+            "churn", "churn", outcomes, {"churn": said, "base_rate": np.full(N, said.mean())},
+            groups=pd.DataFrame() if groups is None else groups,
+        ),
+        resamples=100,
+    )  # fmt: skip
+
+
+def happened(chances: np.ndarray) -> np.ndarray:
+    return (chances > DRAW).astype(np.float64)
+
+
+def warnings(card: Scorecard) -> str:
+    return "\n".join(finding.text for finding in card.findings if finding.tone == "warning")
+
+
+def test_scores_that_hold_raise_no_warning() -> None:
+    card = judged(happened(SAID))
+    assert warnings(card) == ""
+    assert "the level of churn holds" in card.findings[0].text
+
+
+def test_a_shifted_period_is_said_in_words() -> None:
+    """The same scores in a period in which more leave."""
+    outcomes = happened(expit(LOGITS + 0.8))
+    told = warnings(judged(outcomes))
+    assert f"Predicted {100 * SAID.mean():.0f} %, observed {100 * outcomes.mean():.0f} %" in told
+    assert "churn is understated by" in told
+    assert "do not read these scores as probabilities until they are recalibrated" in told
+    assert "most of all group" in told
+
+
+def test_a_gap_that_chance_explains_is_no_shift() -> None:
+    """33 of 60 left where one half was predicted."""
+    outcomes = np.repeat([1.0, 0.0], [33, 27])
+    card = judge_model(Judgement("churn", "churn", outcomes, {"churn": np.full(60, 0.5)}))
+    level = next(f for f in card.findings if f.text.startswith("Predicted 50 %, observed 55 %"))
+    assert level.tone == "good"
+
+
+def test_a_period_in_which_fewer_leave_is_overstated() -> None:
+    assert "churn is overstated by" in warnings(judged(happened(expit(LOGITS - 0.8))))
+
+
+@pytest.mark.parametrize(("stretch", "kind"), [(1.8, "too extreme"), (0.5, "too timid")])
+def test_scores_spread_wrongly_are_named(stretch: float, kind: str) -> None:
+    told = warnings(judged(happened(SAID), expit(stretch * LOGITS)))
+    assert f"Scores are {kind}" in told
+
+
+def test_a_failure_hidden_in_one_segment_shows() -> None:
+    """One tenth of the customers leaves far more often, the others a little less."""
+    new = np.arange(N) % 10 == 0
+    outcomes = happened(np.where(new, expit(LOGITS + 1.5), expit(LOGITS - 0.15)))
+    groups = pd.DataFrame({"stage": np.where(new, "new", "known")})
+    card = judged(outcomes, groups=groups)
+    assert "the level of churn holds" in " ".join(finding.text for finding in card.findings)
+    told = warnings(card)
+    observed = 100 * outcomes[new].mean()
+    assert f"stage new (400 customers): predicted {100 * SAID[new].mean():.0f} %" in told
+    assert f"observed {observed:.0f} %: churn is understated" in told
+    assert "stage known" not in told
+
+
+def test_a_segment_ranked_at_random_is_named() -> None:
+    blind = np.arange(N) % 4 == 0
+    said = np.where(blind, expit(RANDOM.permutation(LOGITS)), SAID)
+    card = judged(happened(SAID), said, pd.DataFrame({"channel": np.where(blind, "shop", "web")}))
+    notes = [finding.text for finding in card.findings if finding.tone == "note"]
+    assert any("Ranked clearly less well" in note and "channel shop" in note for note in notes)
+    assert not any("channel web" in note for note in notes)
+
+
+def test_segments_drawn_at_random_raise_no_alarm() -> None:
+    """Twenty ways to divide calibrated scores into six."""
+    groups = pd.DataFrame({f"way_{k}": RANDOM.integers(0, 6, N).astype(str) for k in range(20)})
+    card = judged(happened(SAID), groups=groups)
+    assert [s for table in card.segments for s in table.segments if s.faults] == []
+
+
+def test_segments_too_small_to_judge_are_shown_without_a_verdict() -> None:
+    few = pd.Series(["many"] * (N - 20) + ["few"] * 20)
+    outcomes = happened(SAID)
+    outcomes[-20:] = 1.0 - (SAID[-20:] > 0.5)  # wrong, but they are twenty
+    card = judged(outcomes, groups=pd.DataFrame({"size": few}))
+    small = next(s for s in card.segments[0].segments if s.name == "few")
+    assert (small.n, small.metrics, small.faults) == (20, {}, ())
+
+
+def test_rare_names_are_put_together_and_none_is_lost() -> None:
+    names = pd.Series(["a"] * 100 + ["b"] * 60 + ["c"] * 20 + ["d"] * 5 + [None] * 15)
+    rows = divide(names)
+    assert {name: len(rows[name]) for name in rows} == {"a": 100, "b": 60, "3 others": 40}
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(200))
+
+
+def test_ordered_categories_keep_their_order() -> None:
+    tiers = pd.Categorical(["low", "top", "low", "middle"], ["top", "middle", "low"], ordered=True)
+    assert list(divide(pd.Series(tiers))) == ["top", "middle", "low"]
+
+
+@pytest.fixture
+def value() -> Judgement:
+    rng = np.random.default_rng(2)
+    worth = np.exp(rng.normal(3, 0.7, N))
+    spent = np.where(DRAW < 0.5, worth * np.exp(rng.normal(0, 0.4, N)), 0.0)
+    expected = worth * spent.sum() / worth.sum()
+    return Judgement(
+        "value", "value", spent, {"value": expected, "mean": np.full(N, spent.mean())},
+        currency="GBP",
+    )  # fmt: skip
+
+
+def test_a_total_that_is_off_is_said_in_money(value: Judgement) -> None:
+    assert warnings(judge_model(value, resamples=100)) == ""
+    inflated = {**value.predicted, "value": 1.5 * value.predicted["value"]}
+    told = warnings(judge_model(replace(value, predicted=inflated), resamples=100))
+    assert "GBP in all" in told
+    assert "value is overstated by 5" in told  # some 50 %
+
+
+def test_a_segment_to_which_nothing_came_is_pointed_out(value: Judgement) -> None:
+    lost = np.arange(N) % 20 == 0
+    actual = np.where(lost, 0.0, value.actual)
+    groups = pd.DataFrame({"stage": np.where(lost, "lost", "active")})
+    told = warnings(judge_model(replace(value, actual=actual, groups=groups), resamples=50))
+    assert "stage lost (200 customers)" in told
+    assert "came 0.00: value is overstated by 100 %" in told
+
+
+@pytest.mark.parametrize(
+    ("reach", "kind"), [(1.0, "too narrow"), (40.0, "wider than they need be")]
+)
+def test_intervals_that_break_their_promise_are_named(
+    value: Judgement, reach: float, kind: str
+) -> None:
+    high = reach * value.predicted["value"]
+    bounds = {"value": Intervals(np.zeros(N), high, 0.9)}
+    assert kind in warnings(judge_model(replace(value, intervals=bounds), resamples=50))

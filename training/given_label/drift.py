@@ -1,0 +1,136 @@
+"""What changed between the rows that taught and the later ones: said, so that nobody is fooled.
+
+A model judged at random over time looks as good as its own past. Three things are looked at: did
+the rate of the label move, does the model rank the later rows as well as it ranks held-out rows
+of its own time, and which columns hold other values now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2_contingency
+from sklearn.metrics import roc_auc_score
+
+from features.drift import measure_drift
+from models.given_label.schema import Kinds
+
+Floats = NDArray[np.float64]
+
+_BLOCKS = 5
+_SURE = 1e-6
+_TIMES = 1.25
+_FALLEN_AUC = 0.03
+_STANDARD_ERRORS = 3.0
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class TimeDrift:
+    """The later rows beside those that taught.
+
+    Attributes
+    ----------
+    rate_then, rate_now
+        Share of the positive label.
+    auc_at_random, auc_now
+        Of all rows, each held out at random; of the later rows, learned from the earlier.
+    expected_now
+        Mean probability that the model gave to the later rows.
+    moved
+        Columns that hold other values now, most first.
+    notes
+        What a person should know; empty where nothing has moved by more than chance.
+    """
+
+    rate_then: float
+    rate_now: float
+    auc_at_random: float
+    auc_now: float
+    expected_now: float
+    moved: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def measure_time_drift(
+    then: pd.DataFrame,
+    now: pd.DataFrame,
+    kinds: Kinds,
+    outcomes: Floats,
+    at_random: Floats,
+    predicted_now: Floats,
+) -> TimeDrift:
+    """Compare earlier and later rows, and what the model says of them.
+
+    Parameters
+    ----------
+    outcomes
+        Of all rows, earlier ones first.
+    at_random
+        What the same kind of model says of all rows, each held out at random.
+    """
+    before, after = outcomes[: len(then)], outcomes[len(then) :]
+    rates = (float(before.mean()), float(after.mean()))
+    aucs = _auc(outcomes, at_random), _auc(after, predicted_now)
+    expected = float(predicted_now.mean())
+    moved = _moved(then, now, kinds)
+    notes = []
+    if _levels_differ([before, after]):
+        notes.append(
+            f"drift: the label's rate goes from {rates[0]:.1%} to {rates[1]:.1%} in the later "
+            f"rows, where the model expected {expected:.1%}: probabilities are off by as much; "
+            "train again as soon as newer outcomes are known"
+        )
+    if aucs[0] - aucs[1] > max(_FALLEN_AUC, _STANDARD_ERRORS * _error(aucs[1], after)):
+        notes.append(
+            f"drift: ROC AUC is {aucs[1]:.3f} on the later rows and {aucs[0]:.3f} where rows are "
+            "held out at random: split at random, this table would flatter every model"
+        )
+    if notes and moved:
+        notes.append(f"drift: columns with other values in the later rows: {', '.join(moved)}")
+    return TimeDrift(*rates, *aucs, expected, moved, tuple(notes))
+
+
+def order_note(outcomes: Floats) -> str | None:
+    """Say so where the rate of the label goes with the order of rows that claim to have none."""
+    blocks = [block for block in np.array_split(outcomes, _BLOCKS) if len(block)]
+    if not _levels_differ(blocks):
+        return None
+    rates = ", ".join(f"{block.mean():.1%}" for block in blocks)
+    return (
+        f"the label's rate goes with the order of the rows: {rates} by fifths of the table. If "
+        "they come oldest first, set labelled.rows_in_time_order = true (or name labelled.time): "
+        "the scorecard, held out at random, would flatter"
+    )
+
+
+def _levels_differ(blocks: list[Floats]) -> bool:
+    """Return whether rates differ by more than chance, and by enough to matter."""
+    counts = np.array([[block.sum(), len(block) - block.sum()] for block in blocks])
+    if (counts.sum(axis=0) == 0).any():
+        return False
+    rates = counts[:, 0] / counts.sum(axis=1)
+    rarer = rates if rates.mean() <= 0.5 else 1.0 - rates
+    matters = rarer.max() >= _TIMES * max(rarer.min(), 1e-9)
+    return bool(matters and chi2_contingency(counts, correction=False).pvalue < _SURE)
+
+
+def _moved(then: pd.DataFrame, now: pd.DataFrame, kinds: Kinds) -> tuple[str, ...]:
+    found = {}
+    for name, kind in kinds.items():
+        drift = measure_drift(then[name], now[name], category=kind == "category")
+        if drift.reading == "shifted":
+            found[name] = drift.psi
+    return tuple(sorted(found, key=lambda name: (-found[name], name))[:_MOST_NAMED])
+
+
+def _auc(outcomes: Floats, says: Floats) -> float:
+    return float(roc_auc_score(outcomes, says)) if 0 < outcomes.mean() < 1 else float("nan")
+
+
+def _error(auc: float, outcomes: Floats) -> float:
+    fewest = min(outcomes.sum(), (1.0 - outcomes).sum())
+    return float(np.sqrt(max(auc * (1.0 - auc), 0.0) / max(fewest, 1.0)))

@@ -1,0 +1,173 @@
+"""The churn job on a plain table: suspect, judge on rows not seen, fit again on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+from sklearn.metrics import roc_auc_score
+
+from features.progress import Progress
+from features.rollup import from_epoch_day
+from models.given_label.model import FIT_STEPS, GivenLabelModel
+from models.given_label.schema import read_as
+from training.given_label.drift import order_note
+from training.given_label.judge import (
+    LATER_TICKS,
+    OURS,
+    Judged,
+    cross_validate,
+    hold_out_later,
+    later_from,
+)
+from training.given_label.leaks import Suspect, find_suspects
+from training.given_label.settings import LabelledSettings
+from training.given_label.table import Floats, LabelledTable
+from training.plots import bar_plot, calibration_plot, gains_plot
+from training.report import Contest, JobReport
+
+_MOST_BARS = 20
+
+
+@dataclass(frozen=True)
+class LabelledReport:
+    """A job's report and what speaks against using its model.
+
+    Attributes
+    ----------
+    suspects
+        Columns that may give the outcome away; while there are any, nothing is promoted.
+    """
+
+    report: JobReport
+    suspects: tuple[Suspect, ...] = field(default=())
+
+
+def train_given_label(
+    table: LabelledTable, settings: LabelledSettings, today: date, seed: int, progress: Progress
+) -> LabelledReport:
+    """Run the churn job on a labelled table.
+
+    Parameters
+    ----------
+    today
+        When the table was read: its outcomes are known since then at the latest. A column of
+        dates says better.
+    """
+    tick = progress("Looking for leaks", 1)
+    suspects = find_suspects(table.features, table.outcomes, table.kinds, settings.vouched, seed)
+    tick()
+    judged = _judge(table, settings, seed, progress)
+    model = GivenLabelModel(table.kinds, in_time_order=settings.in_time_order, seed=seed)
+    model.fit(table.features, table.outcomes, progress("Churn, served", FIT_STEPS))
+    test, as_of = _days(table, today)
+    outcomes = table.outcomes[judged.rows]
+    report = JobReport(
+        name=OURS,
+        as_of=as_of,
+        test=test,
+        definition={
+            "label": f"churned = 1: {settings.label} is {settings.positive}",
+            "population": "the rows of the labelled table",
+            "split": _split(settings, judged),
+        },
+        parameters={
+            **asdict(model.boosting_),
+            **{f"blend_{name}": value for name, value in asdict(model.blend_).items()},
+            "looseness": model.looseness_,
+            "rows": len(table),
+            "judged_rows": len(judged.rows),
+            "positive_rate": float(table.outcomes.mean()),
+            "columns": len(table.kinds),
+            "suspicious_columns": ", ".join(suspect.column for suspect in suspects),
+        },
+        scorecard=judged.scorecard,
+        contest=Contest(
+            "ROC AUC",
+            _roc_auc,
+            outcomes,
+            judged.predicted,
+            _rerun(table, judged),
+            table.customer_ids.iloc[judged.rows].tolist(),
+        ),
+        judged=judged.model,
+        model=model,
+        vector_fingerprint=f"{settings.label}: {', '.join(table.kinds)}",
+        figures={
+            "calibration": calibration_plot(outcomes, judged.predicted[OURS]),
+            "gains": gains_plot(outcomes, judged.predicted, "churners"),
+            "importance": bar_plot(
+                _largest(model.importance(table.features)),
+                "What churn is read from",
+                "mean absolute contribution to the logit",
+            ),
+        },
+        notes=(*map(str, suspects), *_notes(table, settings, judged)),
+    )
+    return LabelledReport(report, suspects)
+
+
+def _judge(
+    table: LabelledTable, settings: LabelledSettings, seed: int, progress: Progress
+) -> Judged:
+    rows = (table.features, table.outcomes, table.kinds)
+    if settings.in_time_order:
+        return hold_out_later(*rows, table.moments, seed, progress("Churn, judged", LATER_TICKS))
+    tick = progress("Churn, judged", settings.folds * settings.repeats)
+    return cross_validate(*rows, settings.folds, settings.repeats, seed, tick)
+
+
+def _split(settings: LabelledSettings, judged: Judged) -> str:
+    if settings.in_time_order:
+        return f"the latest {len(judged.rows):,} rows held out"
+    times = "once" if settings.repeats == 1 else f"{settings.repeats} times"
+    return f"every row held out {times}, {settings.folds} folds stratified by the label"
+
+
+def _days(table: LabelledTable, today: date) -> tuple[date, date]:
+    """Return the first day held out, and the first day that nothing is known of."""
+    if table.moments is None or not table.dated:
+        return today, today
+    first = table.moments[later_from(len(table), table.moments)]
+    last = from_epoch_day(int(table.moments[-1]))
+    return from_epoch_day(int(first)), last + timedelta(days=1)
+
+
+def _rerun(table: LabelledTable, judged: Judged) -> Callable[[Path], Floats | None]:
+    """Return what lets an older model say its part, where that can be honest.
+
+    Only where days are known is it certain that it had not learned from the rows it would say
+    it of. Else it cannot be compared, and the gate judges by the baselines alone.
+    """
+
+    def rerun(folder: Path) -> Floats | None:
+        champion = GivenLabelModel.load(folder)
+        if not table.dated or not set(champion.kinds) <= set(table.kinds):
+            return None
+        rows = read_as(table.features.iloc[judged.rows], champion.kinds, "the table")
+        return champion.predict_proba(rows)[:, 1]
+
+    return rerun
+
+
+def _notes(table: LabelledTable, settings: LabelledSettings, judged: Judged) -> list[str]:
+    notes = list(judged.drift.notes) if judged.drift is not None else []
+    if not settings.in_time_order and (note := order_note(table.outcomes)) is not None:
+        notes.append(note)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in table.ignored.items():
+        reasons.setdefault(reason, []).append(name)
+    notes += [f"not learned from: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    return notes
+
+
+def _roc_auc(actual: Floats, predicted: Floats) -> float:
+    """Return the area under the ROC curve; one half where only one outcome was drawn."""
+    return float(roc_auc_score(actual, predicted)) if 0 < actual.mean() < 1 else 0.5
+
+
+def _largest(importance: dict[str, float]) -> dict[str, float]:
+    ordered = sorted(importance.items(), key=lambda item: (-item[1], item[0]))
+    return dict(ordered[:_MOST_BARS])

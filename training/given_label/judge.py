@@ -1,0 +1,143 @@
+"""Say how good a model is on rows that it has not seen: held out at random, or the latest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.progress import Tick
+from models.given_label.folds import Folds, stratified_folds
+from models.given_label.model import GivenLabelModel
+from models.given_label.schema import Kinds
+from models.metrics.classification import churn_scorecard
+from training.given_label.drift import TimeDrift, measure_time_drift
+from training.given_label.rivals import rival_predictions
+
+Floats = NDArray[np.float64]
+
+OURS = "churn"
+LATER_SHARE = 0.2
+_FOLDS_AT_RANDOM = 5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What models say of rows that they had not seen, and how good that is.
+
+    Attributes
+    ----------
+    rows
+        The rows judged, ascending.
+    predicted
+        By each model; of the first repeat, where there are several.
+    scorecard
+        One row per model, ours first; the mean over repeats of every metric, each over all rows
+        held out.
+    model
+        One that was judged: fitted on everything but one fold, or on everything earlier.
+    drift
+        Where the later rows were held out.
+    """
+
+    rows: NDArray[np.int64]
+    predicted: dict[str, Floats]
+    scorecard: pd.DataFrame
+    model: GivenLabelModel
+    drift: TimeDrift | None = None
+
+
+def cross_validate(
+    table: pd.DataFrame,
+    outcomes: Floats,
+    kinds: Kinds,
+    folds: int,
+    repeats: int,
+    seed: int,
+    tick: Tick = lambda: None,
+) -> Judged:
+    """Hold out each row once per repeat; everything is learned inside the folds.
+
+    Categories, missing values, knots, ridge, blend and calibration are all fitted on the rows
+    that teach alone, the last three by folds of their own.
+
+    Parameters
+    ----------
+    tick
+        Called once a fold.
+    """
+    folds = min(folds, int(min(outcomes.sum(), (1 - outcomes).sum())))
+    dealt = [
+        _held_out(table, outcomes, kinds, stratified_folds(outcomes, folds, seed + n), seed, tick)
+        for n in range(repeats)
+    ]
+    cards = pd.concat(scorecard(outcomes, said) for said, _ in dealt)
+    mean = cards.groupby(level=0, sort=False).mean()
+    said, model = dealt[0]
+    return Judged(np.arange(len(outcomes)), said, mean, model)
+
+
+def hold_out_later(
+    table: pd.DataFrame,
+    outcomes: Floats,
+    kinds: Kinds,
+    moments: Floats | None,
+    seed: int,
+    tick: Tick = lambda: None,
+) -> Judged:
+    """Hold out the latest fifth of rows in order of time, and measure what changed.
+
+    Rows of one moment stay together. :data:`LATER_TICKS` ticks.
+    """
+    cut = later_from(len(outcomes), moments)
+    past, later = np.arange(cut), np.arange(cut, len(outcomes))
+    then = table.iloc[past]
+    model = GivenLabelModel(kinds, in_time_order=True, seed=seed).fit(then, outcomes[past])
+    tick()
+    ours = {OURS: model.predict_proba(table.iloc[later])[:, 1]}
+    said = ours | rival_predictions(table, outcomes, kinds, past, later, seed)
+    at_random = np.empty(len(outcomes))
+    for others, held in stratified_folds(outcomes, _FOLDS_AT_RANDOM, seed):
+        careless = _fit(table.iloc[others], outcomes[others], kinds, seed)
+        at_random[held] = careless.predict_proba(table.iloc[held])[:, 1]
+        tick()
+    drift = measure_time_drift(then, table.iloc[later], kinds, outcomes, at_random, said[OURS])
+    return Judged(later, said, scorecard(outcomes[later], said), model, drift)
+
+
+LATER_TICKS = 1 + _FOLDS_AT_RANDOM
+
+
+def later_from(rows: int, moments: Floats | None) -> int:
+    """Return the first row of the latest fifth; a moment is not cut in two."""
+    cut = round(rows * (1 - LATER_SHARE))
+    if moments is None:
+        return cut
+    return int(np.searchsorted(moments, moments[cut], side="left"))
+
+
+def scorecard(outcomes: Floats, said: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return one row per model, one column per metric."""
+    return pd.DataFrame({name: churn_scorecard(outcomes, says) for name, says in said.items()}).T
+
+
+def _held_out(
+    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, folds: Folds, seed: int, tick: Tick
+) -> tuple[dict[str, Floats], GivenLabelModel]:
+    """Return what every model says of the rows that it has not seen, and one of ours."""
+    said: dict[str, Floats] = {}
+    for past, held in folds:
+        model = _fit(table.iloc[past], outcomes[past], kinds, seed)
+        ours = {OURS: model.predict_proba(table.iloc[held])[:, 1]}
+        rivals = rival_predictions(table, outcomes, kinds, past, held, seed)
+        for name, says in (ours | rivals).items():
+            said.setdefault(name, np.empty(len(outcomes)))[held] = says
+        tick()
+    return said, model
+
+
+def _fit(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) -> GivenLabelModel:
+    return GivenLabelModel(kinds, seed=seed).fit(table, outcomes)

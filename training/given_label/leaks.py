@@ -1,0 +1,198 @@
+"""The suspicion alarm: columns that tell too well how it ended to have been known before.
+
+A satisfaction score asked on leaving, the length of the call that sealed the deal, a reason for
+churning: such columns make a model that is brilliant in the laboratory and useless in the field.
+Three signs are looked for. None is a proof, so each is told with its evidence and the user
+decides: leave the column out, or vouch that it stood before the outcome.
+
+1. Some values are as good as the label: nearly everyone who has them belongs to the rarer
+   outcome, and together they hold a good part of it. Missing counts as a value.
+2. The column alone ranks nearly perfectly.
+3. Without it (and its near copies) much of what the table can tell is gone, and alone it ranks
+   better than all the others together: where there are at least five of them, no honest column
+   of a customer stands so high.
+
+After Kaufman, Rosset & Perlich 2012, "Leakage in data mining".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from models.given_label.folds import stratified_folds
+from models.given_label.schema import Kinds, as_columns
+from models.tabular import Encoder
+from training.given_label.single import group_codes, held_out_rates
+
+Floats = NDArray[np.float64]
+
+_MOST_ROWS = 20_000
+_CERTAIN = 0.98
+_CERTAIN_AT_LEAST = 0.95
+_HOLDS = 0.05
+_FEWEST_ALIKE = 10
+_PERFECT_AUC = 0.95
+_LOST_AUC = 0.05
+_LOST_SKILL = 0.2
+_NEAR_COPY = 0.95
+_CANDIDATES = 3
+_FEWEST_OTHERS = 5
+_FOLDS = 3
+_QUICK = {
+    "objective": "binary", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 20,
+    "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbose": -1,
+}  # fmt: skip
+_QUICK_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A column that may have been known only after the outcome, and why it seems so."""
+
+    column: str
+    evidence: str
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return (
+            f'leave it out with labelled.leave_out = ["{self.column}"]; or, where it stood before '
+            f'the outcome, say so: labelled.vouched = ["{self.column}"]'
+        )
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        return f"Column '{self.column}' may give the outcome away: {self.evidence}. {self.remedy}"
+
+
+def find_suspects(
+    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, vouched: Sequence[str], seed: int
+) -> tuple[Suspect, ...]:
+    """Return the columns that look as if they were filled in after the outcome.
+
+    Parameters
+    ----------
+    table
+        Typed columns; more than 20,000 rows are judged by a sample.
+    vouched
+        Columns that the user knows to be innocent.
+    """
+    rng = np.random.default_rng(seed)
+    if len(table) > _MOST_ROWS:
+        rows = np.sort(rng.permutation(len(table))[:_MOST_ROWS])
+        table, outcomes = table.iloc[rows].reset_index(drop=True), outcomes[rows]
+    suspects = {
+        name: Suspect(name, evidence)
+        for name in kinds
+        if (evidence := _given_away(table, outcomes, kinds, name)) is not None
+    }
+    rates = held_out_rates(table, outcomes, kinds, seed)
+    for name in kinds:
+        if name not in suspects and (auc := _auc(outcomes, rates[name])) >= _PERFECT_AUC:
+            suspects[name] = Suspect(name, f"alone it ranks customers with a ROC AUC of {auc:.2f}")
+    while (found := _towering(table, outcomes, kinds, rates, suspects, seed)) is not None:
+        suspects[found.column] = found
+    return tuple(suspect for name, suspect in suspects.items() if name not in vouched)
+
+
+def _given_away(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, name: str) -> str | None:
+    """Look for values whose customers nearly all belong to the rarer outcome."""
+    codes, words = group_codes(table, name, kinds)
+    rarer = outcomes if outcomes.mean() <= 0.5 else 1.0 - outcomes
+    size = np.bincount(codes, minlength=len(words))
+    of_them = np.bincount(codes, rarer, minlength=len(words))
+    telling = (size >= _FEWEST_ALIKE) & (of_them >= _CERTAIN * size)
+    people, ended = int(size[telling].sum()), int(of_them[telling].sum())
+    if ended < max(_HOLDS * rarer.sum(), 1):
+        return None
+    sure = binomtest(ended, people).proportion_ci(0.95, method="wilson").low
+    # Where half or nearly all belong to it anyway, a pure group is no wonder.
+    if sure < _CERTAIN_AT_LEAST or rarer.mean() > 1 - _HOLDS:
+        return None
+    listed = [words[place] for place in np.flatnonzero(telling)]
+    values = ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "")
+    outcome = "positive" if outcomes.mean() <= 0.5 else "negative"
+    filled = [word for word in words if word != "missing"]
+    if "missing" in words and sorted(listed) == sorted(filled):
+        values = "any value (it is missing for the others)"
+    return (
+        f"of {people:,} customers with {values}, {ended:,} have the {outcome} label, "
+        f"{ended / rarer.sum():.0%} of all who have it"
+    )
+
+
+def _towering(
+    table: pd.DataFrame,
+    outcomes: Floats,
+    kinds: Kinds,
+    rates: pd.DataFrame,
+    suspects: dict[str, Suspect],
+    seed: int,
+) -> Suspect | None:
+    """Look for one column without which the others can tell far less."""
+    honest = [name for name in kinds if name not in suspects]
+    if len(honest) <= _FEWEST_OTHERS:
+        return None
+    alone = {name: _auc(outcomes, rates[name]) for name in honest}
+    everything = _auc(outcomes, _held_out(table[honest], outcomes, kinds, seed))
+    for name in sorted(honest, key=lambda each: (-alone[each], each))[:_CANDIDATES]:
+        if everything - 0.5 < _LOST_AUC:
+            return None
+        others = [o for o in honest if o != name and not _near_copy(rates, name, o)]
+        if len(others) < _FEWEST_OTHERS:
+            continue
+        rest = _auc(outcomes, _held_out(table[others], outcomes, kinds, seed))
+        lost = everything - rest
+        needed = max(
+            _LOST_AUC, _LOST_SKILL * (everything - 0.5), 3 * _standard_error(rest, outcomes)
+        )
+        if lost >= needed and alone[name] >= rest:
+            precision = average_precision_score(outcomes, rates[name])
+            return Suspect(
+                name,
+                f"alone it ranks better (ROC AUC {alone[name]:.2f}, average precision "
+                f"{precision:.2f} where chance has {outcomes.mean():.2f}) than all other columns "
+                f"together ({rest:.2f}), and without it the AUC falls from {everything:.2f}",
+            )
+    return None
+
+
+def _near_copy(rates: pd.DataFrame, name: str, other: str) -> bool:
+    """Return whether two columns say nearly the same of everyone."""
+    both = rates[[name, other]].to_numpy()
+    if (both.std(axis=0) < 1e-9).any():
+        return False
+    return bool(abs(np.corrcoef(both.T)[0, 1]) >= _NEAR_COPY)
+
+
+def _held_out(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) -> Floats:
+    """Return what a quick ensemble of trees says of rows that it has not seen."""
+    own: Kinds = {str(name): kinds[str(name)] for name in table.columns}
+    encoder = Encoder.fit(table, as_columns(own))
+    X, said = encoder.transform(table), np.full(len(outcomes), outcomes.mean())
+    if not encoder.columns:
+        return said
+    for past, held in stratified_folds(outcomes, _FOLDS, seed):
+        data = lightgbm.Dataset(
+            X[past], outcomes[past], categorical_feature=encoder.categorical_positions
+        )
+        booster = lightgbm.train({**_QUICK, "seed": seed}, data, _QUICK_ROUNDS)
+        said[held] = booster.predict(X[held])
+    return said
+
+
+def _standard_error(auc: float, outcomes: Floats) -> float:
+    """Return at most what the AUC would vary by in other samples of this size."""
+    return float(np.sqrt(auc * (1.0 - auc) / min(outcomes.sum(), (1.0 - outcomes).sum())))
+
+
+def _auc(outcomes: Floats, says: pd.Series | Floats) -> float:
+    return float(roc_auc_score(outcomes, np.asarray(says)))

@@ -1,0 +1,54 @@
+"""What anyone would try first on a plain table, fitted on the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from models.given_label.folds import Rows
+from models.given_label.schema import Kinds, as_columns
+from models.tabular import Encoder
+from training.given_label.single import best_column
+
+Floats = NDArray[np.float64]
+
+
+def rival_predictions(
+    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, past: Rows, held: Rows, seed: int
+) -> dict[str, Floats]:
+    """Return each baseline's probabilities of the rows held out.
+
+    ``logistic_regression`` sees every column: numbers standardised, missing ones at the median
+    and flagged, categories one column per name; ``best_column`` says the rate of the label in
+    the group that the most telling single column puts the customer in; ``base_rate`` says the
+    mean of everyone.
+    """
+    encoder = Encoder.fit(table.iloc[past], as_columns(kinds))
+    linear = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=1_000, tol=1e-3),
+    )
+    linear.fit(_one_hot(encoder, table.iloc[past]), outcomes[past])
+    return {
+        "logistic_regression": linear.predict_proba(_one_hot(encoder, table.iloc[held]))[:, 1],
+        "best_column": best_column(table, outcomes, kinds, past, held, seed),
+        "base_rate": np.full(len(held), outcomes[past].mean()),
+    }
+
+
+def _one_hot(encoder: Encoder, table: pd.DataFrame) -> Floats:
+    X = encoder.transform(table)
+    blocks = []
+    for place, name in enumerate(encoder.columns):
+        column = X[:, [place]]
+        names = encoder.categories.get(name)
+        if names is not None:
+            column = (column == np.arange(len(names))).astype(np.float64)
+        blocks.append(column)
+    return np.hstack(blocks)

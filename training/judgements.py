@@ -1,0 +1,144 @@
+"""What the churn and value jobs hand over to the scorecard, beside outcomes and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.engine import Engine
+from features.prepare import Prepared
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+from models.btyd.outlook import EXPECTED_ORDERS, Outlook
+from models.churn import ChurnModel
+from models.drivers.families import known_families
+from models.intervals import COVERAGE
+from models.segments import TIERS, CutPoints, rfm_segment, value_tier
+from models.value import ValueModel
+from training.dataset import Dataset, population
+from training.report import Floats
+from training.scorecard import Contributions, Intervals, Judgement
+from training.scorecard.history import (
+    cohort_retention,
+    purchase_matrices,
+    read_order_days,
+    track_orders,
+    watch_survival,
+    week_ends,
+)
+from training.windows import Windows
+
+# Drivers are a picture: so many customers draw it as well as all.
+_CUSTOMERS_EXPLAINED = 2_000
+_AGE_SHOWN_DAYS = 365.0
+# More countries than these make groups too small to judge.
+_MOST_COUNTRIES = 8
+
+
+def churn_judgement(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    windows: Windows,
+    data: Dataset,
+    model: ChurnModel,
+    predicted: Mapping[str, Floats],
+    outlook: Outlook | None,
+) -> Judgement:
+    """Gather what the churn scorecard shows.
+
+    Parameters
+    ----------
+    predicted
+        Churn probabilities of the test rows, by model, ``churn`` among them.
+    outlook
+        The buy-till-you-die model beside it, where one could be fitted.
+    """
+    test, days = data.test.vectors, week_ends(windows.horizon_days)
+    ids = test[C.CUSTOMER_ID].tolist()
+    orders = read_order_days(engine, prepared.rollups, windows.as_of)
+    expected = {"churn": model.curve_.survival(test, days.tolist()).mean(axis=0)}
+    explained = test.iloc[:_CUSTOMERS_EXPLAINED]
+    effects = model.contributions(explained)
+    shown = [str(name) for name in effects.columns if name in test.columns]
+    tracking = matrices = None
+    if outlook is not None:
+        told = [outlook.predict(test, float(day))[EXPECTED_ORDERS].sum() for day in days]
+        tracking = track_orders(orders, ids, windows.test, days, {"BG/NBD": np.array(told)})
+        matrices = purchase_matrices(outlook.purchases, _AGE_SHOWN_DAYS, windows.horizon_days)
+    return Judgement(
+        "churn",
+        "churn",
+        data.test.churned,
+        predicted,
+        title=f"Churn of {shop.name}",
+        definition=_definition(shop, windows),
+        currency=shop.currency,
+        groups=_groups(test, 1.0 - predicted["churn"]),
+        survival=watch_survival(orders, ids, windows.test, windows.horizon_days, days, expected),
+        tracking=tracking,
+        matrices=matrices,
+        cohorts=cohort_retention(orders, windows.as_of),
+        contributions=Contributions(
+            effects[shown], explained[shown], known_families(), "logit of churn"
+        ),
+    )
+
+
+def value_judgement(
+    shop: ShopSettings,
+    windows: Windows,
+    data: Dataset,
+    model: ValueModel,
+    predicted: Mapping[str, Floats],
+) -> Judgement:
+    """Gather what the value scorecard shows.
+
+    Parameters
+    ----------
+    predicted
+        Margin over the horizon of the test rows, by model, ``value`` among them.
+    """
+    test = data.test.vectors
+    # Money is compared to a hundred-thousandth of a cent.
+    low, high = (model.predict_interval(test) + np.array([-1e-7, 1e-7])).T
+    return Judgement(
+        "value",
+        "value",
+        data.test.margin,
+        predicted,
+        title=f"Value of customers of {shop.name}",
+        definition=_definition(shop, windows),
+        currency=shop.currency,
+        groups=_groups(test, predicted["value"]),
+        intervals={"value": Intervals(low, high, COVERAGE)},
+    )
+
+
+def _definition(shop: ShopSettings, windows: Windows) -> dict[str, str]:
+    return {
+        "horizon": f"{windows.horizon_days} days",
+        "population": population(shop),
+        "as_of": str(windows.as_of),
+        "test window": f"{windows.test} to {windows.as_of}",
+        "currency": shop.currency,
+    }
+
+
+def _groups(test: pd.DataFrame, score: Floats) -> pd.DataFrame:
+    """Divide the test customers by what a team would divide them by."""
+    recency = test["recency_days"].to_numpy(dtype=np.float64)
+    orders = test["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
+    cuts = CutPoints.fit(score, recency, orders)
+    repeat = test["btyd_frequency"].fillna(0) > 0
+    groups = {
+        "buyers": np.where(repeat, "repeat buyers", "one-time buyers"),
+        "tier by score": pd.Categorical(value_tier(score, cuts), TIERS, ordered=True),
+        "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
+    }
+    if "country" in test and test["country"].notna().any():
+        common = test["country"].value_counts().index[:_MOST_COUNTRIES]
+        groups["country"] = test["country"].where(test["country"].isin(common), "other").to_numpy()
+    return pd.DataFrame(groups)

@@ -1,0 +1,166 @@
+"""Who is in which segment, who rose and who fell since an earlier date, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from features.vocabulary import Columns as C
+from models.segments import BANK_TIERS, RFM_SEGMENTS, STAGES, TIERS
+
+# Best first, so that a move has a direction; clusters and RFM segments are kinds, not ranks.
+RANKED = {"tier": TIERS, "bank_tier": BANK_TIERS, "stage": STAGES}
+LISTED = {**RANKED, "segment": RFM_SEGMENTS}
+NOT_SCORED = "not scored"
+NOT_YET = "not yet a customer"
+DIRECTIONS = ("rose", "stayed", "fell", "moved", "joined", "returned", "left")
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How customers moved in one view between two dates.
+
+    Attributes
+    ----------
+    view
+        What they moved in: "tier", "bank_tier", "stage", "segment" or "cluster".
+    moves
+        One row a pair of names: ``before``, ``after``, ``direction``, ``customers``,
+        ``value_before``, ``value_after`` (sums of ``clv_predicted``, money; nothing outside
+        the population) and ``change``.
+    """
+
+    view: str
+    moves: pd.DataFrame
+
+    def matrix(self, measure: str = "customers") -> pd.DataFrame:
+        """Return a table from ``before`` (rows) to ``after`` with totals in ``all``."""
+        table = self.moves.pivot_table(
+            index="before", columns="after", values=measure, aggfunc="sum", fill_value=0,
+            sort=False,
+        )  # fmt: skip
+        rows = ordered(self.view, table.index.astype("str").tolist())
+        columns = ordered(self.view, table.columns.astype("str").tolist())
+        table = table.reindex(index=rows, columns=columns)
+        table["all"] = table.sum(axis=1)
+        table.loc["all"] = table.sum(axis=0)
+        return table
+
+    def totals(self) -> pd.DataFrame:
+        """Return customers and value by direction, in the order of ``DIRECTIONS``."""
+        measures = ["customers", "value_before", "value_after", "change"]
+        sums = self.moves.groupby("direction")[measures].sum()
+        present = [direction for direction in DIRECTIONS if direction in sums.index]
+        return sums.loc[present].reset_index()
+
+
+def segment_table(customers: pd.DataFrame, view: str) -> pd.DataFrame:
+    """Describe each segment of a view.
+
+    Parameters
+    ----------
+    customers
+        One row each: ``view``, ``clv_predicted``, ``churn_probability`` and ``revenue_365d``;
+        the first two are missing outside the population.
+
+    Returns
+    -------
+    In the view's order: ``name``, ``customers``, ``share``, ``mean_value`` and ``total_value``
+    (money), ``mean_churn`` (probability), ``revenue_share`` (of the last 365 days' revenue).
+    """
+    names = customers[view].fillna(NOT_SCORED).astype("str")
+    table = customers.groupby(names.to_numpy()).agg(
+        customers=(C.CUSTOMER_ID, "size"),
+        mean_value=("clv_predicted", "mean"),
+        total_value=("clv_predicted", "sum"),
+        mean_churn=("churn_probability", "mean"),
+        revenue=("revenue_365d", "sum"),
+    )
+    table = table.loc[ordered(view, table.index.tolist())]
+    table.insert(1, "share", table["customers"] / max(len(customers), 1))
+    revenue = table.pop("revenue")
+    table["revenue_share"] = revenue / revenue.sum() if revenue.sum() > 0 else np.nan
+    return table.rename_axis("name").reset_index()
+
+
+def movement(before: pd.DataFrame, after: pd.DataFrame, view: str) -> Movement:
+    """Count how customers moved in a view, and what that is worth.
+
+    Parameters
+    ----------
+    before, after
+        One row per customer at each date: ``customer_id``, ``view`` and ``clv_predicted``,
+        by the same model and the same cut-points.
+    """
+    both = _side_by_side(before, after, [view])
+    moved = both.groupby([f"{view}_before", f"{view}_after"], as_index=False, sort=True).agg(
+        customers=(C.CUSTOMER_ID, "size"),
+        value_before=("clv_predicted_before", "sum"),
+        value_after=("clv_predicted_after", "sum"),
+    )
+    moved = moved.rename(columns={f"{view}_before": "before", f"{view}_after": "after"})
+    pairs = zip(moved["before"], moved["after"], strict=True)
+    moved.insert(2, "direction", [_direction(view, old, new) for old, new in pairs])
+    moved["change"] = moved["value_after"] - moved["value_before"]
+    return Movement(view, moved)
+
+
+def most_moved(before: pd.DataFrame, after: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the customers whose predicted value changed most, either way; ties by id.
+
+    Returns
+    -------
+    ``customer_id``; ``tier_before``, ``tier_after``, ``stage_before``, ``stage_after``;
+    ``clv_predicted_before``, ``clv_predicted_after`` and ``change``, in money.
+    """
+    both = _side_by_side(before, after, ["tier", "stage"])
+    both["change"] = both["clv_predicted_after"] - both["clv_predicted_before"]
+    both["size"] = both["change"].abs()
+    order = both.sort_values(["size", C.CUSTOMER_ID], ascending=[False, True])
+    return order.head(most).drop(columns="size").reset_index(drop=True)
+
+
+def ordered(view: str, names: Sequence[str]) -> list[str]:
+    """Return names in their view's order; unknown ones behind, by name."""
+    listed = [*LISTED.get(view, ()), NOT_SCORED, NOT_YET]
+    known = [name for name in listed if name in names]
+    special = [name for name in known if name in {NOT_SCORED, NOT_YET}]
+    others = sorted(set(names) - set(known))
+    return [name for name in known if name not in special] + others + special
+
+
+def lookback_words(day: date, lookback_days: int) -> str:
+    """Return who is not scored, in words."""
+    return f"{NOT_SCORED}: no order in the {lookback_days} days before {day}"
+
+
+def _side_by_side(before: pd.DataFrame, after: pd.DataFrame, views: list[str]) -> pd.DataFrame:
+    """Put both dates side by side; nobody known before is missing after, except in a subset."""
+    read = [C.CUSTOMER_ID, *views, "clv_predicted"]
+    both = before[read].merge(
+        after[read], on=C.CUSTOMER_ID, how="outer", suffixes=("_before", "_after"), indicator=True
+    )
+    unknown = {"before": both["_merge"] == "right_only", "after": both["_merge"] == "left_only"}
+    for when, absent in unknown.items():
+        for view in views:
+            names = both[f"{view}_{when}"].fillna(NOT_SCORED).astype("str")
+            both[f"{view}_{when}"] = names.mask(absent, NOT_YET)
+        both[f"clv_predicted_{when}"] = both[f"clv_predicted_{when}"].fillna(0.0)
+    return both.drop(columns="_merge")
+
+
+def _direction(view: str, before: str, after: str) -> str:
+    if before == after:
+        return "stayed"
+    if NOT_YET in {before, after}:
+        return "joined" if before == NOT_YET else "left"
+    if NOT_SCORED in {before, after}:
+        return "returned" if before == NOT_SCORED else "left"
+    if view not in RANKED:
+        return "moved"
+    names = RANKED[view]
+    return "rose" if names.index(after) < names.index(before) else "fell"

@@ -1,0 +1,172 @@
+"""Which plots a judgement can show, each with a line on how to read it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from models.metrics.survival import kaplan_meier
+from training.plots import (
+    beeswarm_plot,
+    calibration_plot,
+    cohort_plot,
+    decile_plot,
+    family_plot,
+    gains_plot,
+    lift_plot,
+    lorenz_plot,
+    matrices_plot,
+    movement_plot,
+    profit_plot,
+    survival_plot,
+    tracking_plot,
+)
+from training.scorecard.judgement import Judgement
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One plot: a short name, the figure, and how to read it."""
+
+    name: str
+    figure: Figure
+    caption: str
+
+
+def draw(judgement: Judgement) -> tuple[Picture, ...]:
+    """Draw every plot for which the judgement has the figures, in the order of showing."""
+    specific = _churn if judgement.task == "churn" else _value
+    return (*specific(judgement), *_over_time(judgement), *_why(judgement))
+
+
+def svg_address(figure: Figure) -> str:
+    """Return a figure as a data address; the same figure is the same text."""
+    written = io.BytesIO()
+    # Letters as outlines: the plot looks the same wherever it is read.
+    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "scorecard"}):
+        figure.savefig(written, format="svg", metadata={"Date": None}, dpi=110)
+    return f"data:image/svg+xml;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
+
+
+def _churn(judgement: Judgement) -> Iterator[Picture]:
+    actual, said = judgement.actual, _ours_first(judgement)
+    yield Picture(
+        "calibration",
+        calibration_plot(actual, judgement.ours),
+        "On the dashed line, 40 % of those scored 40 % leave. Below it churn is overstated, above "
+        "it understated. The bars below count customers by score.",
+    )
+    if 0 < actual.mean() < 1:
+        yield Picture(
+            "gains",
+            gains_plot(actual, said, "churners"),
+            "How many of all who left are reached by contacting the highest scores first.",
+        )
+        yield Picture(
+            "lift",
+            lift_plot(actual, said, "churn"),
+            "How much likelier to leave the top share is than the average customer; the upright "
+            "line marks the top tenth.",
+        )
+    yield Picture(
+        "profit",
+        profit_plot(actual, said, judgement.campaign, judgement.currency),
+        "What a campaign earns by how many it contacts, with the money named under the "
+        "definitions. Dots are the best cut-offs. EMP averages the best profit over what is not "
+        "known of the acceptance; the upright line is the share that our scores contact for it.",
+    )
+
+
+def _value(judgement: Judgement) -> Iterator[Picture]:
+    actual = judgement.actual
+    yield Picture(
+        "deciles",
+        decile_plot(actual, judgement.ours, judgement.currency),
+        "Ten equal groups by predicted value: pairs of equal height are right on average.",
+    )
+    positive = actual.clip(min=0)
+    if positive.sum() > 0:
+        yield Picture(
+            "gains",
+            gains_plot(positive, _ours_first(judgement), "margin"),
+            "How much of the margin that came is held by the highest predictions; losses count "
+            "as nothing.",
+        )
+    if actual.sum() > 0 and judgement.ours.sum() > 0:
+        yield Picture(
+            "lorenz",
+            lorenz_plot(actual, judgement.ours),
+            "The further below the diagonal, the fewer customers hold the money. Where the "
+            "dashed line lies above the dark one, predictions are more even than reality, as "
+            "means must be.",
+        )
+
+
+def _over_time(judgement: Judgement) -> Iterator[Picture]:
+    if judgement.tracking is not None:
+        seen = judgement.tracking
+        yield Picture(
+            "tracking",
+            tracking_plot(seen.days, seen.actual, seen.expected),
+            "Orders of the test customers after the cutoff, week by week, beside those expected.",
+        )
+    if judgement.survival is not None:
+        told = judgement.survival
+        curve = kaplan_meier(told.duration_days, told.ordered)
+        yield Picture(
+            "survival",
+            survival_plot(curve, told.days, told.expected),
+            "Share of customers without an order so many days after the cutoff.",
+        )
+    if judgement.matrices is not None:
+        grid = judgement.matrices
+        yield Picture(
+            "matrices",
+            matrices_plot(
+                grid.frequency, grid.recency_days, grid.p_alive, grid.expected_orders,
+                grid.age_days, grid.horizon_days,
+            ),
+            "Who ordered often and then stopped (top left) has most likely left; who ordered "
+            "often until now (top right) is expected to order most.",
+        )  # fmt: skip
+    if judgement.cohorts is not None:
+        yield Picture(
+            "cohorts",
+            cohort_plot(judgement.cohorts),
+            "Each row is a cohort by first order; the shade starts after its first period, which "
+            "is 100 % by definition.",
+        )
+    if judgement.movement is not None:
+        yield Picture(
+            "movement",
+            movement_plot(judgement.movement),
+            "Customers by where they were (row) and where they are (column).",
+        )
+
+
+def _why(judgement: Judgement) -> Iterator[Picture]:
+    if judgement.contributions is None or judgement.contributions.effects.empty:
+        return
+    why = judgement.contributions
+    yield Picture(
+        "families",
+        family_plot(why.effects, why.families, why.unit),
+        "How far each family of features moves a score, up or down, on average over customers.",
+    )
+    yield Picture(
+        "drivers",
+        beeswarm_plot(why.effects, why.values, why.unit),
+        "Right of zero a feature raises the score. The colour tells whether the customer's own "
+        "value is low or high among customers; grey has none.",
+    )
+
+
+def _ours_first(judgement: Judgement) -> dict[str, np.ndarray]:
+    names = [judgement.model, *judgement.rivals]
+    return {name: judgement.predicted[name] for name in names}

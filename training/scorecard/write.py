@@ -1,0 +1,151 @@
+"""The scorecard on disk: a page for people, and JSON for machines beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from models.metrics.bootstrap import Estimate
+from models.metrics.classification import calibration_bins
+from models.metrics.profit import expected_maximum_profit
+from models.metrics.survival import kaplan_meier
+from models.metrics.value import decile_means
+from training.scorecard.judgement import Judgement
+from training.scorecard.measure import Scorecard
+from training.scorecard.page import scorecard_page
+from training.scorecard.pictures import draw
+
+PAGE, DATA = "scorecard.html", "scorecard.json"
+
+
+def scorecard_files(card: Scorecard, made_at: datetime) -> dict[str, str]:
+    """Return the page and the JSON by file name; ``made_at`` is naive UTC."""
+    return {
+        PAGE: scorecard_page(card, draw(card.judgement), made_at),
+        DATA: json.dumps(scorecard_json(card), indent=1) + "\n",
+    }
+
+
+def write_scorecard(card: Scorecard, folder: Path, made_at: datetime) -> Path:
+    """Write both files into a folder and return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in scorecard_files(card, made_at).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder / PAGE
+
+
+def scorecard_json(card: Scorecard) -> dict[str, Any]:
+    """Return everything on the page as JSON values; what is not defined is null."""
+    judgement = card.judgement
+    return {
+        "task": judgement.task,
+        "model": judgement.model,
+        "baselines": judgement.rivals,
+        "customers": len(judgement.actual),
+        "currency": judgement.currency,
+        "definition": dict(judgement.definition),
+        "notes": list(judgement.notes),
+        "resamples": card.resamples,
+        "findings": [asdict(finding) for finding in card.findings],
+        "metrics": {
+            row.metric.name: {
+                "better": row.metric.goal if isinstance(row.metric.goal, str) else None,
+                "right_at": row.metric.goal if isinstance(row.metric.goal, float) else None,
+                "models": _estimates(row.estimates),
+                "against": {
+                    c.rival: {"difference": _estimate(c.difference), "standing": c.standing}
+                    for c in row.comparisons
+                },
+                "verdict": row.verdict,
+            }
+            for row in card.rows
+        },
+        "segments": {
+            table.group: [
+                {
+                    "name": segment.name,
+                    "customers": segment.n,
+                    "observed": segment.observed,
+                    "predicted": segment.predicted,
+                    "bias": _estimate(segment.bias),
+                    "metrics": _estimates(segment.metrics),
+                    "ece_by_chance": _finite(segment.ece_by_chance),
+                    "faults": list(segment.faults),
+                    "ranked_worse": segment.ranked_worse,
+                }
+                for segment in table.segments
+            ]
+            for table in card.segments
+        },
+        **_curves(judgement),
+        **_over_time(judgement),
+    }
+
+
+def _curves(judgement: Judgement) -> dict[str, Any]:
+    """Return the figures behind the plots that a machine may want to draw itself."""
+    actual, said = judgement.actual, judgement.ours
+    if judgement.task == "value":
+        predicted, came = decile_means(actual, said)
+        return {"deciles": {"predicted": predicted.tolist(), "actual": came.tolist()}}
+    predicted, observed, share = calibration_bins(actual, said)
+    profit, contacted = expected_maximum_profit(actual, said, judgement.campaign)
+    return {
+        "calibration": {
+            "predicted": predicted.tolist(),
+            "observed": observed.tolist(),
+            "share": share.tolist(),
+        },
+        "campaign": {
+            **asdict(judgement.campaign),
+            "expected_maximum_profit": profit,
+            "share_to_contact": contacted,
+        },
+    }
+
+
+def _over_time(judgement: Judgement) -> dict[str, Any]:
+    """Return what was handed over of the test window's days, cohorts and movements."""
+    told: dict[str, Any] = {}
+    if judgement.tracking is not None:
+        seen = judgement.tracking
+        told["tracking"] = {
+            "days": seen.days.tolist(),
+            "actual": seen.actual.tolist(),
+            "expected": {name: curve.tolist() for name, curve in seen.expected.items()},
+        }
+    if judgement.survival is not None:
+        watched = judgement.survival
+        actual = kaplan_meier(watched.duration_days, watched.ordered)
+        told["survival"] = {
+            "kaplan_meier": {
+                "days": actual.days.tolist(),
+                "survival": actual.survival.tolist(),
+            },
+            "days": watched.days.tolist(),
+            "expected": {name: curve.tolist() for name, curve in watched.expected.items()},
+        }
+    for name, table in (("cohorts", judgement.cohorts), ("movement", judgement.movement)):
+        if table is not None:
+            told[name] = {
+                str(row): {str(column): _finite(float(cell)) for column, cell in cells.items()}
+                for row, cells in table.iterrows()
+            }
+    return told
+
+
+def _estimates(found: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: _estimate(estimate) for name, estimate in found.items()}
+
+
+def _estimate(found: Estimate) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in asdict(found).items()}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
