@@ -13,8 +13,9 @@ import pandas as pd
 
 from models.churn import ChurnModel
 from models.horizons import Floats
+from models.intervals import newcomers
 from models.survival import as_of_days, interpolated
-from models.value import ValueModel, newcomers
+from models.value import ValueModel
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ that the model had not seen: distributional conformal prediction (Chernozhukov, 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -48,3 +49,14 @@ def conformal_confidence(needed: Floats, coverage: float = COVERAGE) -> float:
         return coverage
     place = min(int(np.ceil((len(needed) + 1) * coverage)), len(needed)) - 1
     return float(np.clip(np.sort(needed)[place], 0.5, 0.999))
+
+
+def newcomers(vectors: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return who has one order or none: nothing is known of their rhythm.
+
+    Nobody, where orders are not counted.
+    """
+    if "orders_lifetime" not in vectors:
+        return np.zeros(len(vectors), dtype=np.bool_)
+    orders = vectors["orders_lifetime"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(~(orders > 1), dtype=np.bool_)

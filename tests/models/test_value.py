@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from features.errors import TrainingError
+from models.amount import dated
 from models.boosting import BoostingParameters
 from models.metrics.value import decile_means, normalised_gini
+from models.survival import as_of_days
 from models.value import ValueModel
 
 BOOSTING = BoostingParameters(rounds=80, learning_rate=0.06, members=2)
@@ -60,7 +62,7 @@ def test_totals_are_unbiased_on_lognormal_margins(model: ValueModel, later: Any)
     true_total = ((1 - later.chance) * later.mean_margin).sum()
     # In so small a shop a swing of the levels that is chance is half believed to be a season.
     assert model.predict(later.vectors).sum() == pytest.approx(true_total, rel=0.08)
-    X = model.buys_.encoder_.transform(later.vectors)
+    X = dated(model.buys_.encoder_.transform(later.vectors), as_of_days(later.vectors))
     buys = model.buys_.predict_proba(later.vectors)[:, 0]
     assert (buys * np.exp(model.amount_.location.raw_score(X))).sum() < 0.8 * true_total
 
