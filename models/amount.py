@@ -33,6 +33,8 @@ _LEAST_SCALE, _LARGEST_SCALE = 0.1, 2.5
 _LOWEST_SHARE = 0.01
 _LARGEST_Z = 4.0
 _YEAR_DAYS = 365.25
+# What :func:`dated` adds, as the features of the same meaning are called.
+SEASON = ("season_sine", "season_cosine")
 
 
 @dataclass(frozen=True)

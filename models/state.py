@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Raised whenever what models save changes: those of another format are trained again.
+STATE_FORMAT = 2
 _PARAMETERS = "parameters.json"
 _ARRAYS = "arrays.npz"
 

@@ -10,6 +10,7 @@ from models import registry
 from models.churn import ChurnModel
 from models.next_purchase import NextPurchaseModel
 from models.registry import Client, RegisteredModel
+from models.state import STATE_FORMAT
 from models.value import ValueModel
 
 JOBS = ("churn", "value", "recommend")
@@ -35,6 +36,16 @@ def model_name(shop: str, job: str) -> str:
     return f"{shop}.{job}"
 
 
+def readable_champion(client: Client, name: str) -> RegisteredModel | None:
+    """Return the champion, or None where there is none that this version can read."""
+    found = registry.champion(client, name)
+    return found if found is not None and _is_readable(found) else None
+
+
+def _is_readable(model: RegisteredModel) -> bool:
+    return bool(model.card.get("state_format") == STATE_FORMAT)
+
+
 def load_champions(client: Client, shop: str, as_of: date | None = None) -> Champions:
     """Load all three champions.
 
@@ -56,8 +67,14 @@ def load_champions(client: Client, shop: str, as_of: date | None = None) -> Cham
             raise RegistryError(
                 f"{shop} has no champion for {job} yet", f"run `regulars train {job}` first"
             )
+        if not _is_readable(found):
+            raise RegistryError(
+                f"the {job} champion of {shop} was saved by another version",
+                f"run `regulars train {job}` to have it learn again",
+            )
         if as_of is not None and date.fromisoformat(found.card["as_of"]) > as_of:
-            found = registry.known_by(client, found.name, as_of) or found
+            earlier = registry.known_by(client, found.name, as_of)
+            found = earlier if earlier is not None and _is_readable(earlier) else found
         cards[job] = found
     return Champions(
         ChurnModel.load(cards["churn"].model_folder),

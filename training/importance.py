@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models import registry
+from models.amount import SEASON
 from models.churn import ChurnModel
 from models.registry import Client, RegisteredModel
 from models.value import ValueModel
-from training.champions import model_name
+from training.champions import model_name, readable_champion
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def champion_importance(client: Client, shop: str) -> Importance:
     """Read the shop's champions for churn and value, those that there are."""
     shares, cards = {}, {}
     for job, of_model in (("churn", _churn_champion), ("value", _value_champion)):
-        found = registry.champion(client, model_name(shop, job))
+        found = readable_champion(client, model_name(shop, job))
         if found is not None:
             shares[job], cards[job] = of_model(found), found
     return (
@@ -62,8 +62,8 @@ def value_importance(model: ValueModel) -> pd.Series[float]:
 
     Value is their product, and the gains of the two parts are in units of their own.
     """
-    amount = pd.Series(model.amount_.gain(), index=list(model.buys_.encoder_.columns))
-    return (churn_importance(model.buys_) + amount) / 2
+    amount = pd.Series(model.amount_.gain(), index=[*model.buys_.encoder_.columns, *SEASON])
+    return churn_importance(model.buys_).add(amount, fill_value=0.0).rename_axis("column") / 2
 
 
 def _churn_champion(card: RegisteredModel) -> pd.Series[float]:

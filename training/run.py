@@ -17,7 +17,7 @@ from features.settings import ShopSettings
 from models import registry
 from models.boosting import BoostingParameters
 from models.registry import Client, RegisteredModel
-from training.champions import model_name
+from training.champions import model_name, readable_champion
 from training.churn import train_churn
 from training.dataset import Table, build_table, horizons_up_to
 from training.gate import Verdict, judge
@@ -175,7 +175,7 @@ def record(
         Naive UTC, as the scorecard page says it.
     """
     name = model_name(shop.name, report.name)
-    champion = registry.champion(client, name)
+    champion = readable_champion(client, name)
     is_backtest = champion is not None and learned_until(champion) > report.as_of
     comparable = None if is_backtest else champion
     champion_says = None if comparable is None else _on_same_window(comparable, report)

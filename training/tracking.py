@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.time import get_current_time_millis
 
 from models.registry import CARD, artifact_root, folder_of
+from models.state import STATE_FORMAT
 from training.report import JobReport
 
 _MODEL_PATH = "model"
@@ -73,6 +74,7 @@ def card(report: JobReport, data_fingerprint: str) -> dict[str, Any]:
     """Return what a model says about itself, as JSON values."""
     return {
         "job": report.name,
+        "state_format": STATE_FORMAT,
         "as_of": str(report.as_of),
         "test": str(report.test),
         "definition": dict(report.definition),

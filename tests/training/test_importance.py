@@ -15,6 +15,7 @@ from models import registry
 from models.boosting import BoostingParameters
 from models.churn import ChurnModel
 from models.registry import Client, RegisteredModel
+from models.state import STATE_FORMAT
 from models.value import ValueModel
 from training.champions import model_name
 from training.importance import champion_importance, churn_importance, value_importance
@@ -55,7 +56,12 @@ def publish(client: Client, folder: Path, job: str, model: ChurnModel | ValueMod
     """Register and promote a model as training does, under a run of its own."""
     model.save(folder / "model")
     model.save(folder / "judged")
-    card = {"job": job, "as_of": "2026-07-01", "definition": {"horizon_days": 90}}
+    card = {
+        "job": job,
+        "state_format": STATE_FORMAT,
+        "as_of": "2026-07-01",
+        "definition": {"horizon_days": 90},
+    }
     (folder / registry.CARD).write_text(json.dumps(card), encoding="utf-8")
     run = client.create_run("0").info.run_id
     found: RegisteredModel = registry.register(client, model_name(SHOP, job), run, folder)
