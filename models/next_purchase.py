@@ -22,15 +22,18 @@ from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates
 from models.recommend.topk import ranked_products, tie_order
-from models.recommend.two_stage import TwoStage
+from models.recommend.two_stage import TwoStage, spread_evenly
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
 
 _PLAIN: Final[Mapping[str, float]] = {Frequency.name: 1.0}
 """What a blend must clearly beat to be worth its weights: in a small shop they are noise."""
 
-_LESSONS: Final = 3
-"""Windows that teach the ranker: one has too few orders in it in most shops."""
+_MOST_ASKED: Final = 4_000
+"""Customers that teach and judge the second stage; more cost minutes in a large shop."""
+
+_LESSONS: Final = 1
+"""Windows that teach the ranker: more cost minutes and gained little on a real shop."""
 
 
 class NextPurchaseModel:
@@ -90,11 +93,15 @@ class NextPurchaseModel:
             self.weights_ = choose_weights(voices, truth, ties)
         candidates = blended(self.weights_).score(customers, self.limit)
         on_step()
-        ranked = self._two_stages().fit(interactions).score(customers, self.limit)
-        gain = _ndcg(ranked, truth, ties) - _ndcg(candidates, truth, ties)
-        self.stages_: Literal[1, 2] = 2 if _is_more_than_noise(gain) else 1
-        if self.stages_ == 2:
-            candidates = ranked
+        self.stages_: Literal[1, 2] = 1
+        stages = self._two_stages().fit(interactions)
+        asked = spread_evenly(customers.size, _MOST_ASKED)
+        ranked = stages.score(customers[asked], self.limit)
+        plainly = sparse.csr_matrix(candidates[asked])
+        wanted = sparse.csr_matrix(truth[asked])
+        gain = _ndcg(ranked, wanted, ties) - _ndcg(plainly, wanted, ties)
+        if _is_more_than_noise(gain):
+            self.stages_, candidates = 2, stages.score(customers, self.limit)
         on_step()
         habits = Habits.from_interactions(interactions, customers)
         self.acceptance_ = Acceptance().fit(candidates, truth, habits, ties)
@@ -108,7 +115,10 @@ class NextPurchaseModel:
 
     def _two_stages(self) -> TwoStage:
         return TwoStage(
-            candidates=max(self.limit, 150), horizon_days=self.horizon_days, lessons=_LESSONS
+            candidates=max(self.limit, 150),
+            horizon_days=self.horizon_days,
+            lessons=_LESSONS,
+            most_taught=_MOST_ASKED,
         )
 
     def fit(self, interactions: Interactions) -> Self:

@@ -77,6 +77,8 @@ class TwoStage:
         How many such windows teach, each before the other.
     ranker
         Parameters of the trees.
+    most_taught
+        Customers that each window teaches by, spread evenly; all of them by default.
 
     Attributes
     ----------
@@ -98,6 +100,7 @@ class TwoStage:
         horizon_days: int | None = None,
         lessons: int = 1,
         ranker: RankerParameters | None = None,
+        most_taught: int | None = None,
     ) -> None:
         self.sources = list(ranked_sources() if sources is None else sources)
         self.depth = depth
@@ -105,6 +108,7 @@ class TwoStage:
         self.horizon_days = horizon_days
         self.lessons = lessons
         self.ranker = ranker or RankerParameters()
+        self.most_taught = most_taught
 
     def fit(self, interactions: Interactions) -> Self:
         """Learn from the past, then bring every source up to the cutoff."""
@@ -139,7 +143,9 @@ class TwoStage:
 
     def _lessons(self, window: Window) -> Iterator[Lesson]:
         """Yield what was known of the candidates, and which of them were bought."""
-        for block in _blocks(window.customers.size):
+        some = spread_evenly(window.customers.size, self.most_taught)
+        for part in _blocks(some.size):
+            block = some[part]
             chosen = self._shortlist(window.customers[block])
             pattern = chosen.matrix(np.ones(chosen.rows.size))
             yield Lesson(
@@ -163,8 +169,7 @@ class TwoStage:
 
     def _weights(self, window: Window) -> NDArray[np.float64]:
         """Choose on customers spread evenly over all: more would cost time, not change much."""
-        n = window.customers.size
-        some = np.unique(np.linspace(0, n - 1, min(n, _CUSTOMERS_FOR_WEIGHTS)).astype(np.int64))
+        some = spread_evenly(window.customers.size, _CUSTOMERS_FOR_WEIGHTS)
         truth = sparse.csr_matrix(window.truth[some])
         if truth.nnz == 0:
             return self.weights_
@@ -264,3 +269,9 @@ def _blocks(n: int) -> list[slice]:
     """Cut n customers so that the candidates of a block stay within some hundred megabytes."""
     starts = range(0, max(n, 1), _CUSTOMERS_PER_BLOCK)
     return [slice(start, min(start + _CUSTOMERS_PER_BLOCK, n)) for start in starts]
+
+
+def spread_evenly(n: int, most: int | None) -> NDArray[np.int64]:
+    """Return at most so many of the places 0 to n - 1, spread evenly over them."""
+    wanted = n if most is None else min(n, most)
+    return np.unique(np.linspace(0, n - 1, wanted).astype(np.int64))
