@@ -1,4 +1,4 @@
-"""What the tests of several rooms share: a real PostgreSQL server of their own."""
+"""What the tests of several rooms share: a real PostgreSQL server, and repeatable examples."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a change alone turns a test red. To look for new ones:
+# HYPOTHESIS_PROFILE=explore make test
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 _HBA = """
 local all with_password scram-sha-256

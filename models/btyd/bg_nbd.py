@@ -87,7 +87,8 @@ class BgNbd:
         Whoever is alive stays so until the next purchase, which is a Lomax time away.
         """
         silent = np.log1p(horizon / (self.alpha + summary.age)) * (self.r + summary.frequency)
-        return 1 + self.probability_alive(summary) * np.expm1(-silent)
+        said = 1 + self.probability_alive(summary) * np.expm1(-silent)
+        return np.asarray(np.clip(said, 0.0, 1.0))
 
     def expected_purchases(self, summary: Summary, horizon: float) -> Floats:
         """Return E[purchases in the horizon]: eq. (10), by quadrature over chances to leave.

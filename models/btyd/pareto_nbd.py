@@ -104,7 +104,9 @@ class ParetoNbd:
             there = np.exp(-self.s * np.log1p(due / (self.beta + pairs.age)[:, None]))
             return np.asarray((1 - silent[:, 0]) * (there @ _FINE_RULE.weights))
 
-        return 1 - self.probability_alive(summary) * _by_pair(summary, buys)
+        # The quadrature's weights add up to 1 but for the last bit.
+        leaves = self.probability_alive(summary) * _by_pair(summary, buys)
+        return np.asarray(np.clip(1 - leaves, 0.0, 1.0))
 
     def expected_purchases(self, summary: Summary, horizon: float) -> Floats:
         """Return E[purchases in the horizon]: eq. (41), also where s is 1; shape (n,)."""
