@@ -7,44 +7,22 @@ recommendations on each customer's first order in them.
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from rich.console import Console
 
+from benchmarks.online_retail_jobs import HORIZON_DAYS, trained
 from benchmarks.table import Row, report
-from regulars.console import progress_bars, show_frame
-from regulars.settings import read_settings
-from regulars.shop import open_shop
-from training.run import Horizons, run_job
+from regulars.console import show_frame
 
-_CONFIG = Path(__file__).parent.parent / "examples" / "online_retail_ii" / "regulars.toml"
-_END = date(2011, 12, 9)
-_HORIZON_DAYS = 90
+_JOBS = ("churn", "value", "recommend")
 
 
 def scorecards(console: Console) -> Mapping[str, pd.DataFrame]:
     """Train every job as of the end of the data and return their scorecards."""
-    settings = read_settings(_CONFIG)
-    source = settings.base / settings.tables["orders"][0].path
-    if not source.is_file():
-        sys.exit(f"This benchmark needs the public data: {source.resolve()} is absent.")
-    horizons = Horizons(_HORIZON_DAYS, "fixed", _HORIZON_DAYS, "fixed")
-    now = datetime.now(UTC).replace(tzinfo=None)
-    with tempfile.TemporaryDirectory() as folder, progress_bars(console) as progress:
-        paths = settings.paths.model_copy(update={"workspace": Path(folder)})
-        elsewhere = settings.model_copy(update={"paths": paths})
-        with open_shop(elsewhere, now, progress) as shop:
-            arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
-            return {
-                job: run_job(job, *arguments, horizons, _END, progress).scorecard
-                for job in ("churn", "value", "recommend")
-            }
+    return {job: report.scorecard for job, report in trained(console, _JOBS).items()}
 
 
 def rows(cards: Mapping[str, pd.DataFrame]) -> list[Row]:
@@ -88,7 +66,7 @@ def main() -> None:
         first_ten = card.loc[:, [name for name in card if not str(name).endswith("_20")]]
         shown = first_ten.round(4).rename_axis("model").reset_index()
         show_frame(console, shown, f"{job}: every metric")
-    title = f"UCI Online Retail II: cutoff 2011-09-10, {_HORIZON_DAYS} days ahead"
+    title = f"UCI Online Retail II: cutoff 2011-09-10, {HORIZON_DAYS} days ahead"
     report("main_job", title, rows(cards))
 
 

@@ -76,7 +76,8 @@ def find_places(spec: TableSpec, sources: Sources, base: Path, landing: Path) ->
             digest = postgres.table_digest(source.path, _table_of(spec, source), columns)
             places.append(Place(index, source, landing / f"{spec.name}-{index}", digest))
         else:
-            files = _source_files(source, base, spec.name)
+            setting = f"the path under [[tables.{spec.name}]]"
+            files = matching_files(source.path, base, spec.name, setting)
             places.extend(Place(index, source, file) for file in files)
     return places
 
@@ -98,19 +99,31 @@ def _table_of(spec: TableSpec, source: SourceSettings) -> str:
     return source.table
 
 
-def _source_files(source: SourceSettings, base: Path, table: str) -> list[Path]:
-    pattern = str(base / source.path)
+def matching_files(path: str, base: Path, what: str, setting: str) -> list[Path]:
+    """Return the files of a path or pattern, sorted.
+
+    Parameters
+    ----------
+    what, setting
+        What is read, and the setting that names the path: for the messages.
+
+    Raises
+    ------
+    DataError
+        No file matches, or one is empty.
+    """
+    pattern = str(base / path)
     files = [Path(name) for name in sorted(glob(pattern))]  # noqa: PTH207  absolute globs
     if not files:
         raise DataError(
-            f"{table}: no file matches {pattern}",
-            f"correct the path under [[tables.{table}]]; relative paths start at {base.resolve()}",
+            f"{what}: no file matches {pattern}",
+            f"correct {setting}; relative paths start at {base.resolve()}",
         )
     for file in files:
         if file.stat().st_size == 0:
             raise DataError(
-                f"{table}: the file {file} is empty (0 bytes)",
-                "export it again, or take it out of the path",
+                f"{what}: the file {file} is empty (0 bytes)",
+                f"export it again, or take it out of {setting}",
             )
     return files
 

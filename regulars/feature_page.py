@@ -26,7 +26,7 @@ from regulars.feature_findings import (
 )
 from regulars.feature_plot import plot_histogram
 from regulars.feature_style import SORTING, STYLE
-from training.scorecard.markup import element, render
+from training.scorecard.markup import element, head, render
 
 # Nothing is loaded from anywhere: a customer's country or a product's name may say anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -38,14 +38,6 @@ _HEADINGS = ("column", "covered", _PLOT, "median", "mean", "distinct", "drift")
 def feature_page(findings: FeatureFindings) -> str:
     """Return the page as text."""
     title = f"Features of {findings.shop}"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", STYLE),
-    )
     body = element(
         "body",
         element("header", element("h1", title), *_opening(findings)),
@@ -58,7 +50,7 @@ def feature_page(findings: FeatureFindings) -> str:
         *(element("p", text, class_="dim") for text in _explanation(findings)),
         element("script", SORTING),
     )
-    return render(element("html", head, body, lang="en"))
+    return render(element("html", head(title, STYLE, _POLICY), body, lang="en"))
 
 
 def _opening(findings: FeatureFindings) -> list[Element]:

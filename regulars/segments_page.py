@@ -11,7 +11,7 @@ from rich.table import Table
 
 from regulars.feature_style import STYLE
 from regulars.segments_findings import SegmentFindings, Sheet, sheets
-from training.scorecard.markup import element, render
+from training.scorecard.markup import element, head, render
 
 # Nothing is loaded from anywhere: a customer's id may say anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -46,14 +46,6 @@ def show_segment_tables(console: Console, findings: SegmentFindings) -> None:
 def segments_page(findings: SegmentFindings) -> str:
     """Return the page as text; it needs nothing beside itself."""
     title = f"Segments of {findings.shop}"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", STYLE),
-    )
     body = element(
         "body",
         element("header", element("h1", title), element("p", _opening(findings))),
@@ -61,7 +53,7 @@ def segments_page(findings: SegmentFindings) -> str:
         *(_section(sheet) for sheet in sheets(findings)),
         element("p", f"Made {findings.made_at:%Y-%m-%d %H:%M} UTC.", class_="dim"),
     )
-    return render(element("html", head, body, lang="en"))
+    return render(element("html", head(title, STYLE, _POLICY), body, lang="en"))
 
 
 def segments_markdown(findings: SegmentFindings) -> str:

@@ -39,6 +39,7 @@ class DecisionLog:
         self._interval_seconds = interval_seconds
         self._capacity = capacity
         self._waiting: deque[Decision] = deque()
+        self._flushing = asyncio.Lock()
 
     def add(self, decision: Decision) -> None:
         """Take a decision to be stored soon."""
@@ -54,7 +55,11 @@ class DecisionLog:
             await self.flush()
 
     async def flush(self) -> bool:
-        """Store all that waits; False when the store failed and they wait on."""
+        """Store all that waits, and what is on its way; False when the store failed."""
+        async with self._flushing:
+            return await self._flush()
+
+    async def _flush(self) -> bool:
         size = _BATCH
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]

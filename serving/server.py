@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
@@ -13,7 +13,7 @@ import orjson
 
 from features.errors import RegularsError
 from features.vocabulary import Columns as C
-from models.erasure import erased_positions
+from models.erasure import customer_hash, erased_positions
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
 from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
@@ -107,15 +107,15 @@ class Server:
             async with self._listening:
                 if version is not None and version == shoppers.version:
                     return
-                heard, events = await asyncio.to_thread(self.store.events_after, shoppers.heard)
-                if heard != shoppers.heard:
-                    await asyncio.to_thread(self._forget_erased, self.view)
+                news = await asyncio.to_thread(self.store.news, shoppers.heard)
+                if news.erased:
+                    await asyncio.to_thread(_forget, self.view, news.erased)
         except StoreError:
             self.metrics.count_stale_answer()
             return
-        for event in events:
+        for event in news.events:
             shoppers.record(event)
-        shoppers.heard, shoppers.version = max(heard, shoppers.heard), version
+        shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
 
     async def follow(self, interval_seconds: float) -> None:
         """Serve whichever bundle becomes active, until cancelled; a bad one is only reported."""
@@ -142,17 +142,8 @@ class Server:
         await self.decisions.flush()
         async with self._inbox.pause:
             records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
-            await asyncio.to_thread(self._forget_erased, self.view)
+            await asyncio.to_thread(_forget, self.view, {customer_hash(customer_id)})
         return records
-
-    def _forget_erased(self, view: View) -> None:
-        hashes = self.store.erased()
-        if not hashes or hashes == view.shoppers.erased:
-            return
-        ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
-        view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
-        view.shoppers.forget(hashes - view.shoppers.erased)
-        view.shoppers.erased = hashes
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
         """Store the good events of a batch durably and let later answers see them."""
@@ -215,8 +206,16 @@ class Server:
         heard = self.store.heard()
         shoppers = Shoppers(self.store.shopper_events(since, received_after), heard)
         view = View(catalogue, ChurnList(catalogue), shoppers)
-        self._forget_erased(view)
+        _forget(view, self.store.erased())
         return view
+
+
+def _forget(view: View, hashes: Collection[str]) -> None:
+    """Serve the customers of these hashes as strangers from now on."""
+    if hashes:
+        ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+        view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
+        view.shoppers.forget(hashes)
 
 
 def _midnight(day: date) -> datetime:

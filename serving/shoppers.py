@@ -59,15 +59,12 @@ class Shoppers:
     ----------
     version
         The store's, when it was last asked for news.
-    erased
-        Hashes of the customers who are forgotten.
     """
 
     def __init__(self, events: Iterable[Event] = (), heard: int = 0) -> None:
         self._known: dict[tuple[str, str], Shopper] = {}
         self.heard = heard
         self.version: int | None = None
-        self.erased: set[str] = set()
         for event in events:
             self.record(event)
 

@@ -21,7 +21,7 @@ from features.vocabulary import Columns as C
 from models.erasure import customer_hash
 from serving.events import Event
 from serving.migrations import upgrade
-from serving.store import AuditEntry, Decision, StoreError, UnstorableError
+from serving.store import AuditEntry, Decision, News, StoreError, UnstorableError
 from serving.store_tables import AUDIT, DECISIONS, ERASED, EVENTS, JOURNAL
 
 _SENT: Final = [
@@ -128,18 +128,21 @@ class SqlStore:
         with self._connected() as connection:
             return connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
 
-    def events_after(self, heard: int) -> tuple[int, list[Event]]:
-        """Return the number of the latest group, and rejects and purchases of those after one."""
+    def news(self, heard: int) -> News:
+        """Return what was written after the group of a number."""
         later = sql.select(JOURNAL).where(JOURNAL.c.sequence > heard)
         with self._connected() as connection:
             groups = {row.batch_id: row.sequence for row in connection.execute(later)}
             if not groups:
-                return heard, []
+                return News(heard, (), frozenset())
             wanted = sql.select(*_SENT).where(
                 EVENTS.c.batch_id.in_(groups), EVENTS.c.event_type.in_(("reject", "purchase"))
             )
             rows = connection.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
-            return max(groups.values()), [_event(row) for row in rows.mappings()]
+            events = [_event(row) for row in rows.mappings()]
+            # An erasure is a group of its own, and is called by the hash.
+            hashes = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(groups))
+            return News(max(groups.values()), events, frozenset(connection.scalars(hashes)))
 
     def erase(self, customer_id: str, at: datetime) -> int:
         """Forget a customer's events and decisions for good; return how many there were."""

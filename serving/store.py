@@ -60,6 +60,25 @@ class AuditEntry:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was written after some group of events.
+
+    Parameters
+    ----------
+    heard
+        Number of the latest group.
+    events
+        Rejects and purchases.
+    erased
+        Hashes of customers who were erased.
+    """
+
+    heard: int
+    events: Sequence[Event]
+    erased: frozenset[str]
+
+
 class Store(Protocol):
     """What the server needs of a store."""
 
@@ -83,8 +102,8 @@ class Store(Protocol):
         """Return the number of the latest group of events."""
         ...
 
-    def events_after(self, heard: int) -> tuple[int, list[Event]]:
-        """Return the number of the latest group, and rejects and purchases of those after one."""
+    def news(self, heard: int) -> News:
+        """Return what was written after the group of a number."""
         ...
 
     def erase(self, customer_id: str, at: datetime) -> int:

@@ -7,11 +7,7 @@ bootstrap interval: "ahead" is its lower bound, above zero.
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,40 +15,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import log_loss
 
+from benchmarks.online_retail_jobs import HORIZON_DAYS, trained
 from benchmarks.table import Row
 from models.metrics.value import spearman
-from regulars.console import progress_bars, show_frame
-from regulars.settings import read_settings
-from regulars.shop import open_shop
+from regulars.console import show_frame
 from training.gate import compare
 from training.report import Contest, JobReport
-from training.run import Horizons, run_job, shared_table
 
 Floats = NDArray[np.float64]
-
-_CONFIG = Path(__file__).parents[2] / "examples" / "online_retail_ii" / "regulars.toml"
-_END = date(2011, 12, 9)
-_HORIZON_DAYS = 90
-
-
-def train(console: Console) -> dict[str, JobReport]:
-    """Train both jobs as of the end of the data."""
-    settings = read_settings(_CONFIG)
-    source = settings.base / settings.tables["orders"][0].path
-    if not source.is_file():
-        sys.exit(f"This benchmark needs the public data: {source.resolve()} is absent.")
-    horizons = Horizons(_HORIZON_DAYS, "fixed", _HORIZON_DAYS, "fixed")
-    now = datetime.now(UTC).replace(tzinfo=None)
-    with tempfile.TemporaryDirectory() as folder, progress_bars(console) as progress:
-        paths = settings.paths.model_copy(update={"workspace": Path(folder)})
-        elsewhere = settings.model_copy(update={"paths": paths})
-        with open_shop(elsewhere, now, progress) as shop:
-            arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
-            table = shared_table(*arguments, horizons, _END, progress)
-            return {
-                job: run_job(job, *arguments, horizons, _END, progress, table)
-                for job in ("churn", "value")
-            }
 
 
 def lead(job: JobReport, metric: Callable[[Floats, Floats], float], rival: str, name: str) -> Row:
@@ -108,8 +78,8 @@ def held_against_bars(jobs: dict[str, JobReport]) -> list[Row]:
 
 def rows(console: Console) -> list[Row]:
     """Train and judge; print every metric, return the bars."""
-    jobs = train(console)
+    jobs = trained(console, ("churn", "value"))
     for name, job in jobs.items():
         shown = job.scorecard.round(4).rename_axis("model").reset_index()
-        show_frame(console, shown, f"{name}: every metric, {_HORIZON_DAYS} days from 2011-09-10")
+        show_frame(console, shown, f"{name}: every metric, {HORIZON_DAYS} days from 2011-09-10")
     return held_against_bars(jobs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from glob import glob
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -12,7 +11,7 @@ import pandas as pd
 from features import postgres
 from features.engine import SOURCE_FILE, SOURCE_ROW, Engine
 from features.errors import DataError
-from features.sources import readable
+from features.sources import matching_files, readable
 from features.vocabulary import TableSpec
 
 NAME = "labelled"
@@ -39,7 +38,7 @@ def read_table(engine: Engine, path: str, table: str | None, base: Path) -> pd.D
             with tempfile.TemporaryDirectory() as landing:
                 landed = postgres.land_table(path, _named(path, table), None, Path(landing))
                 return engine.frame(engine.read_csv(NAME, landed))
-        files = _files(path, base)
+        files = matching_files(path, base, NAME, "labelled.path")
         frames = [engine.frame(_open(engine, file, table, n)) for n, file in enumerate(files)]
     return pd.concat(frames, ignore_index=True)
 
@@ -62,23 +61,6 @@ def _open(engine: Engine, file: Path, table: str | None, number: int) -> ir.Tabl
         "bring CSV (.csv, .csv.gz, .tsv), Parquet (.parquet), a DuckDB file (.duckdb) or a "
         "postgresql:// address",
     )
-
-
-def _files(path: str, base: Path) -> list[Path]:
-    pattern = str(base / path)
-    files = [Path(name) for name in sorted(glob(pattern))]  # noqa: PTH207  absolute globs
-    if not files:
-        raise DataError(
-            f"{NAME}: no file matches {pattern}",
-            f"correct labelled.path; relative paths start at {base.resolve()}",
-        )
-    for file in files:
-        if file.stat().st_size == 0:
-            raise DataError(
-                f"{NAME}: the file {file} is empty (0 bytes)",
-                "export it again, or take it out of labelled.path",
-            )
-    return files
 
 
 def _named(place: str, table: str | None) -> str:

@@ -17,6 +17,18 @@ def element(tag: str, *children: Element | str, **attributes: str) -> Element:
     return made
 
 
+def head(title: str, style: str, policy: str) -> Element:
+    """Return the head of a page; ``policy`` says what it may load and run."""
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", style),
+    )
+
+
 def render(page: Element) -> str:
     """Write a whole document; the contents of ``style`` and ``script`` as they are."""
     return "<!doctype html>\n" + tostring(page, encoding="unicode", method="html") + "\n"

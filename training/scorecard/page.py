@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from models.metrics.bootstrap import Estimate
 from models.metrics.catalogue import Metric, say
 from training.scorecard.judgement import Judgement
-from training.scorecard.markup import element, render
+from training.scorecard.markup import element, head, render
 from training.scorecard.measure import Scorecard
 from training.scorecard.pictures import Picture, svg_address
 from training.scorecard.segments import (
@@ -36,14 +36,6 @@ def scorecard_page(card: Scorecard, pictures: tuple[Picture, ...], made_at: date
     """
     judgement = card.judgement
     title = judgement.title or f"{capitalised(judgement.task)} scorecard"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
-        element("style", STYLE),
-    )
     body = element(
         "body",
         element("header", element("h1", title), *_opening(judgement, made_at)),
@@ -59,7 +51,7 @@ def scorecard_page(card: Scorecard, pictures: tuple[Picture, ...], made_at: date
         element("h2", "How to read this"),
         *(element("p", text, class_="dim") for text in _explanation(card)),
     )
-    return render(element("html", head, body, lang="en"))
+    return render(element("html", head(title, STYLE, _POLICY), body, lang="en"))
 
 
 def _opening(judgement: Judgement, made_at: datetime) -> list[Element]:
