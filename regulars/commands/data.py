@@ -47,7 +47,7 @@ def simulate(
 def check(config: Config = DEFAULT_CONFIG) -> None:
     """Read and check all tables; show what is kept, what is set aside, and why."""
     from regulars.console import make_console
-    from regulars.labelled_command import check_labelled
+    from regulars.labelled import check_labelled
     from regulars.settings import read_settings
     from regulars.workflow import check_shop
 
@@ -89,7 +89,7 @@ def features(
 ) -> None:
     """Show every feature: meaning, coverage, drift since an earlier day, weight in the models."""
     from regulars.console import make_console
-    from regulars.feature_report import show_features
+    from regulars.reports.features import show_features
     from regulars.settings import read_settings
 
     show_features(

@@ -54,7 +54,7 @@ def train(
     folds, or the latest fifth where a time is named.
     """
     from regulars.console import make_console
-    from regulars.labelled_command import train_labelled
+    from regulars.labelled import train_labelled
     from regulars.settings import read_settings
     from regulars.workflow import train_shop
 
@@ -78,7 +78,7 @@ def segments(
 ) -> None:
     """Show tiers, stages, segments and clusters: how many, worth what, and who moved."""
     from regulars.console import make_console
-    from regulars.segments_command import show_segments
+    from regulars.reports.segments import show_segments
     from regulars.settings import read_settings
 
     settings = read_settings(config)
@@ -97,7 +97,7 @@ def score_customers(
 ) -> None:
     """Churn probability, value, tier, segment, stage and value at risk of every customer."""
     from regulars.console import make_console
-    from regulars.labelled_command import score_labelled
+    from regulars.labelled import score_labelled
     from regulars.settings import read_settings
     from regulars.workflow import score_customers_to
 
@@ -136,8 +136,8 @@ def backtest_recommend(
     out: Annotated[Path | None, typer.Option(help="Every metric too: .csv or .parquet.")] = None,
 ) -> None:
     """Every recommender beside every baseline: last basket, time split, rolling cutoffs."""
-    from regulars.backtest_command import show_backtest
     from regulars.console import make_console
+    from regulars.reports.backtest import show_backtest
     from regulars.settings import read_settings
 
     if out is not None:

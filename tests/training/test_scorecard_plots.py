@@ -15,7 +15,7 @@ from models.metrics.classification import calibration_bins
 from models.metrics.profit import profit_curve
 from models.metrics.survival import kaplan_meier
 from models.metrics.value import decile_means
-from regulars.feature_style import LIGHT
+from regulars.reports.page_style import LIGHT
 from training import plots
 from training.scorecard.style import COLOURS
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.family import Family
-from regulars.feature_findings import (
+from regulars.reports.feature_findings import (
     JOBS,
     FeatureFindings,
     barely_covered,

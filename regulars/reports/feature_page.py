@@ -11,7 +11,7 @@ import pandas as pd
 from features.drift import MOVED_ABOVE, SHIFTED_ABOVE
 from features.family import Family
 from features.report import Histogram
-from regulars.feature_findings import (
+from regulars.reports.feature_findings import (
     BARELY_COVERED,
     FeatureFindings,
     barely_covered,
@@ -24,8 +24,8 @@ from regulars.feature_findings import (
     uniform,
     unit_name,
 )
-from regulars.feature_plot import plot_histogram
-from regulars.feature_style import SORTING, STYLE
+from regulars.reports.feature_plot import plot_histogram
+from regulars.reports.page_style import SORTING, STYLE
 from training.scorecard.markup import element, head, render
 
 # Nothing is loaded from anywhere: a customer's country or a product's name may say anything.

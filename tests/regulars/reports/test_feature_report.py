@@ -15,7 +15,7 @@ from rich.console import Console
 from features.errors import DataError
 from features.family import discover_families
 from models import registry
-from regulars.feature_report import show_features
+from regulars.reports.features import show_features
 from regulars.settings import read_settings
 
 # MLflow uses what SQLAlchemy deprecates.

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from features.report import Floats, Histogram
-from regulars.feature_findings import percent
+from regulars.reports.feature_findings import percent
 from training.scorecard.markup import element
 
 WIDTH, HEIGHT = 150, 36

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from features.errors import DataError, RegistryError, SettingsError
 from models import registry
-from regulars.labelled_command import check_labelled, score_labelled, train_labelled
+from regulars.labelled import check_labelled, score_labelled, train_labelled
 from regulars.settings import Settings, read_settings
 
 # MLflow uses what SQLAlchemy deprecates.

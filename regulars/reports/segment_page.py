@@ -9,8 +9,8 @@ from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
-from regulars.feature_style import STYLE
-from regulars.segments_findings import SegmentFindings, Sheet, sheets
+from regulars.reports.page_style import STYLE
+from regulars.reports.segment_findings import SegmentFindings, Sheet, sheets
 from training.scorecard.markup import element, head, render
 
 # Nothing is loaded from anywhere: a customer's id may say anything.

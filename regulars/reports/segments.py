@@ -17,8 +17,8 @@ from models.drivers.families import known_families
 from models.registry import open_client
 from models.segments import Segmentation
 from regulars.console import progress_bars
-from regulars.segments_findings import VIEWS, SegmentFindings
-from regulars.segments_page import segments_markdown, segments_page, show_segment_tables
+from regulars.reports.segment_findings import VIEWS, SegmentFindings
+from regulars.reports.segment_page import segments_markdown, segments_page, show_segment_tables
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop
 from training.champions import Champions, load_champions

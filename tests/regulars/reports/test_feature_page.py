@@ -19,11 +19,11 @@ from rich.console import Console
 from features.family import Column, Family
 from features.report import Histogram, feature_histograms, measure_features
 from features.vectors import Vectors
-from regulars.feature_findings import FeatureFindings
-from regulars.feature_page import feature_page
-from regulars.feature_plot import HEIGHT, WIDTH, plot_histogram
-from regulars.feature_style import DARK, LIGHT, SORTING, STYLE
-from regulars.feature_table import show_feature_table
+from regulars.reports.feature_findings import FeatureFindings
+from regulars.reports.feature_page import feature_page
+from regulars.reports.feature_plot import HEIGHT, WIDTH, plot_histogram
+from regulars.reports.feature_table import show_feature_table
+from regulars.reports.page_style import DARK, LIGHT, SORTING, STYLE
 from training.scorecard.markup import element, render
 
 NASTY = "<script>alert('1')</script>&amp;\"[bold]"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regulars.feature_findings import (
+from regulars.reports.feature_findings import (
     barely_covered,
     figure_with_unit,
     most_important,

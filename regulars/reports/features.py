@@ -14,9 +14,9 @@ from features.report import at_cutoff, feature_histograms, measure_features
 from features.vectors import Vectors, available_families, build_vectors
 from models.registry import open_client
 from regulars.console import progress_bars
-from regulars.feature_findings import JOBS, FeatureFindings
-from regulars.feature_page import feature_page
-from regulars.feature_table import show_feature_table
+from regulars.reports.feature_findings import JOBS, FeatureFindings
+from regulars.reports.feature_page import feature_page
+from regulars.reports.feature_table import show_feature_table
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop
 from training.dataset import population

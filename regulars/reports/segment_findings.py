@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from features.vocabulary import Columns as C
-from regulars.feature_findings import number, percent
+from regulars.reports.feature_findings import number, percent
 from training.movements import Movement
 
 VIEWS: Mapping[str, str] = {

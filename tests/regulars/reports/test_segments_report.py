@@ -18,8 +18,8 @@ from features.errors import DataError
 from features.settings import ShopSettings
 from features.vectors import Vectors
 from models.segments import Segmentation
-from regulars.segments_command import find_segments, show_segments
-from regulars.segments_findings import plain, sheets, signed
+from regulars.reports.segment_findings import plain, sheets, signed
+from regulars.reports.segments import find_segments, show_segments
 from regulars.settings import Settings, read_settings
 from training.scores import CustomerScores
 

@@ -1,0 +1,1 @@
+"""What people look at rather than read: findings, tables for the console, pages."""
