@@ -15,6 +15,7 @@ ENGINES := $(VENV)/.engines
 PORT ?= 8000
 CONFIG ?= examples/simulated_shop/regulars.toml
 NAME ?= main_job
+PARTS ?=
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +40,8 @@ format: $(READY) ## Put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(ENGINES) ## Print one benchmark's table (NAME=main_job)
-	@$(BIN)/python -m benchmarks.$(NAME)
+bench: $(ENGINES) ## Print one benchmark's table (NAME=main_job, PARTS="some of it")
+	@$(BIN)/python -m benchmarks.$(NAME) $(PARTS)
 
 picture: $(READY) ## Draw docs/answer.png from the running server
 	@$(BIN)/python docs/picture.py http://127.0.0.1:$(PORT)

@@ -1,6 +1,6 @@
 """Recommenders on public data, each bar beside its baselines and peers of the same run.
 
-python -m benchmarks.recommend [--only tafeng,speed] [--seeds 3]
+python -m benchmarks.recommend [tafeng speed ...] [--seeds 3]
 """
 
 from __future__ import annotations
@@ -46,17 +46,15 @@ def parts(seeds: int) -> dict[str, Part]:
 def main() -> None:
     """Run the wanted parts and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = list(parts(1))
-    parser.add_argument("--only", default=",".join(names), help=f"some of {','.join(names)}")
+    parser.add_argument("part", nargs="*", help=f"some of: {', '.join(parts(1))}; all without")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds of the ranker")
     wanted = parser.parse_args()
     chosen = parts(wanted.seeds)
-    unknown = set(wanted.only.split(",")) - set(chosen)
-    if unknown:
-        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {names}")
+    if unknown := sorted(set(wanted.part) - set(chosen)):
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(chosen)}")
     rows: list[Row] = []
     with progress_bars(Console(width=150, highlight=False)) as progress:
-        for name in wanted.only.split(","):
+        for name in wanted.part or chosen:
             rows.extend(chosen[name](progress))
     report("recommend", "Recommenders on public data", rows)
 
