@@ -119,5 +119,5 @@ def _with_fresh(
         for name, table in prepared.clean.items()
     }
     rollups = [rollup for rollup in discover_rollups() if rollup.name in stored]
-    build_rollups(engine, tables, shop, rollups, write, choose)
+    build_rollups(tables, shop, rollups, write, choose)
     return Rollups(live)

@@ -53,7 +53,6 @@ class Change:
 
 
 def build_rollups(
-    engine: Engine,
     tables: Tables,
     shop: ShopSettings,
     wanted: Sequence[Rollup],
@@ -65,7 +64,7 @@ def build_rollups(
     Parameters
     ----------
     write
-        Stores a computed roll-up and returns it as stored.
+        Stores a roll-up and returns it as stored; or as it is, to be computed where it is read.
     choose
         What a roll-up is to read instead of all ``tables`` so far.
     """
@@ -76,11 +75,7 @@ def build_rollups(
         if rollup.name not in names and (rollup.stored or rollup.name not in read):
             continue
         made = _built(rollup, choose(rollup, so_far), shop)
-        if rollup.stored:
-            so_far[rollup.name] = write(rollup, made)
-        else:
-            so_far[rollup.name] = engine.create(f"made_{rollup.name}", made)
-    engine.drop(*(f"made_{rollup.name}" for rollup in discover_rollups()))
+        so_far[rollup.name] = write(rollup, made) if rollup.stored else made
 
 
 def _built(rollup: Rollup, tables: Tables, shop: ShopSettings) -> ir.Table:
@@ -113,7 +108,7 @@ def refresh_rollups(
     if rebuilt:
         _rebuild(engine, store, shop, rebuilt, progress)
     for new in {repr(change.new): change.new or {} for change in appended}.values():
-        _append(engine, store, shop, [change for change in appended if change.new == new], new)
+        _append(engine, store, shop, appended, new)
     for change in changes:
         before = store.rollups.get(change.rollup.name)
         kept = before.parts if before is not None and change.new is not None else []
@@ -128,13 +123,15 @@ def refresh_rollups(
 def plan_changes(engine: Engine, store: Store, definition: str) -> list[Change]:
     """Compare what each roll-up was made from with what there is now."""
     stands = not _catalogue_changed(engine, store)
-    changes = []
+    changes: list[Change] = []
     for rollup in discover_rollups():
         if not rollup.stored or not _possible(store, rollup):
             continue
         known, inputs = store.rollups.get(rollup.name), _inputs(store, rollup)
+        anew = {change.rollup.name for change in changes if change.new is None}
         new = None
-        if known is not None and known.definition == definition and stands:
+        same = known is not None and known.definition == definition and stands
+        if known is not None and same and anew.isdisjoint(rollup.reads):
             new = _added(known.files[0], inputs) if len(known.parts) < _MOST_PARTS else None
         if new != {}:
             changes.append(Change(rollup, store.new_part(), inputs, new))
@@ -213,15 +210,18 @@ def _rebuild(
         }
         standing = store.open_rollups(engine, bucket=bucket, prefix="standing", without=by_name)
         tables |= standing.tables
-        build_rollups(engine, tables, shop, [change.rollup for change in changes], write)
+        build_rollups(tables, shop, [change.rollup for change in changes], write)
         tick()
 
 
 def _append(
-    engine: Engine, store: Store, shop: ShopSettings, changes: Sequence[Change], new: Inputs
+    engine: Engine, store: Store, shop: ShopSettings, appended: Sequence[Change], new: Inputs
 ) -> None:
-    """Roll up new parts alone and add them to what stands."""
+    """Roll up new parts alone, where they are what a roll-up lacks, and add them to what stands."""
+    changes = [change for change in appended if change.new == new]
     by_name = {change.rollup.name: change for change in changes}
+    part = {change.rollup.name: [change.part] for change in appended}
+    touched: dict[str, ir.Table] = {}
 
     def write(rollup: Rollup, made: ir.Table) -> ir.Table:
         change, folder = by_name[rollup.name], store.rollup_folder(rollup.name)
@@ -242,17 +242,27 @@ def _append(
             return tables
         name = rollup.reads[0]
         parts = [*store.rollups[name].parts, by_name[name].part]
-        moves = open_parts(engine, f"all_{name}", store.rollup_folder(name), parts)
-        touched = tables[name].select(*rollup.restates).distinct()
-        return {**tables, name: moves.semi_join(touched, list(rollup.restates))}
+        kept = f"touched_{name}_by_{rollup.restates[-1]}"
+        if kept not in touched:
+            moves = open_parts(engine, f"all_{name}", store.rollup_folder(name), parts)
+            keys = tables[name].select(*rollup.restates).distinct()
+            found = moves.semi_join(keys, list(rollup.restates))
+            touched[kept] = engine.create(kept, found)
+        return {**tables, name: touched[kept]}
 
-    tables = {}
+    tables = {
+        name: open_parts(engine, f"new_{name}", store.rollup_folder(name), part.get(name, []))
+        for change in changes
+        for name in (*change.rollup.reads, *change.rollup.may_read)
+        if name in store.rollups and name not in by_name
+    }
     for table in store.tables:
         opened = store.open_clean(engine, table, parts=new.get(table), prefix="new")
         unchanged = table not in new and _by_customer(table)
         tables[table] = opened.limit(0) if unchanged else opened
     rollups = [change.rollup for change in changes]
-    build_rollups(engine, tables, shop, rollups, write, choose)
+    build_rollups(tables, shop, rollups, write, choose)
+    engine.drop(*touched)
 
 
 def _catalogue_changed(engine: Engine, store: Store) -> bool:

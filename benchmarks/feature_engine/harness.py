@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.feature_engine.contender import peak_memory_bytes
+from benchmarks.feature_engine.ledger import Ledger, Measurement
 from benchmarks.feature_engine.order_lines import BenchmarkShop
 from features.progress import Progress, silent
 
@@ -41,24 +42,8 @@ class Entry:
     cutoffs: int = 1
     job: str = "subset"
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one entry took: the median of its seconds, the peaks of its runs.
-
-    Attributes
-    ----------
-    processor_seconds
-        Of all its threads: what says most on a machine that others use too.
-    failure
-        Why there is no result, and then no seconds; the peaks are those until it was given up.
-    """
-
-    seconds: float
-    processor_seconds: float
-    memory_gb: float
-    disk_gb: float
-    failure: str | None = None
+    def __str__(self) -> str:
+        return f"{self.contender} {self.job}, {self.shop.lines} lines, {self.cutoffs} cutoffs"
 
 
 @dataclass(frozen=True)
@@ -69,12 +54,15 @@ class Arena:
     ----------
     folder
         Temporary files, outputs and kept workspaces, by shop.
+    ledger
+        Holds what was measured before.
     """
 
     folder: Path
     threads: int
     memory_limit: str
     temp_limit: str
+    ledger: Ledger
 
     def answer(self, entry: Entry) -> Path:
         """Return where an entry's latest answer lies."""
@@ -97,25 +85,22 @@ def available_cores() -> int:
 
 
 def side_by_side(
-    arena: Arena,
-    what: str,
-    entries: Sequence[Entry],
-    runs: int,
-    progress: Progress = silent,
-    *,
-    keep_answers: bool = False,
+    arena: Arena, what: str, entries: Sequence[Entry], runs: int, progress: Progress = silent
 ) -> dict[Entry, Measurement]:
-    """Run all entries ``runs`` times, in turn, so that the machine's moods hit all alike."""
-    results: dict[Entry, list[Measurement]] = {entry: [] for entry in entries}
+    """Run all entries ``runs`` times, in turn, so that the machine's moods hit all alike.
+
+    Runs that the ledger holds are not repeated.
+    """
     tick = progress(what, runs * len(entries))
-    for _ in range(runs):
-        for entry, done in results.items():
-            if not done or done[-1].failure is None:
-                done.append(_run(arena, entry))
-            if not keep_answers:
+    for number in range(runs):
+        for entry in entries:
+            done = arena.ledger.runs(str(entry))
+            failed = bool(done) and done[-1].failure is not None
+            if len(done) <= number and not failed:
+                arena.ledger.add(str(entry), run_once(arena, entry))
                 _remove(arena.answer(entry))
             tick()
-    return {entry: _summary(done) for entry, done in results.items()}
+    return {entry: _summary(arena.ledger.runs(str(entry))[:runs]) for entry in entries}
 
 
 def _summary(runs: Sequence[Measurement]) -> Measurement:
@@ -128,7 +113,8 @@ def _summary(runs: Sequence[Measurement]) -> Measurement:
     )
 
 
-def _run(arena: Arena, entry: Entry) -> Measurement:
+def run_once(arena: Arena, entry: Entry) -> Measurement:
+    """Run one entry in a process of its own; its answer stays until the next run."""
     answer, temp = arena.answer(entry), arena.folder / "temp"
     _remove(answer)
     _remove(temp)

@@ -6,10 +6,9 @@ the lines of earlier days; and a family's own words say what each column means.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
-from features.family import KEYS, Family, discover_families
+from features.family import Family, discover_families, narrowed
 
 WINDOWS_DAYS = (30, 90, 180, 365)
 
@@ -35,14 +34,11 @@ COLUMNS = tuple(name for names in SUBSET.values() for name in names)
 
 def subset_families() -> tuple[Family, ...]:
     """Return our families narrowed to the subset, so that nothing else is computed."""
-    return tuple(_narrowed(f, SUBSET[f.name]) for f in discover_families() if f.name in SUBSET)
-
-
-def _narrowed(family: Family, names: tuple[str, ...]) -> Family:
-    return replace(
-        family,
-        columns=tuple(column for column in family.columns if column.name in names),
-        compute=lambda rollups, cutoffs: family.compute(rollups, cutoffs).select(*KEYS, *names),
+    return tuple(
+        part
+        for family in discover_families()
+        if family.name in SUBSET
+        for part in narrowed(family, SUBSET[family.name])
     )
 
 

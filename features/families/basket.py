@@ -14,7 +14,17 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import KEYS, Column, Family, history, standing_orders, within
+from features.family import (
+    FIRST_SEEN,
+    KEYS,
+    Column,
+    Family,
+    first_seen,
+    held,
+    history,
+    standing_orders,
+    within,
+)
 from features.rollup import Rollups
 from features.vocabulary import Columns as C
 
@@ -22,13 +32,14 @@ WINDOWS_DAYS = (90, 365)
 _NO_ORDER = "no net-positive order"
 _NOTHING = "bought nothing"
 
-COLUMNS = (
+SIZES = (
     Column("lines_per_order", "mean lines of an order", "lines", _NO_ORDER),
     Column("units_per_order", "mean units of an order", "units", _NO_ORDER),
     Column("unit_price_mean", "order revenue over units", "money per unit", _NO_ORDER),
     Column("discount_share", "discounts over revenue before discount", "share", _NO_ORDER),
-    Column("products_bought", "distinct products ever bought", "products", _NOTHING),
-    Column("categories_bought", "distinct categories ever bought", "categories", _NOTHING),
+)
+PRODUCTS = (Column("products_bought", "distinct products ever bought", "products", _NOTHING),)
+HABITS = (
     Column("categories_per_order", "mean distinct categories of an order", "categories", _NOTHING),
     Column("repeat_product_share", "share of bought lines whose product was bought in an "
            "earlier order too", "share", _NOTHING),
@@ -37,6 +48,9 @@ COLUMNS = (
              f"bought nothing in {days} days") for days in WINDOWS_DAYS),
     Column("top_product_share", "share of bought lines that are of the customer's most bought "
            "product", "share", _NOTHING),
+)  # fmt: skip
+SPREAD = (
+    Column("categories_bought", "distinct categories ever bought", "categories", _NOTHING),
     Column("category_entropy", "entropy of spend over categories", "nats", _NOTHING),
     Column("top_category_share", "share of spend in the favourite category", "share", _NOTHING),
     Column("product_dependency", "shrunk Herfindahl index of spend over categories",
@@ -44,70 +58,122 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Average over standing orders; breadth and habit over everything ever bought."""
+def sizes(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Average over standing orders."""
     placed = standing_orders(rollups, cutoffs)
-    orders = placed.group_by(*KEYS).aggregate(
+    return placed.group_by(*KEYS).aggregate(
         lines_per_order=placed.lines.mean(),
         units_per_order=placed.units.mean(),
         unit_price_mean=placed.revenue.sum() / placed.units.sum().nullif(0),
         discount_share=placed.discount.sum()
         / (placed.revenue.sum() + placed.discount.sum()).nullif(0),
     )
-    joined = _breadth(history(rollups["customer_day_firsts"], cutoffs))
-    spread = _concentration(history(rollups["customer_category_day"], cutoffs))
-    for part in (orders, spread):
-        joined = joined.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
-    return joined.select(*KEYS, *(column.name for column in COLUMNS))
 
 
-def _breadth(bought: ir.Table) -> ir.Table:
-    """Count products and categories, and lines beyond each product's first."""
-    counts = bought.group_by(*KEYS).aggregate(
-        lines=bought.lines.sum(),
-        products_bought=bought.products.sum(),
-        categories_bought=bought.categories.sum(),
-        categories_per_order=bought.order_categories.sum() / bought.orders.sum(),
-        nth_of_product=bought.nth_of_product.max(),
-        **{f"lines_{d}d": (bought.lines * within(bought, d)).sum() for d in WINDOWS_DAYS},
-        **{f"products_{d}d": (bought.products * within(bought, d)).sum() for d in WINDOWS_DAYS},
+def products(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Count products ever bought."""
+    firsts = history(rollups["customer_day_firsts"], cutoffs)
+    return firsts.group_by(*KEYS).aggregate(products_bought=firsts.products.sum())
+
+
+def habits(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Compare bought lines with those that were the first of their product."""
+    firsts = history(rollups["customer_day_firsts"], cutoffs)
+    new = firsts.group_by(*KEYS).aggregate(
+        products=firsts.products.sum(),
+        **{f"products_{d}d": (firsts.products * within(firsts, d)).sum() for d in WINDOWS_DAYS},
     )
-    return counts.mutate(
-        repeat_product_share=1.0 - counts.products_bought / counts.lines,
-        top_product_share=counts.nth_of_product / counts.lines,
+    bought = history(rollups["customer_day_repeats"], cutoffs)
+    lines = bought.group_by(*KEYS).aggregate(
+        lines=bought.lines.sum(),
+        categories_per_order=bought.order_categories.sum() / bought.orders.sum(),
+        top_product_share=bought.nth_of_product.max() / bought.lines.sum(),
+        **{f"lines_{d}d": (bought.lines * within(bought, d)).sum() for d in WINDOWS_DAYS},
+    )
+    both = new.join(lines, list(KEYS))
+    shares = both.mutate(
+        repeat_product_share=1.0 - both.products / both.lines,
         **{
-            f"new_product_share_{d}d": counts[f"products_{d}d"] / counts[f"lines_{d}d"].nullif(0)
+            f"new_product_share_{d}d": both[f"products_{d}d"] / both[f"lines_{d}d"].nullif(0)
             for d in WINDOWS_DAYS
         },
     )
+    return shares.select(*KEYS, *(column.name for column in HABITS))
 
 
-def _concentration(bought: ir.Table) -> ir.Table:
+def spread(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Describe how spend is spread over categories."""
-    spend = bought.group_by(*KEYS, C.CATEGORY).aggregate(
-        spend=ibis.greatest(bought.revenue.sum(), 0.0)
-    )
-    sums = spend.group_by(*KEYS).aggregate(
-        categories=spend.count().cast("float64"),
-        total=spend.spend.sum(),
-        top=spend.spend.max(),
-        squares=(spend.spend * spend.spend).sum(),
-        logarithms=(spend.spend * spend.spend.nullif(0).ln()).sum(),
-    )
+    bought = first_seen(rollups["customer_product_day"], cutoffs)
+    sums = held(_growth(bought), cutoffs)
     total, even = sums.total.nullif(0), 1.0 / sums.categories
     # With shares s = x / total: -sum s ln s = ln total - (sum x ln x) / total.
     return sums.select(
         *KEYS,
+        categories_bought=sums.categories,
         category_entropy=total.ln() - sums.logarithms / total,
         top_category_share=sums.top / total,
         product_dependency=(sums.squares / (total * total) - even) / (1.0 - even).nullif(0),
     )
 
 
+def _growth(bought: ir.Table) -> ir.Table:
+    """Sum up spend by category, its squares and logarithms, so far as each cutoff knew.
+
+    What a category's growth adds to each sum is added up over categories, then over time: that
+    takes a row for each customer and category that grew, not for each that there is.
+    """
+    grown = bought.group_by(C.CUSTOMER_ID, C.CATEGORY, FIRST_SEEN).aggregate(
+        spend=ibis.greatest(bought.revenue, 0.0).sum()
+    )
+    so_far = ibis.cumulative_window(
+        group_by=[grown[C.CUSTOMER_ID], grown[C.CATEGORY]], order_by=grown[FIRST_SEEN]
+    )
+    grown = grown.mutate(after=grown.spend.sum().over(so_far), nth=grown.spend.count().over(so_far))
+    before, after = grown.after - grown.spend, grown.after
+    growth = grown.group_by(C.CUSTOMER_ID, FIRST_SEEN).aggregate(
+        categories=(grown.nth == 1).cast("float64").sum(),
+        total=grown.spend.sum(),
+        top=after.max(),
+        squares=(after * after - before * before).sum(),
+        logarithms=(_x_ln_x(after) - _x_ln_x(before)).sum(),
+    )
+    until_then = ibis.cumulative_window(group_by=growth[C.CUSTOMER_ID], order_by=growth[FIRST_SEEN])
+    sums = {name: growth[name].sum() for name in ("categories", "total", "squares", "logarithms")}
+    sums["top"] = growth.top.max()
+    return growth.select(
+        C.CUSTOMER_ID, FIRST_SEEN, **{name: each.over(until_then) for name, each in sums.items()}
+    )
+
+
+def _x_ln_x(x: ir.FloatingValue) -> ir.FloatingValue:
+    """Return x ln x, which is 0 for 0 (and for what rounding left below)."""
+    return ibis.ifelse(x > 0, x * x.nullif(0).abs().ln(), 0.0)
+
+
+PARTS = (
+    Family("basket_products", "the products bought", ("customer_day_firsts",), PRODUCTS, products),
+    Family("basket_sizes", "the size of orders", ("order_states",), SIZES, sizes),
+    Family("basket_habits", "what is new and what is habit",
+           ("customer_day_firsts", "customer_day_repeats"), HABITS, habits),
+    Family("basket_spread", "how spend is spread over categories",
+           ("customer_product_day",), SPREAD, spread),
+)  # fmt: skip
+COLUMNS = (*PRODUCTS, *SIZES, *HABITS, *SPREAD)
+
+
+def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Put the parts side by side, for everyone who ever bought a product."""
+    joined, *others = (part.compute(rollups, cutoffs) for part in PARTS)
+    for part in others:
+        joined = joined.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+    return joined.select(*KEYS, *(column.name for column in COLUMNS))
+
+
 FAMILY = Family(
     name="basket",
     meaning="the size, breadth and habit of what a customer buys",
-    reads=("order_states", "customer_day_firsts", "customer_category_day"),
+    reads=tuple(dict.fromkeys(name for part in PARTS for name in part.reads)),
     columns=COLUMNS,
     compute=compute,
+    parts=PARTS,
 )

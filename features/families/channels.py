@@ -12,10 +12,9 @@ import ibis.expr.types as ir
 
 from features.family import KEYS, Column, Family, history, within
 from features.rollup import Rollups
-from features.rollups.money import CHANNELS
+from features.rollups.orders import BY_CHANNEL, CHANNELS
 
 _UNKNOWN = "bought nothing in 365 days whose channel is known"
-_COUNTS = (*(f"{channel}_lines" for channel in CHANNELS), "other_channel_lines")
 
 COLUMNS = (
     *(Column(f"{channel}_line_share_365d", f"share of the lines bought in the last 365 days that "
@@ -28,13 +27,13 @@ COLUMNS = (
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Add up lines by channel over the last year."""
     moved = rollups["customer_day"]
-    named = functools.reduce(operator.add, (moved[name] for name in _COUNTS))
+    named = functools.reduce(operator.add, (moved[name] for name in BY_CHANNEL))
     seen = history(moved.filter(named > 0), cutoffs)
     counts = seen.group_by(*KEYS).aggregate(
-        **{name: (seen[name] * within(seen, 365)).sum().cast("float64") for name in _COUNTS}
+        **{name: (seen[name] * within(seen, 365)).sum().cast("float64") for name in BY_CHANNEL}
     )
-    lines = functools.reduce(operator.add, (counts[name] for name in _COUNTS)).nullif(0)
-    used = functools.reduce(operator.add, ((counts[name] > 0).cast("int64") for name in _COUNTS))
+    lines = functools.reduce(operator.add, (counts[name] for name in BY_CHANNEL)).nullif(0)
+    used = functools.reduce(operator.add, ((counts[name] > 0).cast("int64") for name in BY_CHANNEL))
     return counts.select(
         *KEYS,
         **{

@@ -19,6 +19,7 @@ import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, KEYS, Column, Family, history, within
 from features.rollup import DAY, KNOWN_FROM, Rollups
+from features.rollups.products import at_prices
 from features.vocabulary import Columns as C
 
 WINDOWS_DAYS = (30, 90, 365)
@@ -86,7 +87,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 def _purchases(rollups: Rollups) -> ir.Table:
     """Give each customer's days the money and the discounted lines that were usual."""
-    bought = rollups["customer_category_day"]
+    bought = at_prices(rollups["customer_product_day"])
     usual = _usual(rollups["category_day"])
     priced = bought.join(usual, [C.CATEGORY, KNOWN_FROM])
     priced = priced.mutate(
@@ -150,7 +151,7 @@ def _rates(facts: ir.Table) -> ir.Table:
 FAMILY = Family(
     name="price",
     meaning="the prices and discounts that a customer buys at",
-    reads=("customer_category_day", "category_day"),
+    reads=("customer_product_day", "category_day"),
     columns=COLUMNS,
     compute=compute,
 )

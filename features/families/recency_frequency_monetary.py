@@ -57,6 +57,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     youngest = ibis.struct({"age": placed[AGE_DAYS], "less": -placed.revenue})
     orders = placed.group_by(*KEYS).aggregate(
         last=youngest.min(),
+        recency_days=placed[AGE_DAYS].min(),
         first_order_days=placed[AGE_DAYS].max(),
         orders_lifetime=placed.count(),
         order_value_mean=placed.revenue.mean(),
@@ -69,9 +70,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
             for days in HALF_LIVES_DAYS
         },
     )
-    orders = orders.mutate(
-        recency_days=orders["last"]["age"], order_value_last=-orders["last"]["less"]
-    ).drop("last")
+    orders = orders.mutate(order_value_last=-orders["last"]["less"]).drop("last")
     moved = history(rollups["customer_day"], cutoffs)
     money = moved.group_by(*KEYS).aggregate(
         revenue_lifetime=moved.revenue.sum(),

@@ -122,7 +122,7 @@ def _order_days(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """
     orders = standing_orders(rollups, cutoffs)
     part = orders.hour // _HOURS_OF_PART
-    days = orders.group_by(*KEYS, DAY, AGE_DAYS).aggregate(
+    days = orders.group_by(*KEYS, DAY).aggregate(
         orders=orders.count().cast("float64"),
         revenue=orders.revenue.sum(),
         hours=orders.hour.cast("float64").sum(),
@@ -131,6 +131,7 @@ def _order_days(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
             for number, name in enumerate(_PARTS_OF_DAY)
         },
     )
+    days = days.mutate((days[AS_OF_DAY] - days[DAY]).name(AGE_DAYS))
     newest_first = ibis.window(
         group_by=[days[C.CUSTOMER_ID], days[AS_OF_DAY]], order_by=days[AGE_DAYS]
     )

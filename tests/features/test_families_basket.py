@@ -1,4 +1,4 @@
-"""What is new and what is habit in a basket; spread of spend stands in known truth."""
+"""What is new and what is habit in a basket, and how spend is spread, at every cutoff."""
 
 from __future__ import annotations
 
@@ -100,10 +100,15 @@ def test_sums_of_firsts_are_distinct_counts_at_every_cutoff(
         bought = known.drop_duplicates(["order_id", "product_id", "ts", "available_at"])
         category = bought["product_id"].map(CATEGORIES)
         n_products, n_orders = bought["product_id"].nunique(), bought["order_id"].nunique()
+        # All lines cost the same: shares of spend are shares of lines.
+        spent = known["product_id"].map(CATEGORIES).value_counts(normalize=True)
         assert_values(
             frame.loc[cutoff],
             products_bought=n_products,
             categories_bought=category.nunique(),
+            category_entropy=-(spent * np.log(spent)).sum(),
+            top_category_share=spent.max(),
+            product_dependency=((spent**2).sum() - 1 / len(spent)) / (1 - 1 / len(spent)),
             repeat_product_share=1 - n_products / len(bought),
             top_product_share=bought["product_id"].value_counts().max() / len(bought),
             categories_per_order=len(set(zip(bought["order_id"], category, strict=True)))

@@ -192,6 +192,22 @@ def test_a_catalogue_that_learns_of_goods_sold_before_rolls_all_up_anew(
     assert shop.rollup("customer_product_day")["category"].tolist() == ["drinks"]
 
 
+def test_costs_that_come_alone_are_added_to_the_money_that_stands(
+    tmp_path: Path, open_folder: Any, lines: Any
+) -> None:
+    bought = lines(("1", "ann", "tea", "2025-01-01", 2, 10), unit_cost=[4.0])
+    bought.to_csv(tmp_path / "orders.csv", index=False)
+    margins = []
+    for number, amount in enumerate((1.0, 2.0)):
+        cost = ["ann", "2025-01-02", "support", amount]
+        frame = pd.DataFrame([cost], columns=["customer_id", "ts", "cost_kind", "amount"])
+        frame.to_csv(tmp_path / f"costs-{number}.csv", index=False)
+        shop = open_folder(tmp_path, {"orders": "orders.csv", "costs": "costs-*.csv"})
+        margins.append(shop.vector("ann", date(2025, 1, 3))["margin_lifetime"])
+    assert margins == [12.0 - 1.0, 12.0 - 1.0 - 2.0]
+    assert shop.prepared.work == {"orders": "kept", "costs": "appended", "rollups": "appended"}
+
+
 def test_a_rollup_that_is_new_is_made_from_those_that_stand(tmp_path: Path, grown: Any) -> None:
     """As after an upgrade that brought one."""
     shop = grown()
