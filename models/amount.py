@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boosting import BoostingParameters, Ensemble
+from models.boosting import Binned, BoostingParameters, Ensemble
 from models.state import load_state, save_state
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,7 @@ _RANKS = (np.arange(99) + 1) / 100
 _LEAST_SCALE, _LARGEST_SCALE = 0.1, 2.5
 _LOWEST_SHARE = 0.01
 _LARGEST_Z = 4.0
+_LEAST_OF_CENTRE = 1e-3  # a margin at or below zero counts as this share of what was expected
 _YEAR_DAYS = 365.25
 # What :func:`dated` adds, as the features of the same meaning are called.
 SEASON = ("season_sine", "season_cosine")
@@ -67,16 +68,10 @@ class Amount:
         least = np.quantile(margin[margin > 0], _LOWEST_SHARE)
         log_margin = np.log(np.maximum(margin, least))
 
+        rows = Binned(X, categorical, weight)
+
         def regress(target: Floats) -> Ensemble:
-            return Ensemble.fit(
-                X,
-                target,
-                weight=weight,
-                objective="regression",
-                parameters=parameters,
-                categorical=categorical,
-                on_round=on_round,
-            )
+            return Ensemble.fit_binned(rows, target, "regression", parameters, on_round)
 
         location = regress(log_margin)
         deviation = log_margin - location.raw_score(X)
@@ -91,11 +86,6 @@ class Amount:
             self.scale,
             np.quantile(np.clip(z, -_LARGEST_Z, _LARGEST_Z), _RANKS),
         )
-
-    def deviations(self, X: Floats, margin: Floats) -> Floats:
-        """Return each buyer's standardised deviation."""
-        log_margin = np.log(np.maximum(margin, np.exp(self.location.raw_score(X)) * 1e-3))
-        return (log_margin - self.location.raw_score(X)) / self.scales(X)
 
     def scales(self, X: Floats) -> Floats:
         """Return each customer's scale, in logs."""
@@ -129,6 +119,14 @@ class Described:
     centre: Floats
     scale: Floats
     z: Floats
+
+    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Described:
+        """Return some of the customers."""
+        return Described(self.centre[chosen], self.scale[chosen], self.z)
+
+    def deviations(self, margin: Floats) -> Floats:
+        """Return how far each buyer's margin turned out from the centre, standardised."""
+        return np.log(np.maximum(margin / self.centre, _LEAST_OF_CENTRE)) / self.scale
 
     def times(self, factor: Floats | float) -> Described:
         """Return the same with every amount so many times as large."""

@@ -19,6 +19,9 @@ from models.tabular import Encoder
 
 _FOLDER = "curve"
 
+# Fits a curve on outcomes and their columns, telling each round; returns the fitted one.
+FitCurve = Callable[[SurvivalModel, Outcomes, Sequence[Column], Callable[[], None]], SurvivalModel]
+
 
 class ChurnModel:
     """Calibrated churn probability at one horizon of a survival curve.
@@ -68,8 +71,14 @@ class ChurnModel:
         outcomes: Outcomes,
         columns: Sequence[Column],
         on_round: Callable[[], None] = lambda: None,
+        fit_curve: FitCurve = SurvivalModel.fit,
     ) -> Self:
         """Learn from several horizons at once, the churn horizon among them.
+
+        Parameters
+        ----------
+        fit_curve
+            Fits the curve, or finds one that was fitted on the same outcomes.
 
         Raises
         ------
@@ -82,11 +91,12 @@ class ChurnModel:
                 "every training customer has the same outcome: there is nothing to tell apart",
                 "choose another horizon (training.horizon_days) or bring a longer history",
             )
-        self.curve_ = SurvivalModel(
+        curve = SurvivalModel(
             outcomes.horizons_days,
             boosting=self.curve_.boosting,
             half_life_days=self.curve_.half_life_days,
-        ).fit(outcomes, columns, on_round)
+        )
+        self.curve_ = fit_curve(curve, outcomes, columns, on_round)
         return self
 
     def fit_rounds(self, vectors: pd.DataFrame) -> int:

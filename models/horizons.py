@@ -81,11 +81,12 @@ class CompositeObjective:
 
     def __init__(self, silent: Floats, days: Days, weight: Floats) -> None:
         self._windows, self._window = np.unique(days, return_inverse=True)
-        self._known = ~np.isnan(silent)
-        self._silent = np.where(self._known, silent, 0.0)
+        known = ~np.isnan(silent)
         # Mean weight 1, so that leaf sizes and the penalty mean the same in every shop.
-        shared = self._known * (weight / np.maximum(self._known.sum(axis=1), 1))[:, None]
-        self._weight = shared * (len(weight) / shared.sum())
+        shared = known * (weight / np.maximum(known.sum(axis=1), 1))[:, None]
+        # By horizon, then by row: what is done to all rows of a horizon runs through memory once.
+        self._silent = np.ascontiguousarray(np.where(known, silent, 0.0).T)
+        self._weight = np.ascontiguousarray((shared * (len(weight) / shared.sum())).T)
         self.levels = start_levels(silent, self._window, len(self._windows))
         self._round = 0
 
@@ -93,14 +94,19 @@ class CompositeObjective:
         """Return gradient and Hessian of the loss at each row's score."""
         residual, curvature = self._terms(scores)
         if self._round % _ROUNDS_A_STEP == 0:
-            step = _newton(residual, curvature, self._window, len(self._windows))
+            step = _newton(residual.T, curvature.T, self._window, len(self._windows))
             self.levels = self.levels - step
             residual, curvature = self._terms(scores)
         self._round += 1
-        return residual.sum(axis=1), curvature.sum(axis=1)
+        return residual.sum(axis=0), curvature.sum(axis=0)
 
     def _terms(self, scores: Floats) -> tuple[Floats, Floats]:
-        chance = expit(scores[:, None] + self.levels[self._window])
+        """Return the loss's slope and bend by horizon and row."""
+        # The odds of an order are a product: one exponential a row serves all horizons.
+        chance = np.exp(-self.levels).T[:, self._window]
+        chance *= np.exp(-scores)
+        chance += 1.0
+        np.reciprocal(chance, out=chance)
         return self._weight * (chance - self._silent), self._weight * chance * (1.0 - chance)
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from features.errors import TrainingError
 from features.family import Column
 from features.rollup import to_epoch_day
 from features.vocabulary import Columns as C
@@ -81,11 +82,22 @@ class SurvivalModel:
         features: Sequence[Column],
         on_round: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Learn from what is known; :attr:`earlier_` is left behind for what comes next."""
+        """Learn from what is known; :attr:`earlier_` is left behind for what comes next.
+
+        Raises
+        ------
+        TrainingError
+            No column differs between two customers of one cutoff.
+        """
         known = Encoder.fit(outcomes.vectors, features)
         X, days = known.transform(outcomes.vectors), outcomes.days
         # What is the same for everyone at each cutoff is a calendar: the levels stand for it.
         kept = varying_within(X, days)
+        if not kept.any():
+            raise TrainingError(
+                "no feature tells two customers of the same day apart",
+                "bring a longer history, or more tables",
+            )
         self.encoder_, X = known.select(kept), X[:, kept]
         self.slopes_ = np.ones(len(self.horizons_days))
         self.earlier_ = self._look_back(X, outcomes, on_round)

@@ -9,7 +9,7 @@ The amounts' common level, season and drift, is forecast as the curve's is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from features.errors import TrainingError
 from features.family import Column
 from models.amount import Amount, Described, dated
+from models.amount_level import AmountLevel
 from models.boosting import BoostingParameters
-from models.churn import ChurnModel
+from models.churn import ChurnModel, FitCurve
 from models.horizons import Days, Floats, Outcomes
 from models.intervals import (
     COVERAGE,
@@ -30,19 +31,11 @@ from models.intervals import (
     newcomers,
     tails,
 )
-from models.levels import LevelForecast
 from models.state import load_state, save_state
 from models.survival import Earlier, SurvivalModel, as_of_days, recency_weight
 
 _FEWEST_BUYERS = 20
 _FEWEST_DEVIATIONS = 200
-_LARGEST_LEVEL = 1.0
-# What customers spent of late is among the columns: their amounts swing with the season, and do
-# not drift besides. One year cannot tell a season from chance and the next one pays for the
-# doubt, so a season is believed unless the levels speak against it by a factor of e^2. Totals at
-# 14 March and 12 June 2011 of Online Retail II were missed by +13 and +6 % this way, by -17 and
-# -29 % with the likeliest season and no calendar in the trees.
-_DRIFTS, _DOUBT = (0.03,), 2.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,14 @@ class ValueModel:
         margin: Floats,
         columns: Sequence[Column],
         on_round: Callable[[], None] = lambda: None,
+        fit_curve: FitCurve = SurvivalModel.fit,
     ) -> Self:
         """Learn from several horizons at once; ``margin`` is of the value horizon, NaN if unknown.
+
+        Parameters
+        ----------
+        fit_curve
+            Fits the curve, or finds one that was fitted on the same outcomes.
 
         Raises
         ------
@@ -116,18 +115,16 @@ class ValueModel:
             )
         self.buys_ = ChurnModel(
             self.horizon_days, boosting=self.boosting, half_life_days=self.half_life_days
-        ).fit_outcomes(outcomes, columns, on_round)
-        X = self.buys_.encoder_.transform(outcomes.vectors)
+        ).fit_outcomes(outcomes, columns, on_round, fit_curve)
+        X, days = self.buys_.encoder_.transform(outcomes.vectors), outcomes.days
         buyers = silent == 0
-        self.amount_ = self._fit_amount(X, margin, outcomes.days, buyers, on_round)
+        in_season = dated(X[buyers], days[buyers])
+        self.amount_ = self._fit_amount(in_season, margin[buyers], days[buyers], on_round)
         self.confidence_ = (COVERAGE, COVERAGE)
         if self.buys_.curve_.earlier_ is not None:
             self._look_back(self.buys_.curve_.earlier_, X, outcomes, silent, margin, on_round)
-        self.smearing_, self.levels_ = self._level(
-            self.amount_.describe(dated(X, outcomes.days)[buyers]).mean(),
-            margin[buyers],
-            outcomes.days[buyers],
-        )
+        described = self.amount_.describe(in_season)
+        self.level_ = self._level(described, margin[buyers], days[buyers])
         return self
 
     def fit_rounds(self, vectors: pd.DataFrame) -> int:
@@ -147,7 +144,7 @@ class ValueModel:
     def predict_if_buys(self, vectors: pd.DataFrame) -> Floats:
         """Return E[margin | buys], money, shape (n,)."""
         X, days = self.buys_.encoder_.transform(vectors), as_of_days(vectors)
-        return self._described(X, days).mean()
+        return self.amounts(X, days).mean()
 
     def predict(self, vectors: pd.DataFrame) -> Floats:
         """Return P(buys) x E[margin | buys], money, shape (n,)."""
@@ -174,7 +171,14 @@ class ValueModel:
         is_new
             Who is a newcomer, from :func:`newcomers`.
         """
-        amount = self._described(X, days)
+        return self.money(self.amounts(X, days), p_none, is_new)
+
+    def amounts(self, X: Floats, days: Days) -> Described:
+        """Return the distribution of each customer's margin, given an order in the horizon."""
+        return self.level_.move(self.amount_.describe(dated(X, days)), days)
+
+    def money(self, amount: Described, p_none: Floats, is_new: NDArray[np.bool_]) -> Money:
+        """Put together the chance of nothing and amounts; see :meth:`predict_encoded`."""
         if_buys = amount.mean()
         value = (1.0 - p_none) * if_buys
         below, above = tails(p_none, np.where(is_new, *self.confidence_))
@@ -189,8 +193,7 @@ class ValueModel:
         stored = {
             "horizon_days": self.horizon_days,
             "confidence": list(self.confidence_),
-            "smearing": self.smearing_,
-            "levels": self.levels_.to_json(),
+            "level": self.level_.to_json(),
         }
         save_state(folder, stored)
         self.buys_.save(folder / "buys")
@@ -206,24 +209,19 @@ class ValueModel:
             stored["horizon_days"], boosting=curve.boosting, half_life_days=curve.half_life_days
         )
         model.buys_ = buys
-        model.smearing_ = stored["smearing"]
         model.confidence_ = tuple(stored["confidence"])
-        model.levels_ = LevelForecast.from_json(stored["levels"])
+        model.level_ = AmountLevel.from_json(stored["level"])
         model.amount_ = Amount.load(folder / "amount")
         return model
 
     def _fit_amount(
-        self,
-        X: Floats,
-        margin: Floats,
-        days: Days,
-        buyers: NDArray[np.bool_],
-        on_round: Callable[[], None],
+        self, in_season: Floats, margin: Floats, days: Days, on_round: Callable[[], None]
     ) -> Amount:
+        """Fit on buyers; ``in_season`` is from :func:`models.amount.dated`."""
         return Amount.fit(
-            dated(X, days)[buyers],
-            margin[buyers],
-            recency_weight(days[buyers], self.half_life_days),
+            in_season,
+            margin,
+            recency_weight(days, self.half_life_days),
             self.boosting,
             self.buys_.encoder_.categorical_positions,
             on_round,
@@ -243,57 +241,30 @@ class ValueModel:
         past = (days + self.horizon_days <= earlier.day) & (silent == 0)
         if ((margin > 0) & past).sum() < _FEWEST_BUYERS:
             return
-        then, X = self._fit_amount(X, margin, days, past, on_round), dated(X, days)
+        taught = dated(X[past], days[past])
+        then = self._fit_amount(taught, margin[past], days[past], on_round)
         known = ~np.isnan(silent[earlier.rows])
         later = np.flatnonzero(earlier.rows)[known]
-        bought = later[silent[later] == 0]
-        if len(bought) >= _FEWEST_DEVIATIONS:
-            deviations = then.deviations(X[bought], margin[bought])
+        amount = then.describe(dated(X[later], days[later]))
+        bought = silent[later] == 0
+        if bought.sum() >= _FEWEST_DEVIATIONS:
+            deviations = amount.rows(bought).deviations(margin[later[bought]])
             then, self.amount_ = (
                 amounts.with_deviations(deviations) for amounts in (then, self.amount_)
             )
+            amount = replace(amount, z=then.z)
+        level = self._level(then.describe(taught), margin[past], days[past])
+        if level.factor == 0.0:
+            return  # all amounts are nothing: there is no interval to widen
         place = outcomes.horizons_days.index(self.horizon_days)
         p_none = earlier.silence[known][:, place]
-        factor, levels = self._level(then.describe(X[past]).mean(), margin[past], days[past])
-        amount = self._moved(then.describe(X[later]), days[later], factor, levels)
-        if factor == 0.0:
-            return  # all amounts are nothing: there is no interval to widen
-        rank = p_none + (1.0 - p_none) * amount.rank(margin[later])
-        needed = needed_confidence(p_none, np.where(silent[later] == 0, rank, 0.0))
+        rank = p_none + (1.0 - p_none) * level.move(amount, days[later]).rank(margin[later])
+        needed = needed_confidence(p_none, np.where(bought, rank, 0.0))
         is_new = newcomers(outcomes.vectors)[later]
         self.confidence_ = (
             conformal_confidence(needed[is_new]),
             conformal_confidence(needed[~is_new]),
         )
 
-    def _level(self, mean: Floats, margin: Floats, days: Days) -> tuple[float, LevelForecast]:
-        """Return the factor that makes buyers' totals agree, and each window's own, in logs.
-
-        Buyers at a loss are in the totals, so that value is not flattered by leaving them out.
-        """
-        weight = recency_weight(days, self.half_life_days)
-        overall = max(float(weight @ margin), 0.0) / float(weight @ mean)
-        windows, window = np.unique(days, return_inverse=True)
-        if overall == 0.0:
-            return 0.0, LevelForecast((), (), (), ())
-        ratio = margin / (overall * mean)
-        expected = np.bincount(window, mean)
-        level = np.bincount(window, ratio * mean) / expected
-        deviation = np.sqrt(np.bincount(window, ((ratio - level[window]) * mean) ** 2)) / expected
-        level = np.log(np.clip(level, np.exp(-_LARGEST_LEVEL), np.exp(_LARGEST_LEVEL)))
-        levels = LevelForecast.fit(
-            windows, (self.horizon_days,), level[:, None], deviation[:, None], _DRIFTS, _DOUBT
-        )
-        return overall, levels
-
-    def _described(self, X: Floats, days: Days) -> Described:
-        amount = self.amount_.describe(dated(X, days))
-        return self._moved(amount, days, self.smearing_, self.levels_)
-
-    def _moved(
-        self, amount: Described, days: Days, factor: float, levels: LevelForecast
-    ) -> Described:
-        """Move amounts to the level forecast for their cutoffs."""
-        cutoffs, where = np.unique(days, return_inverse=True)
-        moves = [levels.predict(int(day), (self.horizon_days,))[0][0] for day in cutoffs]
-        return amount.times(factor * np.exp(np.clip(moves, -_LARGEST_LEVEL, _LARGEST_LEVEL))[where])
+    def _level(self, amount: Described, margin: Floats, days: Days) -> AmountLevel:
+        return AmountLevel.fit(amount.mean(), margin, days, self.horizon_days, self.half_life_days)

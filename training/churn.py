@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from features.engine import Engine
 from features.prepare import Prepared
@@ -16,8 +16,10 @@ from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.btyd.outlook import P_NO_ORDER
 from models.churn import ChurnModel
-from models.metrics.classification import churn_scorecard
+from models.metrics.classification import churn_scorecard, rank_auc
 from training.baselines import btyd_baseline, churn_baselines, fit_outlook
+from training.breadth import breadth_effects
+from training.curves import Curves
 from training.dataset import (
     Dataset,
     Lessons,
@@ -42,6 +44,7 @@ def train_churn(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
+    curves: Curves | None = None,
 ) -> JobReport:
     """Run the churn job.
 
@@ -51,6 +54,8 @@ def train_churn(
         Vectors and outcomes that other jobs share; by default made for this one alone.
     boosting
         The recipe, for example of :func:`training.tuning.tune`.
+    curves
+        Fitted by earlier jobs on the same table, and those of this one.
 
     Raises
     ------
@@ -62,9 +67,9 @@ def train_churn(
         if table is None
         else split_by_time(table, windows, shop)
     )
-    boosting = boosting or BoostingParameters(seed=settings.seed)
+    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or Curves()
     horizon_days = windows.horizon_days
-    judged = _fit(data.taught, data, horizon_days, boosting, progress, "Churn, judged")
+    judged = _fit(data.taught, data, horizon_days, boosting, curves, progress, "Churn, judged")
     rivals = churn_baselines(
         data.train.vectors, data.train.churned, data.test.vectors, judged.encoder_
     )
@@ -72,10 +77,11 @@ def train_churn(
     if outlook is not None:
         foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
         rivals["bg_nbd"] = foretold[P_NO_ORDER].to_numpy()
-    model = _fit(data.taught_final, data, horizon_days, boosting, progress, "Churn, served")
+    model = _fit(data.taught_final, data, horizon_days, boosting, curves, progress, "Churn, served")
     ours = judged.predict_proba(data.test.vectors)[:, 1]
     predicted = {"churn": ours, **rivals}
     scorecard = {name: churn_scorecard(data.test.churned, says) for name, says in predicted.items()}
+    breadth = breadth_effects(data.test, data.columns, "categories", seed=settings.seed)
     return JobReport(
         name="churn",
         as_of=windows.as_of,
@@ -100,12 +106,13 @@ def train_churn(
             roc_auc,
             data.test.churned,
             predicted,
-            lambda folder: _rerun(folder, data.test.vectors),
+            lambda folder: rerun_churn(folder, data.test.vectors),
             data.test.vectors[C.CUSTOMER_ID].tolist(),
         ),
         judged=judged,
         model=model,
         vector_fingerprint=data.vector_fingerprint,
+        breadth=breadth,
         judgement=churn_judgement(
             engine, prepared, shop, windows, data, judged, predicted, outlook
         ),
@@ -122,7 +129,8 @@ def train_churn(
 
 def roc_auc(actual: Floats, predicted: Floats) -> float:
     """Return the area under the ROC curve; one half where only one outcome was drawn."""
-    return float(roc_auc_score(actual, predicted)) if 0 < actual.mean() < 1 else 0.5
+    area = rank_auc(actual, predicted)
+    return 0.5 if np.isnan(area) else area
 
 
 def _fit(
@@ -130,15 +138,16 @@ def _fit(
     data: Dataset,
     horizon_days: int,
     boosting: BoostingParameters,
+    curves: Curves,
     progress: Progress,
     phrase: str,
 ) -> ChurnModel:
     model = ChurnModel(horizon_days, boosting=boosting)
     tick = progress(phrase, model.curve_.fit_rounds(lessons.outcomes))
-    return model.fit_outcomes(lessons.outcomes, data.columns, tick)
+    return model.fit_outcomes(lessons.outcomes, data.columns, tick, curves.fit)
 
 
-def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:
+def rerun_churn(folder: Path, vectors: pd.DataFrame) -> Floats | None:
     """Let a saved model score today's test window, unless it reads features that are gone."""
     champion = ChurnModel.load(folder)
     if not set(champion.encoder_.columns) <= set(vectors.columns):

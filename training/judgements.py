@@ -93,6 +93,7 @@ def value_judgement(
     data: Dataset,
     model: ValueModel,
     predicted: Mapping[str, Floats],
+    extrapolated_to_days: int | None = None,
 ) -> Judgement:
     """Gather what the value scorecard shows.
 
@@ -110,10 +111,25 @@ def value_judgement(
         data.test.margin,
         predicted,
         title=f"Value of customers of {shop.name}",
-        definition=_definition(shop, windows),
+        definition={
+            **_definition(shop, windows),
+            "value basis": "extrapolated" if extrapolated_to_days else "learned",
+        },
+        notes=reach_notes(windows.horizon_days, extrapolated_to_days),
         currency=shop.currency,
         groups=_groups(test, predicted["value"]),
         intervals={"value": Intervals(low, high, COVERAGE)},
+    )
+
+
+def reach_notes(horizon_days: int, extrapolated_to_days: int | None) -> tuple[str, ...]:
+    """Return what a reader must know of a value that goes further than it was judged."""
+    if extrapolated_to_days is None:
+        return ()
+    return (
+        f"Learned and judged over {horizon_days} days; scores go on to {extrapolated_to_days} "
+        "days as BG/NBD foretells and are marked extrapolated: no outcome so far ahead is "
+        "known, and the coverage of their intervals was not measured.",
     )
 
 

@@ -19,6 +19,7 @@ from models.intervals import newcomers
 from models.metrics.value import normalised_gini, value_scorecard
 from models.value import ValueModel
 from training.baselines import btyd_baseline, fit_outlook, value_baselines
+from training.curves import Curves
 from training.dataset import (
     Dataset,
     Lessons,
@@ -27,7 +28,7 @@ from training.dataset import (
     population,
     split_by_time,
 )
-from training.judgements import value_judgement
+from training.judgements import reach_notes, value_judgement
 from training.plots import decile_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
@@ -43,6 +44,8 @@ def train_value(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
+    curves: Curves | None = None,
+    extrapolated_to_days: int | None = None,
 ) -> JobReport:
     """Run the value job.
 
@@ -52,6 +55,11 @@ def train_value(
         Vectors and outcomes that other jobs share; by default made for this one alone.
     boosting
         The recipe, for example of :func:`training.tuning.tune`.
+    curves
+        Fitted by earlier jobs on the same table, and those of this one.
+    extrapolated_to_days
+        What scores are to be extrapolated to; the job learns and judges the horizon of
+        ``windows`` alone.
 
     Raises
     ------
@@ -63,10 +71,10 @@ def train_value(
         if table is None
         else split_by_time(table, windows, shop)
     )
-    boosting = boosting or BoostingParameters(seed=settings.seed)
+    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or Curves()
     horizon_days = windows.horizon_days
-    judged = _fit(data.taught, data, horizon_days, boosting, progress, "Value, judged")
-    model = _fit(data.taught_final, data, horizon_days, boosting, progress, "Value, served")
+    judged = _fit(data.taught, data, horizon_days, boosting, curves, progress, "Value, judged")
+    model = _fit(data.taught_final, data, horizon_days, boosting, curves, progress, "Value, served")
     ours = judged.predict(data.test.vectors)
     covered = held(data.test.margin, judged.predict_interval(data.test.vectors))
     rivals = value_baselines(data.test.vectors, horizon_days, data.train.margin.mean())
@@ -88,6 +96,8 @@ def train_value(
         definition={
             "label": "discounted margin of the horizon, zero for those who do not buy",
             "horizon_days": windows.horizon_days,
+            "extrapolated_to_days": extrapolated_to_days,
+            "value_basis": "extrapolated" if extrapolated_to_days else "learned",
             "population": population(shop),
             "discount_rate": shop.discount_rate,
             "currency": shop.currency,
@@ -113,7 +123,8 @@ def train_value(
         judged=judged,
         model=model,
         vector_fingerprint=data.vector_fingerprint,
-        judgement=value_judgement(shop, windows, data, judged, predicted),
+        notes=reach_notes(windows.horizon_days, extrapolated_to_days),
+        judgement=value_judgement(shop, windows, data, judged, predicted, extrapolated_to_days),
         figures={
             "deciles": decile_plot(data.test.margin, ours, shop.currency),
             "gains": gains_plot(
@@ -135,12 +146,13 @@ def _fit(
     data: Dataset,
     horizon_days: int,
     boosting: BoostingParameters,
+    curves: Curves,
     progress: Progress,
     phrase: str,
 ) -> ValueModel:
     model = ValueModel(horizon_days, boosting=boosting)
     tick = progress(phrase, model.fit_rounds_of(lessons.outcomes))
-    return model.fit_outcomes(lessons.outcomes, lessons.margin, data.columns, tick)
+    return model.fit_outcomes(lessons.outcomes, lessons.margin, data.columns, tick, curves.fit)
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:

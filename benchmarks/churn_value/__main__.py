@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Callable
 from importlib import import_module
 
@@ -35,9 +36,11 @@ PARTS = {
     "cdnow": _plain("cdnow"),
     "telco": _plain("telco"),
     "online_retail": _shown("online_retail"),
+    "extrapolated": _shown("extrapolated"),
     "simulated": _shown("simulated"),
     "btyd_speed": _plain("btyd_speed"),
     "scoring_speed": _plain("scoring_speed"),
+    "random_shops": _shown("random_shops"),
 }
 
 
@@ -45,15 +48,17 @@ def main() -> None:
     """Run all parts, or those named, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
-    wanted = parser.parse_args().parts or list(PARTS)
+    named: list[str] = parser.parse_args().parts
+    wanted = named or list(PARTS)
     if unknown := sorted(set(wanted) - set(PARTS)):
         parser.error(f"no such part: {', '.join(unknown)}")
     console = Console(width=150, highlight=False)
     rows = []
     for part in wanted:
-        console.print(f"{part} ...")
+        started = time.perf_counter()
         rows += PARTS[part](console)
-    report("churn_value", "Churn and value", rows)
+        console.print(f"{part}: {time.perf_counter() - started:,.0f} s")
+    report("_".join(["churn_value", *named]), "Churn and value", rows)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,11 @@ def capture_at(outcomes: Floats, scores: Floats, share: float = _TOP_SHARE) -> f
     return float(_top(Held.of(outcomes, rank_rows(scores), once(len(scores))), share)[1][0])
 
 
+def rank_auc(outcomes: Floats, scores: Floats) -> float:
+    """Return the area under the ROC curve alone; NaN where all outcomes are the same."""
+    return float(_roc_auc(Held.of(outcomes, rank_rows(scores), once(len(scores))))[0])
+
+
 def order_scorer(outcomes: Floats, probabilities: Floats) -> Scorer:
     """Return the scorer of what is read off the rows in order: ranking and calibration error."""
     ranking = rank_rows(probabilities)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from models.uplift.overlap import Overlap
+if TYPE_CHECKING:  # trees and all: the server reads grades and needs none of it
+    from models.uplift.overlap import Overlap
 
 Evidence = Literal["randomised", "observational", "risk_only"]
 Design = Literal["randomised", "observational"]

@@ -1,0 +1,80 @@
+"""Whether customers who hold more stay because of it, estimated on the churn job's test window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from features.family import Column
+from models.tabular import Encoder
+from models.uplift.breadth import BreadthEffect
+from models.uplift.cross_sell import Step, cross_sell_effect, retention_term
+from training.dataset import Rows
+
+# What says with other words how much is held: adjusting for it would adjust the effect away.
+_OTHER_WORDS: Final = {
+    "categories": {
+        "categories_bought", "category_entropy", "top_category_share", "product_dependency",
+        "products_bought", "categories_per_order",
+    },
+    "products": {
+        "products_held", "products_ever_held", "contracts_active", "contracts_ever",
+    },
+}  # fmt: skip
+_HELD: Final = {"categories": "categories_bought", "products": "products_held"}
+_MOST_CUSTOMERS: Final = 20_000
+
+
+def breadth_effects(
+    rows: Rows, columns: Sequence[Column], what: str, *, seed: int = 0
+) -> tuple[BreadthEffect, ...]:
+    """Return what one more of ``what`` goes with, for each number held that can be judged.
+
+    Parameters
+    ----------
+    rows
+        Of one cutoff, so that a customer counts once; of many a sample by ``seed``.
+    what
+        ``categories``, or ``products`` under contract.
+
+    Returns
+    -------
+    Nothing where the shop says nothing of ``what``.
+    """
+    held_column = _HELD[what]
+    if held_column not in rows.vectors.columns:
+        return ()
+    known = [column for column in columns if column.name not in _OTHER_WORDS[what]]
+    random = np.random.default_rng(seed)
+    chosen = np.sort(random.permutation(len(rows))[:_MOST_CUSTOMERS])
+    vectors = rows.vectors.iloc[chosen]
+    encoder = Encoder.fit(vectors, known)
+    steps = cross_sell_effect(
+        encoder.transform(vectors),
+        vectors[held_column].fillna(0).to_numpy(dtype=np.int64),
+        rows.churned[chosen],
+        categorical=encoder.categorical_positions,
+        seed=seed,
+    )
+    return tuple(_plain(what, step) for step in steps if np.isfinite(step.adjusted.value))
+
+
+def _plain(what: str, step: Step) -> BreadthEffect:
+    return BreadthEffect(
+        what=what,
+        held=step.held,
+        customers=step.customers,
+        raw=step.raw.value,
+        raw_low=step.raw.low,
+        raw_high=step.raw.high,
+        adjusted=step.adjusted.value,
+        adjusted_low=step.adjusted.low,
+        adjusted_high=step.adjusted.high,
+        overlap_auc=step.overlap.auc,
+        share_outside=step.overlap.share_outside,
+        evidence=step.grade.evidence,
+        because=step.grade.because,
+        retention=retention_term(step).value,
+    )

@@ -1,0 +1,165 @@
+"""Churn by contracts: whose last contract runs out and is not followed by another.
+
+The same model and the same judging as churn by orders; the population is everyone with a
+standing contract, and an outcome is known only once the days of grace are over as well, so that
+windows are longer by them than the horizon (:mod:`features.labels.contractual`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.engine import Engine
+from features.errors import TrainingError
+from features.family import Column, discover_families
+from features.labels import GRACE_DAYS, build_contract_labels
+from features.prepare import Prepared
+from features.progress import Progress
+from features.vectors import build_vectors
+from features.vocabulary import Columns as C
+from models.boosting import BoostingParameters
+from models.churn import ChurnModel
+from models.metrics.classification import churn_scorecard
+from training.baselines import churn_baselines
+from training.breadth import breadth_effects
+from training.churn import rerun_churn, roc_auc
+from training.dataset import Rows
+from training.plots import calibration_plot, gains_plot
+from training.report import Contest, JobReport
+from training.settings import TrainingSettings
+from training.windows import Windows, plan_windows
+
+LABEL = f"churned = 1: the last contract ends in the horizon, none stands {GRACE_DAYS} days later"
+POPULATION = "a contract that stands at as_of"
+_KEYS = [C.CUSTOMER_ID, C.AS_OF]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Contract customers at every cutoff, with what came of them."""
+
+    rows: Rows
+    columns: tuple[Column, ...]
+    fingerprint: str
+
+    def at(self, cutoffs: tuple[date, ...]) -> Rows:
+        chosen = self.rows.vectors[C.AS_OF].isin(cutoffs).to_numpy()
+        vectors = self.rows.vectors[chosen].reset_index(drop=True)
+        return Rows(vectors, self.rows.churned[chosen], self.rows.margin[chosen])
+
+
+def train_contracts(
+    engine: Engine,
+    prepared: Prepared,
+    settings: TrainingSettings,
+    horizon_days: int,
+    as_of: date,
+    progress: Progress,
+    boosting: BoostingParameters | None = None,
+) -> JobReport:
+    """Run the churn job on contracts.
+
+    Raises
+    ------
+    TrainingError
+        The shop has no contracts, the history teaches nothing at this horizon, or every
+        contract of the test window went the same way.
+    """
+    windows = plan_windows(
+        prepared.first_day, as_of, horizon_days + GRACE_DAYS,
+        step_days=settings.step_days, warm_up_days=settings.warm_up_days,
+    )  # fmt: skip
+    boosting = boosting or BoostingParameters(seed=settings.seed)
+    table = _build(engine, prepared, windows, horizon_days, progress)
+    train, test, final = (
+        table.at(days) for days in (windows.train, (windows.test,), windows.final)
+    )
+    if len(np.unique(test.churned)) < 2:
+        raise TrainingError(
+            f"the {len(test)} contract customers of the test window from {windows.test} all have "
+            "the same outcome: it cannot tell a good model from a bad one",
+            "choose another horizon (training.horizon_days), or another --as-of",
+        )
+    judged = _fit(train, table, horizon_days, boosting, progress, "Contracts, judged")
+    model = _fit(final, table, horizon_days, boosting, progress, "Contracts, served")
+    ours = judged.predict_proba(test.vectors)[:, 1]
+    rivals = churn_baselines(
+        _with_recency(train.vectors), train.churned, _with_recency(test.vectors), judged.encoder_
+    )
+    predicted = {"churn": ours, **rivals}
+    scorecard = {name: churn_scorecard(test.churned, says) for name, says in predicted.items()}
+    return JobReport(
+        name="churn",
+        as_of=as_of,
+        test=windows.test,
+        definition={"label": LABEL, "horizon_days": horizon_days, "population": POPULATION},
+        parameters={
+            **asdict(boosting),
+            "train_cutoffs": len(windows.train),
+            "train_rows": len(train),
+            "test_rows": len(test),
+            "calibration_slope": judged.slope_,
+        },
+        scorecard=pd.DataFrame(scorecard).T,
+        contest=Contest(
+            "ROC AUC",
+            roc_auc,
+            test.churned,
+            predicted,
+            lambda folder: rerun_churn(folder, test.vectors),
+            test.vectors[C.CUSTOMER_ID].tolist(),
+        ),
+        judged=judged,
+        model=model,
+        vector_fingerprint=table.fingerprint,
+        breadth=breadth_effects(test, table.columns, "products", seed=settings.seed),
+        figures={
+            "calibration": calibration_plot(test.churned, ours),
+            "gains": gains_plot(test.churned, predicted, "churners"),
+        },
+    )
+
+
+def contract_customers(vectors: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return who has a standing contract, shape (n,): the population of the model."""
+    active = vectors["contracts_active"].to_numpy(dtype=np.float64, na_value=0.0)
+    return np.asarray(active > 0)
+
+
+def _build(
+    engine: Engine, prepared: Prepared, windows: Windows, horizon_days: int, progress: Progress
+) -> _Table:
+    cutoffs = windows.all_cutoffs
+    tick = progress(f"Contracts at {len(cutoffs)} cutoffs", 2)
+    labels = build_contract_labels(engine, prepared.rollups, cutoffs, horizon_days)
+    tick()
+    vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)
+    tick()
+    joined = labels[[*_KEYS, "churned"]].merge(vectors.frame, on=_KEYS, validate="one_to_one")
+    churned = joined.pop("churned").to_numpy(dtype=np.float64)
+    rows = Rows(joined, churned, np.zeros(len(joined)))
+    return _Table(rows, vectors.columns, vectors.fingerprint)
+
+
+def _fit(
+    rows: Rows,
+    table: _Table,
+    horizon_days: int,
+    boosting: BoostingParameters,
+    progress: Progress,
+    phrase: str,
+) -> ChurnModel:
+    model = ChurnModel(horizon_days, boosting=boosting)
+    tick = progress(phrase, model.fit_rounds(rows.vectors))
+    return model.fit(rows.vectors, rows.churned, table.columns, tick)
+
+
+def _with_recency(vectors: pd.DataFrame) -> pd.DataFrame:
+    """Let those who never ordered count as those whose order is longest ago: baselines ask."""
+    recency = vectors["recency_days"]
+    return vectors.assign(recency_days=recency.fillna(recency.max()).fillna(0.0))

@@ -1,0 +1,88 @@
+"""What customers are called from one publication to the next.
+
+Cut-points are placed when a value model is first used and stay with it, in its folder. Who had a
+name in the last bundle keeps it until past a cut-point by a margin.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from features.errors import BundleError
+from features.vectors import Vectors
+from features.vocabulary import Columns as C
+from models.bundle import list_versions, read_bundle, read_manifest
+from models.bundle_schema import BundleColumns as B
+from models.drivers.families import known_families
+from models.segments import Segmentation
+from models.segments.segmentation import Floats
+from training.champions import Champions
+
+_SEGMENTS = "segments"
+_NAMED = [C.CUSTOMER_ID, B.TIER, B.BANK_TIER, B.STAGE]
+
+
+def segmentation_of(
+    champions: Champions, vectors: Vectors, clv_predicted: Floats, currency: str
+) -> Segmentation:
+    """Return the segmentation of the value champion; a new one where none was kept yet.
+
+    Parameters
+    ----------
+    vectors, clv_predicted
+        Of everyone with history at one cutoff, to place the cut-points on.
+    """
+    folder = _folder(champions)
+    if folder.is_dir():
+        return Segmentation.load(folder)
+    return Segmentation.fit(
+        vectors.frame, clv_predicted, vectors.columns, known_families(), currency
+    )
+
+
+def keep_segmentation(champions: Champions, segmentation: Segmentation) -> None:
+    """Freeze cut-points with the value champion; what was kept before stays."""
+    folder = _folder(champions)
+    if folder.is_dir():
+        return
+    with TemporaryDirectory(prefix=f".{_SEGMENTS}.", dir=folder.parent) as made:
+        segmentation.save(draft := Path(made) / _SEGMENTS)
+        with suppress(OSError):  # another process was first: its cut-points hold
+            draft.rename(folder)
+
+
+def published_names(bundles: Path, as_of: date, after: date = date.min) -> pd.DataFrame | None:
+    """Return each customer's tiers and stage as published last, by what was known before a day.
+
+    None where nothing was published by then that this version can read.
+
+    Parameters
+    ----------
+    after
+        Only what was published as of a later day than this.
+
+    Returns
+    -------
+    ``customer_id``, ``tier``, ``bank_tier``, ``stage``.
+    """
+    versions = list_versions(bundles) if bundles.is_dir() else ()
+    manifests = [read_manifest(bundles / version) for version in versions]
+    known = [manifest for manifest in manifests if after < manifest.as_of <= as_of]
+    last = max(known, key=lambda manifest: (manifest.as_of, manifest.created_at), default=None)
+    if last is None:
+        return None
+    try:
+        customers = read_bundle(bundles / last.version, verify=False).customers
+    except BundleError:  # written before some name was published
+        return None
+    frame: pd.DataFrame = customers.select(_NAMED).to_pandas()
+    return frame
+
+
+def _folder(champions: Champions) -> Path:
+    return champions.cards["value"].folder / _SEGMENTS
