@@ -6,6 +6,7 @@ fitted again on all of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -18,6 +19,7 @@ from features.family import Column, discover_families
 from features.labels import offer_responses
 from features.prepare import Prepared
 from features.progress import Progress
+from features.rollup import to_epoch_day
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from models.tabular import Encoder
@@ -85,6 +87,10 @@ class UpliftReport:
         95 % bootstrap bands; see :mod:`models.uplift.qini`.
     judged, model
         Fitted before the judged campaigns, and on everything.
+    contact_cost
+        What a contact made cost on average, money; None where no cost was recorded.
+    latest, trial, scores
+        The judged campaigns, as what judges took them, and what each ranking said of them.
     """
 
     as_of: date
@@ -95,6 +101,10 @@ class UpliftReport:
     judged: UpliftModel
     model: UpliftModel
     vector_fingerprint: str
+    contact_cost: float | None
+    latest: Campaigns
+    trial: Trial
+    scores: Mapping[str, Floats]
 
 
 def load_campaigns(
@@ -198,7 +208,19 @@ def train_uplift(
         judged=judged,
         model=model,
         vector_fingerprint=campaigns.vector_fingerprint,
+        contact_cost=mean_contact_cost(engine, prepared, as_of),
+        latest=latest,
+        trial=trial,
+        scores=scores,
     )
+
+
+def mean_contact_cost(engine: Engine, prepared: Prepared, as_of: date) -> float | None:
+    """Return what contacts made before a day cost on average, money; None where none says."""
+    moves = prepared.rollups["contact_moves"]
+    known = moves.filter(moves.sent_on < to_epoch_day(as_of))
+    mean = engine.frame(known.aggregate(cost=known.cost.mean()))["cost"].iloc[0]
+    return None if pd.isna(mean) else float(mean)
 
 
 def _as_trial(campaigns: Campaigns, design: Design, seed: int) -> Trial:

@@ -7,11 +7,22 @@ from types import ModuleType
 
 from rich.console import Console
 
-from benchmarks.decisions import bank, cross_sell, hillstrom, open_bandit, zimnat
+from benchmarks.decisions import (
+    bank,
+    cross_sell,
+    hillstrom,
+    open_bandit,
+    simulated,
+    solver,
+    speed,
+    zimnat,
+)
 from benchmarks.table import report
 from regulars.console import progress_bars
 
-_PARTS: tuple[ModuleType, ...] = (hillstrom, open_bandit, bank, zimnat, cross_sell)
+_PARTS: tuple[ModuleType, ...] = (
+    hillstrom, open_bandit, bank, zimnat, cross_sell, simulated, solver, speed,
+)  # fmt: skip
 
 
 def main(wanted: list[str]) -> None:

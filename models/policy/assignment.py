@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import SettingsError
+from models.policy.variants import HOLDOUT
 
 Floats = NDArray[np.float64]
-
-HOLDOUT: Final = "holdout"
-"""The variant of customers kept out of every experiment and offer."""
 
 _HOLDOUT_SALT = "holdout"
 _BITS = 53  # as many as a float holds exactly

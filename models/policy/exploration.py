@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc
+from scipy.special import betainc, ndtr
 
 from features.errors import DataError
 from models.policy.assignment import draw, unit_uniform
@@ -18,6 +18,7 @@ from models.policy.assignment import draw, unit_uniform
 Floats = NDArray[np.float64]
 
 _POINTS = 321
+_COARSE = 41  # for answers that are waited for
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,30 @@ def thompson(accepted: Floats, declined: Floats) -> Floats:
     """
     alpha, beta = np.asarray(accepted) + 1.0, np.asarray(declined) + 1.0
     below = betainc(alpha[:, None], beta[:, None], _grid(alpha, beta))
+    return _best_of(np.asarray(below, dtype=np.float64))
+
+
+def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
+    """Return P(each candidate is worth most), given how sure its value is.
+
+    As :func:`thompson`, over independent normal values. A deviation of zero is a value that is
+    known; of known values that are equal each has the same chance.
+
+    Parameters
+    ----------
+    values, deviations
+        Mean and standard error of each candidate's value, shape (candidates,).
+    """
+    # A known value steps up within a hair, which the grid holds on both sides.
+    hair = 1e-9 * max(float(np.abs(values).max()), float(deviations.max()), 1e-300)
+    spread = np.maximum(deviations, hair)[:, None]
+    grid = np.unique(values[:, None] + spread * np.linspace(-6, 6, _COARSE))
+    below: Floats = ndtr((grid - values[:, None]) / spread)
+    return _best_of(below)
+
+
+def _best_of(below: Floats) -> Floats:
+    """Return P(each is the largest), from P(each is below a point), shape (candidates, points)."""
     between = (below[:, 1:] + below[:, :-1]) / 2
     chances = (np.diff(below, axis=1) * _product_of_others(between)).sum(axis=1)
     return np.asarray(chances / chances.sum())

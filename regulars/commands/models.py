@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from features.errors import SettingsError
 from regulars.commands.options import (
     DEFAULT_CONFIG,
     AsOf,
@@ -27,6 +28,7 @@ class Job(StrEnum):
     churn = "churn"
     value = "value"
     recommend = "recommend"
+    uplift = "uplift"
     all = "all"
 
 
@@ -39,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(score_app, name="score")
     app.command()(train)
     app.command()(segments)
+    app.command("cross-sell-effect")(cross_sell_effect)
     score_app.command("customers")(score_customers)
     score_app.command("recommendations")(score_recommendations)
 
@@ -47,6 +50,9 @@ def train(
     job: Annotated[Job, typer.Argument(help="What to train.")] = Job.all,
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
+    tune: Annotated[
+        int, typer.Option(min=0, help="Recipes to try on validation windows; churn or value.")
+    ] = 0,
 ) -> None:
     """Train on earlier windows, judge on a later one beside baselines, promote what is better.
 
@@ -60,9 +66,14 @@ def train(
 
     settings = read_settings(config)
     if settings.labelled is not None:
+        if tune:
+            raise SettingsError(
+                "--tune judges recipes on windows of orders, and a labelled table has none",
+                "leave it out: the recipe of labelled tables is chosen within the folds",
+            )
         train_labelled(make_console(), settings, job.value, now_utc())
         return
-    train_shop(make_console(), settings, job.value, day_of(as_of), now_utc())
+    train_shop(make_console(), settings, job.value, day_of(as_of), now_utc(), tune)
 
 
 def segments(
@@ -83,6 +94,15 @@ def segments(
 
     settings = read_settings(config)
     show_segments(make_console(), settings, out, day_of(as_of), day_of(since), now_utc())
+
+
+def cross_sell_effect(config: Config = DEFAULT_CONFIG) -> None:
+    """Show whether customers who hold more leave less: as found, and adjusted."""
+    from regulars.console import make_console
+    from regulars.reports.breadth import show_breadth
+    from regulars.settings import read_settings
+
+    show_breadth(make_console(), read_settings(config))
 
 
 def score_customers(

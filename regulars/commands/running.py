@@ -64,7 +64,7 @@ def create_key(
     ] = None,
 ) -> None:
     """Create a key and print it once; only its hash is kept."""
-    from serving.keys import create_key as make_key
+    from serving.http.keys import create_key as make_key
 
     plaintext = make_key(keys, name, scope, requests_per_second)  # type: ignore[arg-type]  # checked there
     typer.echo(f"{plaintext}\nKept hashed in {keys}; it cannot be shown again.")

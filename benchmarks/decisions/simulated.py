@@ -1,0 +1,216 @@
+"""The simulated shop: what the retention list truly gains, where both outcomes are known.
+
+A shop is simulated and trained as any other, campaigns with held-out customers included. Then
+the product's own list is drawn up for today, and beside it lists by churn probability, by value
+at risk and by P(order), of the same length among the same customers. The simulator knows every
+customer's P(order within 14 days) with an e-mail and without, and who is still alive; so
+
+    true gain = (P(order | e-mail) - P(order | none)) x margin of an order - cost of the e-mail
+
+A customer's margin of an order is the mean over the whole history, drawn towards the shop's as
+far as few orders say little (empirical Bayes). The best possible list knows all of it. Who knows
+all rates, but of life and death no more than the history tells, is shown beside.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.simulated_truth import last_activity
+from benchmarks.table import Row
+from features.progress import Progress
+from features.simulate import ShopPlan, campaign_outcomes, true_churn_probability, write_shop
+from features.vocabulary import Columns as C
+from models.bundle import read_bundle
+from models.bundle_schema import BundleColumns as B
+from models.registry import RegisteredModel
+from regulars.console import progress_bars
+from regulars.settings import read_settings
+from regulars.shop import Shop, open_shop
+from serving.catalogue import open_catalogue
+from serving.decisions.budget import Limits
+from serving.decisions.desk import Desk, open_desk
+from serving.decisions.retention_list import retention_list
+from serving.products.shoppers import Shoppers
+from training.champions import UPLIFT, Champions
+from training.publish import publish
+from training.report import JobReport
+from training.run import Horizons, run_job, shared_table
+from training.tracking import card
+
+_PLAN = ShopPlan(n_customers=8_000)
+_CONFIG = Path(__file__).parents[2] / "examples" / "simulated_shop" / "regulars.toml"
+_RESPONSE_DAYS = 14
+_HORIZONS = Horizons(90, "fixed", 180, "fixed")
+_SHARE_CONTACTED = 0.10
+_E_MAIL_COST = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One row per customer who may be written to: what was said, and what is true.
+
+    Attributes
+    ----------
+    customers
+        By customer id: the bundle's columns, ``true_gain`` and ``gain_if_rates_known``, money.
+    listed
+        Ids on the product's list.
+    """
+
+    customers: pd.DataFrame
+    listed: list[str]
+    evidence: str
+
+    def gained(self, ids: list[str]) -> float:
+        """Return the true gain of a list."""
+        return float(self.customers.loc[ids, "true_gain"].sum())
+
+    def top(self, by: str) -> list[str]:
+        """Return the list of the same length by a column, gains of nothing left out."""
+        return self.customers[by].sort_values(ascending=False).index[: len(self.listed)].tolist()
+
+
+def rows(progress: Progress) -> list[Row]:
+    """Return the list's true gain beside the best possible one's and other rankings'."""
+    found = study(progress)
+    customers = found.customers
+    ours = found.gained(found.listed)
+    best = float(customers["true_gain"].clip(lower=0).nlargest(len(found.listed)).sum())
+    rates_known = found.gained(found.top("gain_if_rates_known"))
+    rivals = {
+        "churn probability": found.gained(found.top(B.CHURN_PROBABILITY)),
+        "value at risk": found.gained(found.top(B.VALUE_AT_RISK)),
+        "response": found.gained(found.top(B.P_ORDERS)),
+    }
+    everyone = float(customers["true_gain"].mean()) * len(found.listed)
+    said = float(customers.loc[found.listed, "said"].sum())
+    size = f"{len(found.listed):,} of {len(customers):,}"
+    return [
+        Row(
+            f"simulated: true gain of {size}, share of the best possible list's",
+            ours / best,
+            ">=",
+            0.80,
+            {
+                "rates known, not who is alive": rates_known / best,
+                "at random": everyone / best,
+                **{name: gain / best for name, gain in rivals.items()},
+            },
+        ),
+        Row(
+            "simulated: true gain, EUR, above every other ranking",
+            ours,
+            ">",
+            max(rivals.values()),
+            {**rivals, "best possible": best, "expected by ours": said},
+        ),
+    ]
+
+
+def study(progress: Progress) -> Study:
+    """Simulate, train, draw up the list, and look up what is true."""
+    now = datetime.combine(_PLAN.end, time(12), UTC)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_shop(_PLAN, folder / "data")
+        settings = read_settings(_CONFIG).model_copy(update={"base": folder})
+        with open_shop(settings, now.replace(tzinfo=None), progress) as shop:
+            champions = _train(shop, progress)
+            bundle = publish(
+                shop.engine, shop.prepared, champions, settings.shop, _PLAN.end,
+                now.replace(tzinfo=None), folder / "bundles", progress,
+            )  # fmt: skip
+            gains = _true_gains(shop, folder / "data" / "truth")
+        desk = open_desk(open_catalogue(read_bundle(bundle)))
+    return _compared(desk, gains, now, progress)
+
+
+def _train(shop: Shop, progress: Progress) -> Champions:
+    """Train all jobs and take them as champions, whatever the gate would say."""
+    training = shop.settings.training.model_copy(update={"response_days": _RESPONSE_DAYS})
+    arguments = (shop.engine, shop.prepared, shop.settings.shop, training, _HORIZONS, _PLAN.end)
+    table = shared_table(*arguments, progress)
+    reports: dict[str, JobReport] = {
+        job: run_job(job, *arguments, progress, table)
+        for job in ("churn", "value", "recommend", UPLIFT)
+    }
+    cards = {
+        job: RegisteredModel(job, "1", Path(), card(report, shop.prepared.fingerprint))
+        for job, report in reports.items()
+    }
+    models = {job: report.model for job, report in reports.items()}
+    return Champions(**models, cards=cards)  # type: ignore[arg-type]  # each job saves its own kind
+
+
+def _true_gains(shop: Shop, truth_folder: Path) -> pd.DataFrame:
+    truth = pd.read_parquet(truth_folder / "customers")
+    day = _PLAN.day_of(_PLAN.end)
+    both = campaign_outcomes(_PLAN, truth, day)
+    alive = truth.set_index(C.CUSTOMER_ID)["died_day"].isna().astype(float)
+    renewals = pd.read_parquet(truth_folder / "renewals")
+    silent_chance = true_churn_probability(
+        _PLAN, truth, last_activity(shop, _PLAN.end), _PLAN.end, _RESPONSE_DAYS, renewals
+    )
+    held_out = both["probability_held_out"].reindex(silent_chance.index)
+    p_alive = ((1 - silent_chance) / held_out).clip(0, 1)
+    effect = both["probability_treated"] - both["probability_held_out"]
+    margin = _order_margin(shop)
+    gains = pd.DataFrame({"alive": alive, "p_alive": p_alive, "effect": effect, "margin": margin})
+    return pd.DataFrame(
+        {
+            "true_gain": gains["alive"] * gains["effect"] * gains["margin"] - _E_MAIL_COST,
+            "gain_if_rates_known": gains["p_alive"] * gains["effect"] * gains["margin"]
+            - _E_MAIL_COST,
+        }
+    ).dropna()
+
+
+def _order_margin(shop: Shop) -> pd.Series[float]:
+    """Return each customer's mean margin of an order, drawn towards the shop's by its doubt."""
+    moves = shop.prepared.rollups["order_moves"]
+    orders = moves.group_by(C.CUSTOMER_ID, C.ORDER_ID).aggregate(margin=moves.margin.sum())
+    margins = shop.engine.frame(orders).groupby(C.CUSTOMER_ID)["margin"]
+    said = margins.agg(["count", "mean", "var"])
+    count, mean = said["count"], said["mean"]
+    within = float((said["var"] * (count - 1)).sum() / (count - 1).sum())
+    overall = float((mean * count).sum() / count.sum())
+    often = count > 3
+    between = max(float(mean[often].var() - within * (1 / count[often]).mean()), 0.0)
+    return overall + between / (between + within / count) * (mean - overall)
+
+
+def _compared(desk: Desk, gains: pd.DataFrame, now: datetime, progress: Progress) -> Study:
+    table = desk.catalogue.bundle.customers.to_pandas().set_index(C.CUSTOMER_ID)
+    known = table[table["email_consent"].fillna(value=False) & table[B.CHURN_PROBABILITY].notna()]
+    known = known.join(gains, how="inner")
+    contacts = round(_SHARE_CONTACTED * len(known))
+    positions = np.flatnonzero(table.index.isin(known.index))
+    drawn = retention_list(
+        desk, positions, Limits(contacts=contacts), now, Shoppers(), {}, progress
+    )
+    said = drawn.rows.set_index(C.CUSTOMER_ID)["expected_gain"]
+    return Study(known.assign(said=said), said.index.tolist(), desk.plan.evidence)
+
+
+def main() -> None:
+    """Print how far what is said of the listed is from what is true."""
+    console = Console(width=150, highlight=False)
+    with progress_bars(console) as progress:
+        found = study(progress)
+    listed = found.customers.loc[found.listed]
+    tenths = pd.qcut(listed["said"].rank(method="first"), 10, labels=False)
+    shown = listed.groupby(tenths)[["said", "true_gain", B.UPLIFT, B.VALUE_IF_ORDERS]].mean()
+    console.print(f"Evidence: {found.evidence}. Means by tenth of the expected gain, EUR:")
+    console.print(shown.round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

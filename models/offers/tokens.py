@@ -1,0 +1,100 @@
+"""A rule's text, cut into words, numbers, texts, days and signs."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from models.offers.errors import RuleError, Span
+from models.offers.syntax import Value
+
+Kind = Literal["word", "constant", "sign", "end"]
+
+_SPACE: Final = re.compile(r"\s*")
+_PATTERNS: Final = (
+    ("day", re.compile(r"\d{4}-\d{2}-\d{2}(?!\w)")),
+    ("number", re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?(?![\w.])")),
+    ("word", re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)),
+    ("text", re.compile(r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'", re.DOTALL)),
+    ("sign", re.compile(r"<=|>=|==|!=|[<>+\-*/()\[\],]")),
+)
+_OTHER_TONGUES: Final = {
+    "=": "compare with ==",
+    "!": "write: not",
+    "&": "write: and",
+    "|": "write: or",
+    "%": "write shares as numbers between 0 and 1",
+    '"': "close the text with the quote that it began with",
+    "'": "close the text with the quote that it began with",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One of them; ``value`` is that of a constant."""
+
+    kind: Kind
+    text: str
+    span: Span
+    value: Value | None = None
+
+
+def tokens(text: str) -> list[Token]:
+    """Cut a rule's text; the last token is its end.
+
+    Raises
+    ------
+    RuleError
+        At the first character that begins nothing.
+    """
+    found: list[Token] = []
+    at = 0
+    while True:
+        space = _SPACE.match(text, at)
+        at = space.end() if space else at
+        if at == len(text):
+            return [*found, Token("end", "", Span(at))]
+        token = _token(text, at)
+        found.append(token)
+        at += token.span.width
+
+
+def _token(text: str, at: int) -> Token:
+    for kind, pattern in _PATTERNS:
+        if match := pattern.match(text, at):
+            said, span = match[0], Span(at, len(match[0]))
+            match kind:
+                case "word":
+                    if said in ("true", "false"):
+                        return Token("constant", said, span, said == "true")
+                    return Token("word", said, span)
+                case "sign":
+                    return Token("sign", said, span)
+                case "day":
+                    return Token("constant", said, span, _day(said, text, span))
+                case "number":
+                    return Token("constant", said, span, _number(said, text, span))
+                case _:
+                    inside = re.sub(r"\\(.)", r"\1", said[1:-1], flags=re.DOTALL)
+                    return Token("constant", said, span, inside)
+    sign = text[at]
+    remedy = _OTHER_TONGUES.get(sign, "leave it out, or put texts between quotes")
+    raise RuleError(f"{sign!r} cannot stand here", text, Span(at), remedy)
+
+
+def _day(said: str, text: str, span: Span) -> date:
+    try:
+        return date.fromisoformat(said)
+    except ValueError as error:
+        remedy = "write a day of the calendar, as 2026-12-31"
+        raise RuleError(f"there is no day {said}", text, span, remedy) from error
+
+
+def _number(said: str, text: str, span: Span) -> float:
+    value = float(said)
+    if math.isinf(value):
+        raise RuleError("this number is too large", text, span, "write a smaller one")
+    return value

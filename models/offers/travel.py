@@ -1,0 +1,76 @@
+"""Offers on their way into a bundle: one table of them, the policy in the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.vocabulary import Columns as C
+from models.bundle import Bundle
+from models.bundle_schema import OFFERS
+from models.bundle_schema import BundleColumns as B
+from models.offers.declarations import Declaration, Declarations, Policy
+
+_MARK: Final = "-offers-"
+
+
+def offer_rows(table: Any, declared: Declarations) -> Any:
+    """Return the offers of a table and the declared ones, by id.
+
+    A declaration stands in the place of the table's offer of the same id.
+
+    Parameters
+    ----------
+    table
+        Arrow table with columns of :data:`models.bundle_schema.OFFERS`; nullable ones may lack.
+    """
+    rows = {row[C.OFFER_ID]: row for row in table.to_pylist()}
+    rows |= {offer.offer_id: _row(offer) for offer in declared.offers}
+    return pa.Table.from_pylist([rows[id_] for id_ in sorted(rows)], schema=OFFERS)
+
+
+def policy_record(policy: Policy) -> Mapping[str, Any]:
+    """Return the policy as the manifest holds it."""
+    record: Mapping[str, Any] = policy.model_dump(mode="json", exclude_defaults=True)
+    return record
+
+
+def with_offers(bundle: Bundle, declared: Declarations, now: datetime) -> Bundle:
+    """Return the bundle, under a version of its own, with these declared offers.
+
+    They take the place of those declared before; scores and the table's offers stay.
+
+    Parameters
+    ----------
+    declared
+        With rules that were checked.
+    now
+        When; part of the version.
+    """
+    from_table = bundle.offers.filter(pc.is_null(bundle.offers.column(B.DECLARATION)))
+    base = bundle.manifest.version.partition(_MARK)[0]
+    manifest = replace(
+        bundle.manifest,
+        version=f"{base}{_MARK}{now:%Y%m%dT%H%M%S}",
+        offer_policy=policy_record(declared.policy),
+    )
+    return replace(bundle, manifest=manifest, offers=offer_rows(from_table, declared))
+
+
+def _row(offer: Declaration) -> dict[str, Any]:
+    return {
+        C.OFFER_ID: offer.offer_id,
+        C.OFFER_NAME: offer.name,
+        C.PRODUCT_ID: offer.product_id,
+        C.CATEGORY: offer.category,
+        C.DISCOUNT_RATE: offer.discount_rate,
+        C.CONTACT_COST: offer.contact_cost,
+        B.STARTS_ON: offer.starts_on,
+        B.ENDS_ON: offer.ends_on,
+        B.DECLARATION: offer.model_dump_json(exclude_defaults=True),
+    }

@@ -1,0 +1,52 @@
+"""Commands about bundles: which there are, and which of them is served."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, Config
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    bundles_app = typer.Typer(no_args_is_help=True, help="What the server answers from.")
+    app.add_typer(bundles_app, name="bundles")
+    bundles_app.command("list")(list_bundles)
+    bundles_app.command("activate")(activate_bundle)
+
+
+def list_bundles(config: Config = DEFAULT_CONFIG) -> None:
+    """List the bundles, oldest first; the one that is served has an asterisk."""
+    from models.bundle import current_version, list_versions, read_manifest
+    from regulars.settings import read_settings
+
+    root = read_settings(config).bundles
+    current = current_version(root)
+    for version in list_versions(root):
+        manifest = read_manifest(root / version)
+        mark = "*" if version == current else " "
+        typer.echo(
+            f"{mark} {version}  as of {manifest.as_of}  made {manifest.created_at:%Y-%m-%d %H:%M}"
+        )
+
+
+def activate_bundle(
+    version: Annotated[str, typer.Argument(help="As `regulars bundles list` names it.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Serve another bundle, an earlier one too; running servers take it within about a second.
+
+    Its files are compared with their checksums first. No request fails: each is answered by
+    the bundle that was served when it came.
+    """
+    from models.bundle import activate, current_version, read_bundle
+    from models.manifest import checked_version
+    from regulars.settings import read_settings
+
+    root = read_settings(config).bundles
+    read_bundle(root / checked_version(version))
+    before = current_version(root)
+    activate(root, version)
+    typer.echo(f"{version} is served now; before it was {before or 'none'}.")

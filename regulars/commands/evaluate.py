@@ -1,0 +1,96 @@
+"""Commands that learn from the decision log: judge a policy, export outcomes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import (
+    DEFAULT_CONFIG,
+    Config,
+    Out,
+    day_of,
+    must_be_writable,
+    now_utc,
+)
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Only decisions from this day on (UTC)."),
+]
+
+
+class PolicyChoice(StrEnum):
+    """What can be judged."""
+
+    value = "value"
+    acceptance = "acceptance"
+    nothing = "nothing"
+
+
+class Reward(StrEnum):
+    """What a policy is judged by."""
+
+    earned = "earned"
+    accepted = "accepted"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    evaluate_app = typer.Typer(no_args_is_help=True, help="Judge what was decided, from its log.")
+    app.add_typer(evaluate_app, name="evaluate")
+    evaluate_app.command("policy")(evaluate_policy)
+    app.command()(outcomes)
+
+
+def evaluate_policy(
+    policy: Annotated[
+        PolicyChoice,
+        typer.Option(help="value: by expected money; acceptance: by chance of acceptance alone."),
+    ] = PolicyChoice.value,
+    reward: Annotated[
+        Reward, typer.Option(help="earned: money; accepted: 0 or 1.")
+    ] = Reward.earned,
+    since: Since = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Estimate what a policy would have earned on the logged decisions: IPS, SNIPS, DR.
+
+    Only decisions that explored can tell: set share under [serving.exploration].
+    """
+    from regulars.console import make_console
+    from regulars.reports.policy import show_policy
+    from regulars.settings import read_settings
+
+    settings = read_settings(config)
+    show_policy(make_console(), settings, policy.value, reward.value, day_of(since), now_utc())
+
+
+def outcomes(
+    out: Out = Path("outcomes.parquet"),
+    since: Since = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    contacts: Annotated[
+        bool,
+        typer.Option(
+            "--contacts",
+            help="As a contacts table, columns named as ours: [tables.contacts] path = OUT.",
+        ),
+    ] = False,
+) -> None:
+    """Write every offer shown and what came of it: clicked, accepted, rejected, earned.
+
+    With --contacts the next training learns from the file, once it is named in the settings.
+    """
+    from regulars.console import make_console
+    from regulars.reports.policy import write_outcomes
+    from regulars.settings import read_settings
+
+    must_be_writable(out)
+    settings = read_settings(config)
+    write_outcomes(make_console(), settings, out, day_of(since), now_utc(), contacts=contacts)

@@ -1,0 +1,33 @@
+"""Commands about experiments on next best offers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    experiments_app = typer.Typer(no_args_is_help=True, help="Compare policies on customers.")
+    app.add_typer(experiments_app, name="experiments")
+    experiments_app.command("results")(results)
+
+
+def results(
+    name: Annotated[
+        str | None, typer.Argument(help="The experiment's name in the settings; all by default.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Each variant beside the control, in money, with intervals that hold on any day.
+
+    First the variants' sizes are checked: where they are not as designed, nothing is shown.
+    """
+    from regulars.console import make_console
+    from regulars.reports.policy import show_experiments
+    from regulars.settings import read_settings
+
+    show_experiments(make_console(), read_settings(config), name, now_utc())

@@ -1,0 +1,33 @@
+"""Commands about offers: check them, put them into the bundle."""
+
+from __future__ import annotations
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    offers_app = typer.Typer(no_args_is_help=True, help="Offers: their rules, gates and caps.")
+    app.add_typer(offers_app, name="offers")
+    offers_app.command("check")(check)
+    offers_app.command("apply")(apply)
+
+
+def check(config: Config = DEFAULT_CONFIG) -> None:
+    """Check every offer's rules, read them back, and count who passes each gate."""
+    from regulars.console import make_console
+    from regulars.offers import check_offers
+    from regulars.settings import read_settings
+
+    check_offers(make_console(), read_settings(config), now_utc())
+
+
+def apply(config: Config = DEFAULT_CONFIG) -> None:
+    """Put changed offers into the current bundle, without training; servers follow."""
+    from regulars.console import make_console
+    from regulars.offers import apply_offers
+    from regulars.settings import read_settings
+
+    apply_offers(make_console(), read_settings(config), now_utc())

@@ -1,0 +1,38 @@
+"""The command that says why customers may leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.commands.options import DEFAULT_CONFIG, AsOf, Config, day_of, now_utc
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("churn-reasons")(churn_reasons)
+
+
+def churn_reasons(
+    customer: Annotated[
+        list[str] | None,
+        typer.Argument(help="Customer ids; by default those with most value at risk."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    out: Annotated[Path | None, typer.Option(help="Write them too, as JSON lines.")] = None,
+) -> None:
+    """Say why customers may leave: what the model leans on, what they said, what was tested.
+
+    The three are kept apart: attribution is no cause, a stated reason is what somebody said,
+    and only a campaign whose held-out group chance decided tells what changes churn.
+    """
+    from regulars.console import make_console
+    from regulars.reports.reasons import show_churn_reasons
+    from regulars.settings import read_settings
+
+    show_churn_reasons(
+        make_console(), read_settings(config), customer or [], out, day_of(as_of), now_utc()
+    )

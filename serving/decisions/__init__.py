@@ -1,0 +1,1 @@
+"""Decisions in money: which offers may be made, which one is, and what came of it."""

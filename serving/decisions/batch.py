@@ -1,0 +1,204 @@
+"""Every offer priced for many customers, block by block, as for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from features.vocabulary import Columns as C
+from models.bundle_schema import BundleColumns as B
+from serving.catalogue import Catalogue
+from serving.decisions.arbitration import (
+    Floats,
+    Plan,
+    Priced,
+    Stakes,
+    Sums,
+    price_offers,
+    sums_of,
+    weights_of,
+)
+from serving.products.eligibility import Rules, eligible
+from serving.products.shoppers import Shoppers
+
+Positions = NDArray[np.int64]
+
+BLOCK_CUSTOMERS: Final = 4_096
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some customers, all offers priced for each, and the product that is worth most as it is.
+
+    Attributes
+    ----------
+    customers
+        Positions in the bundle, shape (n,).
+    personal
+        Whether a customer's own candidates were priced; else what is popular.
+    product, product_value, product_chance, product_margin
+        The best product shown at its full price, -1 without one; its value in money,
+        P(product | buys) and margin. Ties by popularity.
+    """
+
+    customers: Positions
+    stakes: Stakes
+    priced: Priced
+    personal: NDArray[np.bool_]
+    product: NDArray[np.int64]
+    product_value: Floats
+    product_chance: Floats
+    product_margin: Floats
+    is_contact: bool
+
+
+def price_blocks(
+    catalogue: Catalogue,
+    plan: Plan,
+    customers: Positions,
+    shoppers: Shoppers,
+    *,
+    is_contact: bool,
+    block_customers: int = BLOCK_CUSTOMERS,
+) -> Iterator[Block]:
+    """Price every offer for customers of a bundle, some thousands at a time.
+
+    Customers without a churn score buy as the average one does, and those without candidates of
+    their own get what is popular, as in :mod:`serving.decisions.next_best_offer`.
+
+    Parameters
+    ----------
+    customers
+        Positions in the bundle.
+    is_contact
+        Whether offers go out to customers, so that the uplift of a contact counts.
+    """
+    within = plan.within.astype(np.float64)
+    popular = _popular(catalogue, plan, frozenset())
+    ids = catalogue.bundle.customers.column(C.CUSTOMER_ID)
+    for start in range(0, len(customers), block_customers):
+        block = customers[start : start + block_customers]
+        rejected = _rejected(catalogue, shoppers, ids.take(block).to_pylist())
+        goods = _goods(catalogue, plan, within, block, rejected, popular)
+        for row, products in rejected.items():
+            if not goods.personal[row]:
+                goods.replace(row, _popular(catalogue, plan, products))
+        stakes = _stakes(catalogue, plan, block, is_contact=is_contact)
+        # Without a product the place is -1: that of the nought behind the margins.
+        margin = np.append(plan.margin, 0.0)[goods.product]
+        yield Block(
+            customers=block,
+            stakes=stakes,
+            priced=price_offers(plan, stakes, goods.sums),
+            personal=goods.personal,
+            product=goods.product,
+            product_value=stakes.p_buys[:, 0] * goods.chance * margin,
+            product_chance=goods.chance,
+            product_margin=margin,
+            is_contact=is_contact,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Goods:
+    """What n customers may be shown: sums by scope, and the best product with its chance."""
+
+    sums: Sums
+    personal: NDArray[np.bool_]
+    product: NDArray[np.int64]
+    chance: Floats
+
+    def replace(self, row: int, other: _Goods) -> None:
+        """Give one customer what another has."""
+        for ours, theirs in zip(self.sums.columns, other.sums.columns, strict=True):
+            ours[row] = theirs[0]
+        self.product[row], self.chance[row] = other.product[0], other.chance[0]
+
+
+def _goods(
+    catalogue: Catalogue,
+    plan: Plan,
+    within: Floats,
+    customers: Positions,
+    rejected: Mapping[int, frozenset[int]],
+    popular: _Goods,
+) -> _Goods:
+    """Return the customers' own candidates, and what is popular for those without any."""
+    rows, n = catalogue.bundle.candidates.take(customers), len(customers)
+    allowed = eligible(catalogue, rows.indices, Rules())
+    for row, products in rejected.items():
+        span = rows.span(row)
+        allowed[span] &= ~np.isin(rows.indices[span], list(products))
+    owner = np.repeat(np.arange(n), np.diff(rows.indptr))
+    personal = np.bincount(owner, allowed, n) > 0
+    allowed &= ~np.isnan(catalogue.margin[rows.indices])
+    chance = np.where(allowed, rows.values[B.PROBABILITY].astype(np.float64), 0.0)
+    weights = weights_of(plan, rows.indices, chance)
+    shape = (n, len(within))
+    own = [sparse.csr_matrix((w, rows.indices, rows.indptr), shape) @ within for w in weights]
+    sums = Sums(
+        *(np.where(personal[:, None], o, p) for o, p in zip(own, popular.sums.columns, strict=True))
+    )
+    worth = np.where(allowed, weights[2], -np.inf)
+    entry = _best_entries(worth, owner, catalogue.fill_position[rows.indices], n)
+    product = np.where(personal, -1, popular.product)
+    best_chance = np.where(personal, 0.0, popular.chance)
+    found = personal & (entry >= 0)
+    product[found] = rows.indices[entry[found]]
+    best_chance[found] = chance[entry[found]]
+    return _Goods(sums, personal, product, best_chance)
+
+
+def _stakes(catalogue: Catalogue, plan: Plan, customers: Positions, *, is_contact: bool) -> Stakes:
+    churn = catalogue.churn_probability[customers]
+    average = np.nan if catalogue.average_p_buys is None else catalogue.average_p_buys
+    p_buys = np.where(np.isnan(churn), average, 1.0 - churn)
+    known = (plan.uplift, plan.uplift_lower, plan.uplift_upper, plan.remaining_value)
+    columns = (
+        column[customers] if is_contact else np.full(len(customers), np.nan) for column in known
+    )
+    return Stakes(np.nan_to_num(p_buys)[:, None], *(column[:, None] for column in columns))
+
+
+def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Goods:
+    """Return what is popular, for one customer who rejected some of it."""
+    rows = catalogue.bundle.popular
+    keep = eligible(catalogue, rows.indices, Rules(dismissed=rejected))
+    keep &= ~np.isnan(catalogue.margin[rows.indices])
+    products = rows.indices[keep]
+    chance = rows.values[B.PROBABILITY][keep].astype(np.float64)
+    weights = weights_of(plan, products, chance)
+    sums = Sums(*(column[None, :] for column in sums_of(plan, products, weights).columns))
+    owner = np.zeros(len(products), dtype=np.int64)
+    entry = _best_entries(weights[2], owner, catalogue.fill_position[products], 1)
+    best = np.where(entry >= 0, products[entry], -1) if len(products) else np.array([-1])
+    best_chance = np.where(entry >= 0, chance[entry], 0.0) if len(products) else np.zeros(1)
+    return _Goods(sums, np.zeros(1, dtype=np.bool_), best.astype(np.int64), best_chance)
+
+
+def _best_entries(
+    worth: Floats, owner: NDArray[np.int64], popularity: NDArray[np.int32], n: int
+) -> NDArray[np.int64]:
+    """Return each owner's entry of largest worth, -1 without one; ties by popularity."""
+    order = np.lexsort((popularity, -worth, owner))
+    owners, first = np.unique(owner[order], return_index=True)
+    best = np.full(n, -1, dtype=np.int64)
+    best[owners] = order[first]
+    return np.where((best >= 0) & np.isfinite(worth[best]), best, -1) if len(worth) else best
+
+
+def _rejected(
+    catalogue: Catalogue, shoppers: Shoppers, ids: Sequence[str]
+) -> dict[int, frozenset[int]]:
+    """Return the products that customers rejected, by their place among the ids."""
+    rejected = {row: shoppers.find(id_).dismissed_products for row, id_ in enumerate(ids)}
+    return {
+        row: frozenset(catalogue.products.positions(products))
+        for row, products in rejected.items()
+        if products
+    }

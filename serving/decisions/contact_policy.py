@@ -1,0 +1,134 @@
+"""How often a customer may be contacted: caps and rest, counted from the durable contact log.
+
+Windows roll: a day is the last 24 hours, so that midnight lets nobody be written to twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from models.offers.declarations import Caps
+from serving.decisions.offers import Offer, OfferBook
+from serving.decisions.stops import Stop
+
+LONGEST_CAP_DAYS: Final = 30
+
+_CUSTOMER_CAPS: Final = {
+    1: Stop.CUSTOMER_CAP_DAY,
+    7: Stop.CUSTOMER_CAP_WEEK,
+    30: Stop.CUSTOMER_CAP_MONTH,
+}
+_CHANNEL_CAPS: Final = {
+    1: Stop.CHANNEL_CAP_DAY,
+    7: Stop.CHANNEL_CAP_WEEK,
+    30: Stop.CHANNEL_CAP_MONTH,
+}
+_OFFER_CAPS: Final = {1: Stop.OFFER_CAP_DAY, 7: Stop.OFFER_CAP_WEEK, 30: Stop.OFFER_CAP_MONTH}
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One offer made, or about to be, to one customer on one channel; ``ts`` has its zone."""
+
+    contact_id: str
+    customer_id: str
+    offer_id: str
+    channel: str
+    ts: datetime
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contacted:
+    """What one customer was sent lately, and when they last clicked, accepted or bought."""
+
+    contacts: Sequence[Contact] = ()
+    last_response: datetime | None = None
+
+
+History = Mapping[str, Contacted]
+"""By customer id; who is not there was not contacted."""
+
+NEVER: Final = Contacted()
+
+
+class ContactLog(Protocol):
+    """The durable log of contacts; shared by all who decide."""
+
+    def history(self, customer_ids: Iterable[str] | None, since: datetime) -> dict[str, Contacted]:
+        """Return what these customers, or all, were sent since then."""
+        ...
+
+    def reserve(self, proposed: Sequence[Contact], book: OfferBook) -> list[Stop]:
+        """Write down each contact that the policy still allows; say for each what stopped it.
+
+        ``Stop.PASSED`` means that it is written, durably, and may be made. Whoever decides at the
+        same time, here or in another process, no cap is ever exceeded.
+        """
+        ...
+
+    def release(self, contact_ids: Iterable[str]) -> int:
+        """Take back contacts that were not made after all; return how many there were."""
+        ...
+
+
+def reach_back(book: OfferBook) -> timedelta:
+    """Return how far back contacts must be known."""
+    fatigue = book.policy.fatigue
+    return timedelta(days=max(LONGEST_CAP_DAYS, fatigue.rest_days if fatigue else 0))
+
+
+def customer_stop(book: OfferBook, channel: str, past: Contacted, now: datetime) -> Stop:
+    """Return what keeps a customer from being contacted on a channel, whatever the offer.
+
+    Fatigue and the caps over all channels are of outbound channels alone.
+    """
+    way = book.channels[channel]
+    if way.outbound:
+        outbound = [c.ts for c in past.contacts if _is_outbound(book, c.channel)]
+        if _is_tired(book, outbound, past.last_response, now):
+            return Stop.FATIGUE
+        if stop := _reached(book.policy.caps, outbound, now, _CUSTOMER_CAPS):
+            return stop
+    if not way.caps.limits:
+        return Stop.PASSED
+    same = [c.ts for c in past.contacts if c.channel == channel]
+    return _reached(way.caps, same, now, _CHANNEL_CAPS)
+
+
+def offer_stop(offer: Offer, past: Contacted, now: datetime) -> Stop:
+    """Return which of the offer's own caps, if any, the customer has reached."""
+    if not offer.caps.limits:
+        return Stop.PASSED
+    same = [c.ts for c in past.contacts if c.offer_id == offer.offer_id]
+    return _reached(offer.caps, same, now, _OFFER_CAPS)
+
+
+def _is_outbound(book: OfferBook, channel: str) -> bool:
+    # One that was sent on a channel no longer declared was sent nevertheless.
+    way = book.channels.get(channel)
+    return way is None or way.outbound
+
+
+def _is_tired(
+    book: OfferBook, contacts: Sequence[datetime], response: datetime | None, now: datetime
+) -> bool:
+    fatigue = book.policy.fatigue
+    if fatigue is None:
+        return False
+    since = now - timedelta(days=fatigue.rest_days)
+    unanswered = [ts for ts in contacts if ts > since and (response is None or ts > response)]
+    return len(unanswered) >= fatigue.unanswered
+
+
+def _reached(
+    caps: Caps, times: Sequence[datetime], now: datetime, stops: Mapping[int, Stop]
+) -> Stop:
+    for days, most in caps.limits.items():
+        since = now - timedelta(days=days)
+        if sum(ts > since for ts in times) >= most:
+            return stops[days]
+    return Stop.PASSED

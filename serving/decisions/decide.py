@@ -1,0 +1,164 @@
+"""The best action of each of many customers, with every term of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.progress import Progress
+from features.vocabulary import Columns as C
+from models.bundle_schema import BundleColumns as B
+from serving.decisions.arbitration import Floats
+from serving.decisions.batch import BLOCK_CUSTOMERS, Block, Positions, price_blocks
+from serving.decisions.budget import NOTHING, Limits, allocate
+from serving.decisions.contact_policy import History
+from serving.decisions.desk import Desk, customers_at
+from serving.decisions.gates import gate
+from serving.decisions.moment import Context
+from serving.products.shoppers import Shoppers
+
+# What a bank asks of everyone; the latter two are missing for who holds no contract.
+_OF_BANKS: Final = (B.BANK_TIER, B.NEXT_PRODUCT, B.NEXT_PRODUCT_PROBABILITY)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """By which way, when, and what is known of customers since the bundle was made.
+
+    Parameters
+    ----------
+    now
+        With its zone.
+    """
+
+    channel: str
+    now: datetime
+    shoppers: Shoppers
+    history: History
+
+
+def decide(
+    desk: Desk, customers: Positions, situation: Situation, progress: Progress
+) -> Iterator[pd.DataFrame]:
+    """Yield one row per customer, some thousands at a time: the action worth most, and its terms.
+
+    Budgets of offers are kept over all customers together; see
+    :mod:`serving.decisions.budget`. Where none has a budget, memory is bounded by a block.
+    """
+    blocks = -(-len(customers) // BLOCK_CUSTOMERS)
+    budgets = np.array([np.inf if o.budget is None else o.budget for o in desk.book.offers])
+    chosen: NDArray[np.int64] | None = None
+    if np.isfinite(budgets).any():
+        tick = progress("Offers within their budgets", blocks + 1)
+        pieces = []
+        for block, passed in _weighed(desk, customers, situation):
+            priced = block.priced
+            spent = priced.discount + priced.acceptance_cost + desk.plan.contact_cost
+            pieces.append((_lead(desk, block, passed), spent))
+            tick()
+        gain, cost = (np.concatenate(each) for each in zip(*pieces, strict=True))
+        chosen = allocate(gain, cost, Limits(action_money=budgets)).action
+        tick()
+    tick = progress("Best actions", blocks)
+    start = 0
+    for block, passed in _weighed(desk, customers, situation):
+        if chosen is None:
+            lead = _lead(desk, block, passed)
+            best = lead.argmax(axis=1) if lead.shape[1] else np.zeros(len(lead), dtype=np.int64)
+            ahead = lead.max(axis=1, initial=-np.inf) > 0
+            action = np.where(ahead, best, NOTHING)
+        else:
+            action = chosen[start : start + len(passed)]
+            start += len(passed)
+        yield _rows(desk, block, passed, action, situation)
+        tick()
+
+
+def _weighed(
+    desk: Desk, customers: Positions, situation: Situation
+) -> Iterator[tuple[Block, NDArray[np.bool_]]]:
+    """Yield blocks of priced offers, and which of them may be made to whom."""
+    way = desk.book.channels.get(situation.channel)
+    is_contact = way is not None and way.outbound
+    context = Context(channel=situation.channel)
+    for block in price_blocks(
+        desk.catalogue, desk.plan, customers, situation.shoppers, is_contact=is_contact
+    ):
+        columns = customers_at(desk.columns, block.customers)
+        gated = gate(
+            desk.book, columns, context, situation.now, situation.shoppers, situation.history
+        )
+        yield block, gated.passed & (block.priced.any_of_them > 0)
+
+
+def _lead(desk: Desk, block: Block, passed: NDArray[np.bool_]) -> Floats:
+    """Return by how much each offer is ahead of the best product and of doing nothing."""
+    otherwise = np.maximum(block.product_value, 0.0)[:, None]
+    if block.is_contact:  # no product goes out by itself
+        otherwise = np.zeros_like(otherwise)
+    return np.where(passed, block.priced.value * desk.plan.weight - otherwise, -np.inf)
+
+
+def _rows(
+    desk: Desk,
+    block: Block,
+    passed: NDArray[np.bool_],
+    action: NDArray[np.int64],
+    situation: Situation,
+) -> pd.DataFrame:
+    catalogue, plan, priced = desk.catalogue, desk.plan, block.priced
+    rows, offered = np.arange(len(action)), action != NOTHING
+    shown = ~offered & (block.product_value > 0) & (not block.is_contact)
+
+    def term(of_offer: Floats, of_product: Floats | float = 0.0) -> Floats:
+        picked = np.broadcast_to(of_offer, passed.shape)[rows, action] if passed.size else 0.0
+        return np.where(offered, picked, np.where(shown, of_product, 0.0))
+
+    known = offered & ~np.isnan(term(priced.retention))
+    p_buys = block.stakes.p_buys[:, 0]
+    spread = plan.p_buys_error * block.product_chance * np.abs(block.product_margin)
+    names = np.array([offer.name for offer in desk.book.offers] + [None], dtype=object)
+    offers = np.array([offer.offer_id for offer in desk.book.offers] + [None], dtype=object)
+    promoted = np.append(plan.product, -1)
+    product = np.where(shown, block.product, promoted[action])
+    ids, titles = (
+        np.array([*texts, None], dtype=object) for texts in (catalogue.product_ids, catalogue.names)
+    )
+    manifest, customers = catalogue.manifest, catalogue.bundle.customers.take(block.customers)
+    return pd.DataFrame(
+        {
+            C.CUSTOMER_ID: customers.column(C.CUSTOMER_ID).to_pylist(),
+            "action": np.select([offered, shown], ["offer", "product"], "do_nothing"),
+            C.OFFER_ID: pd.array(offers[action], dtype="str"),
+            C.PRODUCT_ID: pd.array(ids[product], dtype="str"),
+            "name": pd.array(np.where(offered, names[action], titles[product]), dtype="str"),
+            C.CHANNEL: situation.channel,
+            "p_buys": p_buys,
+            "p_product_given_buys": term(priced.any_of_them, block.product_chance),
+            "p_accept": term(priced.p_accept, p_buys * block.product_chance),
+            "margin": term(priced.margin, block.product_margin),
+            "discount": term(priced.discount),
+            "acceptance_cost": term(priced.acceptance_cost),
+            "contact_cost": term(plan.contact_cost),
+            "uplift": np.where(known, block.stakes.uplift[:, 0], np.nan),
+            "remaining_value": np.where(known, block.stakes.remaining_value[:, 0], np.nan),
+            "retention": np.where(known, term(priced.retention), 0.0),
+            "retention_lower": np.where(known, term(priced.retention_lower), np.nan),
+            "retention_upper": np.where(known, term(priced.retention_upper), np.nan),
+            "offer_value": term(priced.value, block.product_value),
+            "offer_value_lower": term(priced.lower, block.product_value - spread),
+            "offer_value_upper": term(priced.upper, block.product_value + spread),
+            "currency": manifest.currency,
+            "evidence": np.where(known, plan.evidence, "risk_only"),
+            "offers_allowed": passed.sum(axis=1),
+            **{name: customers.column(name).to_pandas() for name in _OF_BANKS},
+            C.AS_OF: manifest.as_of,
+            "model_version": manifest.version,
+        }
+    )

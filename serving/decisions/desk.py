@@ -1,0 +1,70 @@
+"""A bundle opened for decisions: its offers, what rules know of customers, and the prices' plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.offers.vectorised import Column, Texts
+from serving.catalogue import Catalogue
+from serving.decisions.arbitration import Plan
+from serving.decisions.customers import CustomerColumns, open_customer_columns
+from serving.decisions.exploration import OFFER, PRODUCT
+from serving.decisions.offers import OfferBook, open_offer_book
+
+
+@dataclass(frozen=True, eq=False)
+class Desk:
+    """What decisions are made from; the parts are of one bundle."""
+
+    catalogue: Catalogue
+    book: OfferBook
+    columns: CustomerColumns
+    plan: Plan
+
+    @cached_property
+    def counted_channels(self) -> frozenset[str]:
+        """Channels on which an offer may count as a contact that must be reserved."""
+        book = self.book
+        return frozenset(
+            channel
+            for channel in book.channels
+            if any(book.needs_reservation(offer, channel) for offer in book.offers)
+        )
+
+    @cached_property
+    def logged_products(self) -> list[str]:
+        """What showing each product is logged as."""
+        return [f"{PRODUCT}{product_id}" for product_id in self.catalogue.product_ids]
+
+    @cached_property
+    def logged_offers(self) -> list[str]:
+        """What making each offer is logged as."""
+        return [f"{OFFER}{offer.offer_id}" for offer in self.book.offers]
+
+    def with_book(self, book: OfferBook) -> Desk:
+        """Return the desk with other offers."""
+        columns = open_customer_columns(self.catalogue.bundle, book.names)
+        return replace(self, book=book, columns=columns, plan=Plan.of(self.catalogue, book))
+
+
+def open_desk(catalogue: Catalogue) -> Desk:
+    """Prepare a catalogue's offers and customers."""
+    book = open_offer_book(catalogue.bundle)
+    columns = open_customer_columns(catalogue.bundle, book.names)
+    return Desk(catalogue, book, columns, Plan.of(catalogue, book))
+
+
+def customers_at(columns: CustomerColumns, positions: NDArray[np.int64]) -> CustomerColumns:
+    """Return the customers at some positions, in that order."""
+    taken = {name: _taken(column, positions) for name, column in columns.columns.items()}
+    return replace(columns, ids=columns.ids.take(positions), columns=taken)
+
+
+def _taken(column: Column, positions: NDArray[np.int64]) -> Column:
+    if isinstance(column, Texts):
+        return Texts(column.codes[positions], column.values)
+    return column[positions]

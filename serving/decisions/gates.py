@@ -1,0 +1,255 @@
+"""The gates in order: eligible, applicable, suitable, contact policy; then arbitration.
+
+What is unknown does not pass. An offer is judged by the first thing that stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.offers.rules import Rule
+from models.offers.single import Row
+from models.offers.vectorised import Columns, as_column
+from serving.decisions.contact_policy import Contacted, History, customer_stop, offer_stop
+from serving.decisions.customers import CustomerColumns
+from serving.decisions.moment import Context, Moment
+from serving.decisions.offers import Offer, OfferBook
+from serving.decisions.stops import Stop, gate_numbers
+from serving.products.shoppers import Shopper, Shoppers
+
+Stops = NDArray[np.int8]
+
+_ELIGIBLE: Final = (Stop.NOT_ELIGIBLE, Stop.ELIGIBILITY_UNKNOWN)
+_APPLICABLE: Final = (Stop.NOT_APPLICABLE, Stop.APPLICABILITY_UNKNOWN)
+_SUITABLE: Final = (Stop.NOT_SUITABLE, Stop.SUITABILITY_UNKNOWN)
+_CONSENT: Final = (Stop.NO_CONSENT, Stop.CONSENT_UNKNOWN)
+_GOODS: Final = {
+    "sellable": Stop.PASSED,
+    "unknown": Stop.UNKNOWN_PRODUCT,
+    "out_of_stock": Stop.OUT_OF_STOCK,
+    "retired": Stop.RETIRED,
+    "none_sellable": Stop.NONE_SELLABLE,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """Where each offer stopped for each customer.
+
+    Parameters
+    ----------
+    stops
+        Values of :class:`Stop`, shape (customers, offers).
+    """
+
+    stops: Stops
+
+    @property
+    def passed(self) -> NDArray[np.bool_]:
+        """Whether all gates were passed, shape (customers, offers)."""
+        return np.equal(self.stops, Stop.PASSED)
+
+    @property
+    def gates(self) -> NDArray[np.int8]:
+        """Number of the gate in :data:`serving.decisions.stops.GATES`; 0 where all passed."""
+        return gate_numbers(self.stops)
+
+
+def gate(
+    book: OfferBook,
+    customers: CustomerColumns,
+    context: Context,
+    now: datetime,
+    shoppers: Shoppers,
+    history: History,
+) -> Gated:
+    """Send every offer through the gates for many customers.
+
+    Parameters
+    ----------
+    now
+        With its zone.
+    history
+        Contacts as far back as :func:`serving.decisions.contact_policy.reach_back` says.
+    """
+    moment = Moment.of(book, context, now)
+    said = {name: as_column(value) for name, value in moment.values.items()}
+    columns: Columns = {**customers.columns, **said}
+    # Offers are judged one after the other: each has its customers side by side.
+    stops = np.zeros((len(customers), len(book)), dtype=np.int8, order="F")
+    for number, offer in enumerate(book.offers):
+        place = stops[:, number]
+        for stop in _steps(book, offer, moment, columns):
+            np.copyto(place, stop, where=place == Stop.PASSED)
+    _apply_shoppers(stops, book, customers, shoppers)
+    _apply_history(stops, book, customers, moment, history)
+    return Gated(stops)
+
+
+def gate_one(
+    book: OfferBook,
+    row: Row,
+    context: Context,
+    now: datetime,
+    shopper: Shopper,
+    past: Contacted | None,
+) -> list[Stop]:
+    """Send every offer through the gates for one customer; the same answers as :func:`gate`.
+
+    Parameters
+    ----------
+    row
+        The customer's values; empty for one of whom nothing is known.
+    past
+        What they were sent; None for somebody without an id, whom nothing is sent to and whose
+        contacts nobody can count.
+    """
+    moment = Moment.of(book, context, now)
+    alike = _alike(book, moment.channel, moment.placement, moment.today, quiet=moment.quiet)
+    stops = list(alike.stops)
+    dismisses = shopper.dismissed_products or shopper.dismissed_offers
+    if personal := range(len(book)) if dismisses else alike.ruled:
+        everything = {**row, **moment.values}
+        for number in personal:
+            stops[number] = _first_stop(book, book.offers[number], moment, shopper, everything)
+    common: Stop | None = None
+    for number in alike.counted:
+        if stops[number]:
+            continue
+        if past is None:
+            stops[number] = Stop.NOBODY
+            continue
+        if common is None:
+            common = customer_stop(book, moment.channel, past, now)
+        stops[number] = common or offer_stop(book.offers[number], past, now)
+    return stops
+
+
+class _Alike(NamedTuple):
+    """What the gates say to all customers alike, by the offers' numbers.
+
+    Attributes
+    ----------
+    stops
+        Of each offer, as far as no customer has a say.
+    ruled
+        Offers on which a rule has its say.
+    counted
+        Offers that count as contacts.
+    """
+
+    stops: tuple[Stop, ...]
+    ruled: tuple[int, ...]
+    counted: tuple[int, ...]
+
+
+# Requests follow each other at the same place on the same day: what they share is kept.
+@lru_cache(maxsize=64)
+def _alike(
+    book: OfferBook, channel: str, placement: str | None, today: date, *, quiet: bool
+) -> _Alike:
+    stops, ruled, counted = [], [], []
+    for number, offer in enumerate(book.offers):
+        stop = _GOODS[offer.goods] or _circumstances(offer, book, channel, placement, today)
+        stops.append(stop or (Stop.QUIET_HOURS if quiet else Stop.PASSED))
+        if offer.eligible or offer.applicable or offer.suitable or channel in book.consents:
+            ruled.append(number)
+        if book.needs_reservation(offer, channel):
+            counted.append(number)
+    return _Alike(tuple(stops), tuple(ruled), tuple(counted))
+
+
+def _first_stop(book: OfferBook, offer: Offer, moment: Moment, shopper: Shopper, row: Row) -> Stop:
+    """Return what stops the offer before contacts are counted."""
+    stop = _GOODS[offer.goods] or _dismissed(offer, shopper)
+    stop = stop or _judged(offer.eligible, row, *_ELIGIBLE)
+    stop = stop or _circumstances(offer, book, moment.channel, moment.placement, moment.today)
+    stop = stop or _judged(offer.applicable, row, *_APPLICABLE)
+    stop = stop or _judged(offer.suitable, row, *_SUITABLE)
+    stop = stop or _judged(book.consents.get(moment.channel), row, *_CONSENT)
+    return stop or (Stop.QUIET_HOURS if moment.quiet else Stop.PASSED)
+
+
+def _steps(
+    book: OfferBook, offer: Offer, moment: Moment, columns: Columns
+) -> Iterator[Stops | Stop]:
+    """Yield the same for all customers, step by step; dismissals come later, see below."""
+    yield _GOODS[offer.goods]
+    yield _judged_all(offer.eligible, columns, *_ELIGIBLE)
+    yield _circumstances(offer, book, moment.channel, moment.placement, moment.today)
+    yield _judged_all(offer.applicable, columns, *_APPLICABLE)
+    yield _judged_all(offer.suitable, columns, *_SUITABLE)
+    yield _judged_all(book.consents.get(moment.channel), columns, *_CONSENT)
+    yield Stop.QUIET_HOURS if moment.quiet else Stop.PASSED
+
+
+def _judged(rule: Rule | None, row: Row, fails: Stop, unknown: Stop) -> Stop:
+    if rule is None:
+        return Stop.PASSED
+    held = rule.holds(row)
+    return Stop.PASSED if held else unknown if held is None else fails
+
+
+def _judged_all(rule: Rule | None, columns: Columns, fails: Stop, unknown: Stop) -> Stops | Stop:
+    if rule is None:
+        return Stop.PASSED
+    held = rule.over(columns)
+    stops = np.where(held == 1, Stop.PASSED, np.where(np.isnan(held), unknown, fails))
+    return stops.astype(np.int8)
+
+
+def _circumstances(
+    offer: Offer, book: OfferBook, channel: str, placement: str | None, today: date
+) -> Stop:
+    """Return what of day, channel and placement does not fit."""
+    if offer.starts_on is not None and today < offer.starts_on:
+        return Stop.NOT_YET
+    if offer.ends_on is not None and today >= offer.ends_on:
+        return Stop.ENDED
+    way = book.channels.get(channel)
+    # By a channel that is not declared nobody said whom it may reach.
+    if way is None or not (channel in offer.channels if offer.channels else not way.outbound):
+        return Stop.OTHER_CHANNEL
+    if offer.placements and placement not in (None, *offer.placements):
+        return Stop.OTHER_PLACEMENT
+    return Stop.PASSED
+
+
+def _dismissed(offer: Offer, shopper: Shopper) -> Stop:
+    if offer.product_id is not None and offer.product_id in shopper.dismissed_products:
+        return Stop.PRODUCT_DISMISSED
+    return Stop.OFFER_DISMISSED if offer.offer_id in shopper.dismissed_offers else Stop.PASSED
+
+
+def _apply_shoppers(
+    stops: Stops, book: OfferBook, customers: CustomerColumns, shoppers: Shoppers
+) -> None:
+    """Stop what a customer dismissed, unless the goods stopped it before."""
+    for place, customer_id in enumerate(customers.customer_ids):
+        shopper = shoppers.find(customer_id)
+        if shopper.dismissed_products or shopper.dismissed_offers:
+            for number, offer in enumerate(book.offers):
+                if stop := _GOODS[offer.goods] or _dismissed(offer, shopper):
+                    stops[place, number] = stop
+
+
+def _apply_history(
+    stops: Stops, book: OfferBook, customers: CustomerColumns, moment: Moment, history: History
+) -> None:
+    """Stop contacts beyond caps and rest, where nothing stopped the offer before."""
+    counted = [book.needs_reservation(offer, moment.channel) for offer in book.offers]
+    if not history or not any(counted):
+        return
+    for place, customer_id in enumerate(customers.customer_ids):
+        if (past := history.get(customer_id)) is None:
+            continue
+        common = customer_stop(book, moment.channel, past, moment.now)
+        for number in np.flatnonzero(counted & (stops[place] == Stop.PASSED)).tolist():
+            stops[place, number] = common or offer_stop(book.offers[number], past, moment.now)

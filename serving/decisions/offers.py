@@ -1,0 +1,172 @@
+"""The offers of a bundle, ready to be decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal
+
+from features.vocabulary import Columns as C
+from models.bundle import Bundle
+from models.bundle_schema import BundleColumns as B
+from models.offers.declarations import BUILT_IN_CHANNELS, Caps, Channel, Declaration, Policy
+from models.offers.rules import Rule
+
+Goods = Literal["sellable", "unknown", "out_of_stock", "retired", "none_sellable"]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One offer on a product, on a category, or on anything where both are None.
+
+    Parameters
+    ----------
+    discount_rate
+        Share of the price given away, 0 to 1.
+    points
+        Given when it is accepted.
+    contact_cost
+        Money per contact, accepted or not.
+    acceptance_cost
+        Money per acceptance, beside the price cut and the points.
+    budget
+        Money that the offer may cost in all; None without bound.
+    starts_on, ends_on
+        First day it may be made, first day it may no longer be.
+    channels, placements
+        Where it may be made. Empty: on every inbound channel, in every placement.
+    eligible, applicable, suitable
+        Rules of the gates; None lets all pass.
+    caps
+        Contacts with this offer that one customer may have.
+    weight
+        Multiplies the offer's value in arbitration.
+    goods
+        Whether what it promotes can be sold; a category can if one of its products can.
+    """
+
+    offer_id: str
+    name: str
+    product_id: str | None = None
+    category: str | None = None
+    discount_rate: float = 0.0
+    points: float = 0.0
+    contact_cost: float = 0.0
+    acceptance_cost: float = 0.0
+    budget: float | None = None
+    starts_on: date | None = None
+    ends_on: date | None = None
+    channels: tuple[str, ...] = ()
+    placements: tuple[str, ...] = ()
+    eligible: Rule | None = None
+    applicable: Rule | None = None
+    suitable: Rule | None = None
+    caps: Caps = field(default_factory=Caps)
+    weight: float = 1.0
+    goods: Goods = "sellable"
+
+    @classmethod
+    def declared(cls, declaration: Declaration, goods: Goods = "sellable") -> Offer:
+        """Return the offer with its rules compiled."""
+        said = {name: getattr(declaration, name) for name in Declaration.model_fields}
+        said |= {gate: Rule(text) for gate, text in declaration.rules()}
+        return cls(**said, goods=goods)
+
+
+@dataclass(frozen=True, eq=False)
+class OfferBook:
+    """All offers by id, and the policy over them; one is equal to itself alone."""
+
+    offers: tuple[Offer, ...]
+    policy: Policy = field(default_factory=Policy)
+
+    def __len__(self) -> int:
+        return len(self.offers)
+
+    @cached_property
+    def channels(self) -> dict[str, Channel]:
+        """Every channel, declared or built in, by name."""
+        return {**BUILT_IN_CHANNELS, **self.policy.channels}
+
+    @cached_property
+    def consents(self) -> dict[str, Rule]:
+        """Whom each outbound channel may reach."""
+        return {
+            name: Rule(channel.consent)
+            for name, channel in self.channels.items()
+            if channel.consent is not None
+        }
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every column and context name that a rule speaks of."""
+        rules = [*self.consents.values()]
+        rules += [
+            rule
+            for offer in self.offers
+            for rule in (offer.eligible, offer.applicable, offer.suitable)
+            if rule is not None
+        ]
+        return frozenset(name for rule in rules for name in rule.names)
+
+    def point_liability(self, offer: Offer) -> float:
+        """Return the expected money that the points of one acceptance will cost."""
+        return offer.points * (self.policy.point_value or 0.0) * self.policy.redemption_rate
+
+    def needs_reservation(self, offer: Offer, channel: str) -> bool:
+        """Tell whether making the offer there counts as a contact that caps may forbid."""
+        way = self.channels.get(channel)
+        if way is None:
+            return False
+        return way.outbound or bool(offer.caps.limits) or bool(way.caps.limits)
+
+
+def open_offer_book(bundle: Bundle) -> OfferBook:
+    """Read the offers that travel in a bundle; those of a table have columns and no rules."""
+    goods = _goods(bundle)
+    offers = [
+        Offer.declared(declaration, goods(declaration)) for declaration in _declarations(bundle)
+    ]
+    return OfferBook(tuple(offers), Policy.model_validate(bundle.manifest.offer_policy))
+
+
+def _declarations(bundle: Bundle) -> Iterator[Declaration]:
+    for row in bundle.offers.to_pylist():
+        if row[B.DECLARATION] is not None:
+            yield Declaration.model_validate_json(row[B.DECLARATION])
+            continue
+        # A row with both is on the product, as it always was.
+        yield Declaration(
+            offer_id=row[C.OFFER_ID],
+            name=row[C.OFFER_NAME],
+            product_id=row[C.PRODUCT_ID],
+            category=None if row[C.PRODUCT_ID] is not None else row[C.CATEGORY],
+            discount_rate=row[C.DISCOUNT_RATE],
+            contact_cost=row[C.CONTACT_COST],
+            starts_on=row[B.STARTS_ON],
+            ends_on=row[B.ENDS_ON],
+        )
+
+
+def _goods(bundle: Bundle) -> Any:
+    """Return a function that tells whether what a declaration promotes can be sold."""
+    names = (C.PRODUCT_ID, C.CATEGORY, B.IN_STOCK, B.RETIRED)
+    table = bundle.products.select(names).to_pydict()
+    products: dict[str, Goods] = {}
+    sellable_categories: set[str] = set()
+    for product_id, category, in_stock, retired in zip(*(table[n] for n in names), strict=True):
+        state: Goods = "retired" if retired else "sellable" if in_stock else "out_of_stock"
+        products[product_id] = state
+        if state == "sellable":
+            sellable_categories.add(category)
+
+    def goods(declaration: Declaration) -> Goods:
+        if declaration.product_id is not None:
+            return products.get(declaration.product_id, "unknown")
+        if declaration.category is not None:
+            return "sellable" if declaration.category in sellable_categories else "none_sellable"
+        return "sellable"
+
+    return goods
