@@ -1,8 +1,8 @@
 """The bundle: one immutable folder that training exports and the server maps into memory.
 
 Layout of ``<root>/<version>/``: ``manifest.json``, four Arrow IPC files (uncompressed, so that
-they can be mapped) and four sparse matrices as ``.npy`` files. ``<root>/current`` is a text file
-with the active version. Nothing in a finished folder is ever changed.
+they can be mapped), sparse matrices and one dense array as ``.npy`` files. ``<root>/current`` is a
+text file with the active version. Nothing in a finished folder is ever changed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.errors import BundleError
 from features.vocabulary import Columns as C
@@ -32,7 +34,13 @@ from models.manifest import (
     read_manifest,
     write_manifest,
 )
-from models.sparse_rows import SparseRows, check_descending, check_entries, check_lengths
+from models.sparse_rows import (
+    SparseRows,
+    check_descending,
+    check_entries,
+    check_lengths,
+    map_array,
+)
 
 __all__ = [
     "Bundle",
@@ -47,6 +55,8 @@ __all__ = [
     "write_bundle",
 ]
 
+_DIRECTIONS: Final = "directions.npy"
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
@@ -57,19 +67,32 @@ class Bundle:
     customers, products, offers
         Arrow tables of the schemas in :mod:`models.bundle_schema`.
     vectors
-        ``customer_id``, in the order of ``customers``, and any float columns.
+        ``customer_id``, in the order of ``customers``, and any columns of floats or text.
     candidates
-        Customers x products: ``score``, best first, and ``probability`` = P(product in the next
-        order | the customer orders). Personal candidates only: the server fills short rows from
-        ``popular`` by itself and says so.
+        Customers x products: ``score``, best first, ``probability`` = P(product in the next
+        order | the customer orders), and ``because`` = a product that the customer bought and
+        whose buyers bought this one too, -1 where the customer bought this one or nobody did.
+        Personal candidates only: the server fills short rows from ``popular`` by itself.
     cross_sell
-        Products x products: ``score``, best first, and ``support`` = P(column | row), the share
-        of the row product's baskets that hold the column product.
+        Products x products: what completes a basket with the row product. ``score``, best first,
+        and ``support`` = P(column | row), the share of the row product's baskets that hold the
+        column product, over everything known; 0 where no basket ever held both.
+    substitutes
+        Products x products: ``score``, how surely the column product replaces the row product.
+    similar
+        Products x products: ``score``, what a fresh look at the row product speaks for.
     bought
-        Customers x products: ``times`` (orders) and ``last_day`` (days since 1970-01-01).
+        Customers x products: ``times`` (orders), ``last_day`` (days since 1970-01-01) and
+        ``usual_gap_days``, the median between purchases; 0 with fewer than three of them.
     popular
         One row of products: ``score``, best first, and ``probability`` = share of recent orders
         that hold the product.
+    newcomers
+        ``score``, best first: what first orders hold; one row for each of the manifest's
+        ``newcomer_segments``, then one for everybody.
+    directions
+        Products x dimensions, float32: rows of length 1 whose inner products say how alike two
+        products are by name, category and price; zeros where nothing is known.
     """
 
     manifest: Manifest
@@ -79,8 +102,12 @@ class Bundle:
     offers: Any
     candidates: SparseRows
     cross_sell: SparseRows
+    substitutes: SparseRows
+    similar: SparseRows
     bought: SparseRows
     popular: SparseRows
+    newcomers: SparseRows
+    directions: NDArray[np.float32]
 
 
 def write_bundle(root: Path, bundle: Bundle) -> Path:
@@ -108,6 +135,7 @@ def write_bundle(root: Path, bundle: Bundle) -> Path:
             _write_table(draft / f"{name}.arrow", getattr(checked, name))
         for name in MATRICES:
             getattr(checked, name).save(draft, name)
+        np.save(draft / _DIRECTIONS, checked.directions, allow_pickle=False)
         sums = {path.name: _checksum(path) for path in sorted(draft.iterdir())}
         manifest = replace(bundle.manifest, files=sums, format=FORMAT)
         write_manifest(draft, manifest)
@@ -140,9 +168,10 @@ def read_bundle(folder: Path, *, verify: bool = True) -> Bundle:
     try:
         tables = {name: _map_table(folder / f"{name}.arrow") for name in (*TABLES, "vectors")}
         matrices = {name: SparseRows.open(folder, name, MATRICES[name]) for name in MATRICES}
+        directions = map_array(folder / _DIRECTIONS)
     except (OSError, ValueError) as error:
         raise BundleError(f"bundle {folder.name} cannot be read: {error}", EXPORT_AGAIN) from error
-    bundle = Bundle(manifest, **tables, **matrices)
+    bundle = Bundle(manifest, **tables, **matrices, directions=directions)
     for name, schema in TABLES.items():
         if not tables[name].schema.equals(schema):
             raise BundleError(f"{name} of bundle {folder.name} has other columns", EXPORT_AGAIN)
@@ -153,7 +182,7 @@ def read_bundle(folder: Path, *, verify: bool = True) -> Bundle:
 def _file_names() -> list[str]:
     parts = [f"{name}.{part}.npy" for name in MATRICES for part in ("indptr", "indices")]
     parts += [f"{name}.{value}.npy" for name, values in MATRICES.items() for value in values]
-    return [*(f"{name}.arrow" for name in (*TABLES, "vectors")), *parts]
+    return [*(f"{name}.arrow" for name in (*TABLES, "vectors")), *parts, _DIRECTIONS]
 
 
 def _conformed(bundle: Bundle) -> Bundle:
@@ -168,9 +197,19 @@ def _check_alignment(bundle: Bundle) -> None:
         bundle.vectors.column(C.CUSTOMER_ID).cast(ids.type)
     ):
         raise BundleError("vectors are not of the same customers, in order", EXPORT_AGAIN)
-    heights = {"candidates": customers, "cross_sell": products, "bought": customers, "popular": 1}
+    heights = {
+        "candidates": customers,
+        "cross_sell": products,
+        "substitutes": products,
+        "similar": products,
+        "bought": customers,
+        "popular": 1,
+        "newcomers": len(bundle.manifest.newcomer_segments) + 1,
+    }
     for name, rows in heights.items():
         check_lengths(name, getattr(bundle, name), rows)
+    if bundle.directions.ndim != 2 or len(bundle.directions) != products:
+        raise BundleError("directions are not of the same products", EXPORT_AGAIN)
 
 
 def _check_content(bundle: Bundle) -> None:
@@ -189,8 +228,14 @@ def _check_content(bundle: Bundle) -> None:
         shares = getattr(bundle, name).values[value]
         if len(shares) and not 0 <= shares.min() <= shares.max() <= 1:
             raise BundleError(f"{name}.{value} lies outside 0 to 1", EXPORT_AGAIN)
-    if not all(pa.types.is_floating(field.type) for field in list(bundle.vectors.schema)[1:]):
-        raise BundleError("vectors hold a column that is not of floats", EXPORT_AGAIN)
+    because = bundle.candidates.values[BundleColumns.BECAUSE]
+    if len(because) and not -1 <= because.min() <= because.max() < bundle.products.num_rows:
+        raise BundleError("candidates.because names no product", EXPORT_AGAIN)
+    if bundle.directions.dtype != np.float32 or not np.isfinite(bundle.directions).all():
+        raise BundleError("directions must be finite numbers of type float32", EXPORT_AGAIN)
+    kinds = (pa.types.is_floating, pa.types.is_large_string)
+    if not all(any(is_(f.type) for is_ in kinds) for f in list(bundle.vectors.schema)[1:]):
+        raise BundleError("vectors hold a column of neither floats nor text", EXPORT_AGAIN)
     tiers = set(bundle.customers.column(BundleColumns.TIER).unique().to_pylist()) - {None}
     if unknown := sorted(tiers - set(TIERS)):
         raise BundleError(f"unknown tiers: {', '.join(unknown)}", f"Use {', '.join(TIERS)}.")

@@ -27,27 +27,40 @@ class BundleColumns:
     VALUE_IF_RETAINED: Final = "value_if_retained"
     VALUE_AT_RISK: Final = "value_at_risk"
     TIER: Final = "tier"
+    BANK_TIER: Final = "bank_tier"
     SEGMENT: Final = "segment"
     STAGE: Final = "stage"
     DAYS_SINCE_LAST_ORDER: Final = "days_since_last_order"
     ORDERS: Final = "orders"
     DRIVERS: Final = "drivers"
+    UPLIFT: Final = "uplift"
+    UPLIFT_LOWER: Final = "uplift_lower"
+    UPLIFT_UPPER: Final = "uplift_upper"
+    P_ORDERS: Final = "p_orders"
+    VALUE_IF_ORDERS: Final = "value_if_orders"
+    NEXT_PRODUCT: Final = "next_product"
+    NEXT_PRODUCT_PROBABILITY: Final = "next_product_probability"
 
     # Products
     PRICE: Final = "price"
     MARGIN: Final = "margin"
     IN_STOCK: Final = "in_stock"
     RETIRED: Final = "retired"
+    USUAL_GAP_DAYS: Final = "usual_gap_days"
+    REPEAT_SHARE: Final = "repeat_share"
+    NEWCOMER_SHARE: Final = "newcomer_share"
 
     # Offers
     STARTS_ON: Final = "starts_on"
     ENDS_ON: Final = "ends_on"
+    DECLARATION: Final = "declaration"
 
     # Values of the sparse matrices
     PROBABILITY: Final = "probability"
     SUPPORT: Final = "support"
     TIMES: Final = "times"
     LAST_DAY: Final = "last_day"
+    BECAUSE: Final = "because"
 
 
 B = BundleColumns
@@ -76,10 +89,21 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.VALUE_IF_RETAINED, pa.float64()),  # money
         pa.field(B.VALUE_AT_RISK, pa.float64()),  # money
         pa.field(B.TIER, _TEXT),  # one of TIERS
+        pa.field(B.BANK_TIER, _TEXT),  # high_net_worth, potential or ordinary
         pa.field(B.SEGMENT, _TEXT),
         pa.field(B.STAGE, _TEXT),
         pa.field(B.DAYS_SINCE_LAST_ORDER, pa.int64()),
         pa.field(B.ORDERS, pa.int64()),  # net-positive orders before as_of
+        pa.field(C.EMAIL_CONSENT, pa.bool_()),  # may be contacted by e-mail; null where unsaid
+        # The next five speak of the response days after a contact; null without treatment data.
+        pa.field(B.UPLIFT, pa.float64()),  # change in P(order) by a contact
+        pa.field(B.UPLIFT_LOWER, pa.float64()),  # with the next, its 95 % interval
+        pa.field(B.UPLIFT_UPPER, pa.float64()),
+        pa.field(B.P_ORDERS, pa.float64()),  # P(order)
+        pa.field(B.VALUE_IF_ORDERS, pa.float64()),  # money: margin of these days, given an order
+        # The likeliest one to hold next, of who holds a contract, and P(it | one more is held).
+        pa.field(B.NEXT_PRODUCT, _TEXT),
+        pa.field(B.NEXT_PRODUCT_PROBABILITY, pa.float64()),
         pa.field(B.DRIVERS, _TEXT),  # JSON: [{feature, meaning, value, effect, family, text, ...}]
     ]
 )
@@ -93,6 +117,9 @@ PRODUCTS: Final = pa.schema(
         pa.field(B.MARGIN, pa.float64()),  # money per unit after cost of goods
         _required(B.IN_STOCK, pa.bool_()),
         _required(B.RETIRED, pa.bool_()),
+        pa.field(B.USUAL_GAP_DAYS, pa.float64()),  # median days until bought again, by those who do
+        pa.field(B.REPEAT_SHARE, pa.float64()),  # of its buyers, on two days or more
+        pa.field(B.NEWCOMER_SHARE, pa.float64()),  # of all first orders, that hold it
     ]
 )
 OFFERS: Final = pa.schema(
@@ -105,15 +132,19 @@ OFFERS: Final = pa.schema(
         _required(C.CONTACT_COST, pa.float64()),  # money per contact
         pa.field(B.STARTS_ON, pa.date32()),  # first day it may be made
         pa.field(B.ENDS_ON, pa.date32()),  # first day it may no longer be made
+        pa.field(B.DECLARATION, _TEXT),  # JSON of models.offers.declarations.Declaration
     ]
 )
 TABLES: Final[Mapping[str, Any]] = {"customers": CUSTOMERS, "products": PRODUCTS, "offers": OFFERS}
 
 MATRICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "candidates": (C.SCORE, B.PROBABILITY),
+    "candidates": (C.SCORE, B.PROBABILITY, B.BECAUSE),
     "cross_sell": (C.SCORE, B.SUPPORT),
-    "bought": (B.TIMES, B.LAST_DAY),
+    "substitutes": (C.SCORE,),
+    "similar": (C.SCORE,),
+    "bought": (B.TIMES, B.LAST_DAY, B.USUAL_GAP_DAYS),
     "popular": (C.SCORE, B.PROBABILITY),
+    "newcomers": (C.SCORE,),
 }
 
 

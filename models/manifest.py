@@ -10,15 +10,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from features.errors import BundleError
+from models.uplift.breadth import BreadthEffect
+from models.uplift.evidence import Evidence, grade_evidence
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 MANIFEST: Final = "manifest.json"
 EXPORT_AGAIN: Final = "Export the bundle again with `regulars train`."
+NO_TREATMENT_DATA: Final = grade_evidence(None, None).because
+# Whether value was learned over its horizon, or over a shorter one and extrapolated to it.
+ValueBasis = Literal["learned", "extrapolated"]
 _POINTER = "current"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -48,12 +53,31 @@ class Manifest:
         Records before this date were known; see DEFINITIONS, Time.
     horizon_days, value_horizon_days
         Horizons of churn and of ``clv_predicted``, in days.
+    value_basis
+        Whether the value horizon was learned, or extrapolated from a shorter one.
     population
         Who is scored, in words.
     discount_rate
         Per year, of ``clv_predicted``.
     margin_assumed
         The stated margin rate where costs are unknown, else None.
+    evidence, evidence_because
+        How far ``uplift`` may be believed, and what that rests on, in words.
+    response_days
+        Days after a contact in which ``uplift`` counts orders; None without treatment data.
+    contact_cost
+        What such a contact cost on average, money; None where that is not known.
+    newcomer_attribute, newcomer_segments
+        Which attribute of a new customer says something about the first order, as requests name
+        it in their context, and its values in the order of the rows of ``newcomers``; None and
+        nothing where it says nothing.
+    cart_habit
+        Say of a known customer's habits about what completes a cart, 0 to 1; the rest is what
+        goes with the cart.
+    breadth
+        What holding one more category, or product under contract, goes with.
+    offer_policy
+        What holds for all offers, as :class:`models.offers.declarations.Policy` writes it.
     files
         SHA-256 of each file; filled in by :func:`write_bundle`.
     """
@@ -71,8 +95,18 @@ class Manifest:
     models: Mapping[str, ModelCard]
     data_fingerprint: str
     vector_fingerprint: str
+    newcomer_attribute: str | None = None
+    newcomer_segments: tuple[str, ...] = ()
+    cart_habit: float = 0.0
+    offer_policy: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
+    evidence: Evidence = "risk_only"
+    evidence_because: str = NO_TREATMENT_DATA
+    value_basis: ValueBasis = "learned"
+    response_days: int | None = None
+    contact_cost: float | None = None
+    breadth: tuple[BreadthEffect, ...] = ()
 
 
 _MANIFEST_JSON: Final = TypeAdapter(Manifest)

@@ -101,7 +101,7 @@ class NextPurchaseModel:
         wanted = sparse.csr_matrix(truth[asked])
         gain = _ndcg(ranked, wanted, ties) - _ndcg(plainly, wanted, ties)
         if _is_more_than_noise(gain):
-            self.stages_, candidates = 2, stages.score(customers, self.limit)
+            self.stages_, candidates, truth, customers = 2, ranked, wanted, customers[asked]
         on_step()
         habits = Habits.from_interactions(interactions, customers)
         self.acceptance_ = Acceptance().fit(candidates, truth, habits, ties)
@@ -148,19 +148,25 @@ class NextPurchaseModel:
             Both (n, n_products) with the same entries. A probability is
             P(product in the next order | the customer orders).
         """
-        customers = self.interactions_.customer_index(customer_ids)
-        scores = self.blend_.score(customers, limit or self.limit)
-        if scores.nnz == 0:
-            return scores, scores.copy()
-        habits = Habits.from_interactions(self.interactions_, customers)
-        return scores, self.acceptance_.predict(scores, habits, self.blend_.ties_)
+        scores, chances, _ = self._candidates(customer_ids, limit or self.limit)
+        return scores, chances
 
     def own_candidates(self, customer_ids: ArrayLike) -> tuple[Candidates, Candidates]:
         """Like :meth:`candidates`, without the products that popularity alone put there."""
-        customers = self.interactions_.customer_index(customer_ids)
-        scores, chances = self.candidates(customer_ids)
-        personal = self.blend_.is_personal(customers, scores)
+        scores, chances, personal = self._candidates(customer_ids, self.limit)
         return _kept(scores, personal), _kept(chances, personal)
+
+    def _candidates(
+        self, customer_ids: ArrayLike, limit: int
+    ) -> tuple[Candidates, Candidates, NDArray[np.bool_]]:
+        """Return scores, probabilities, and whether more than popularity put each there."""
+        customers = self.interactions_.customer_index(customer_ids)
+        scores, personal = self.blend_.score_and_tell(customers, limit)
+        if scores.nnz == 0:
+            return scores, scores.copy(), personal
+        habits = Habits.from_interactions(self.interactions_, customers)
+        chances = self.acceptance_.predict(scores, habits, self.blend_.ties_)
+        return scores, chances, personal
 
     def rank(self, customers: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
         """Return each customer's best products by index, (n, limit), -1 where short."""

@@ -79,7 +79,7 @@ class SparseRows:
     def open(cls, folder: Path, name: str, values: Sequence[str]) -> SparseRows:
         """Map what :meth:`save` wrote into memory, read-only."""
         indptr, indices, *columns = (
-            _map_array(folder / f"{name}.{part}.npy") for part in ("indptr", "indices", *values)
+            map_array(folder / f"{name}.{part}.npy") for part in ("indptr", "indices", *values)
         )
         return cls(indptr, indices, dict(zip(values, columns, strict=True)))
 
@@ -147,6 +147,7 @@ def check_descending(name: str, matrix: SparseRows, value: str) -> None:
         raise BundleError(f"{name} is not sorted by {value}, largest first", _REMEDY)
 
 
-def _map_array(path: Path) -> NDArray[Any]:
+def map_array(path: Path) -> NDArray[Any]:
+    """Map an array into memory, read-only."""
     # A plain view: slicing the memmap subclass costs more than the arithmetic on the slice.
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

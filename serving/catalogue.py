@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 from features.vocabulary import Columns as C
 from models.bundle import Bundle, Manifest
 from models.bundle_schema import BundleColumns as B
+from serving.name_index import NameIndex
+from serving.table_rows import TableRows
 
 Indices = NDArray[np.int32]
 
 
 # Of so many ids one is kept as a Python object: they lead to the stretch that holds the sought one.
-_STRETCH: Final = 64
+_STRETCH: Final = 16
+
+# Up to so many ids, a catalogue's rather than a customer base's, are all kept: some 10 MB at most.
+_KEPT_WHOLE: Final = 65_536
 
 
 class IdIndex:
-    """Finds ids in a sorted Arrow column by halves, without copying it into Python objects.
+    """Finds ids in a sorted Arrow column: few by a dictionary, many by halves, uncopied.
 
     Attributes
     ----------
@@ -37,53 +42,39 @@ class IdIndex:
         self.forgotten: set[int] = set()
         if chunk is not None:
             _, offsets, data = chunk.buffers()
-            bounds = np.frombuffer(offsets, dtype=np.int64) if offsets else np.zeros(1, np.int64)
+            # Not an array: numbers come out of a view as Python's own, and sooner.
+            bounds = memoryview(offsets or bytes(8)).cast("B").cast("q")
             self._offsets = bounds[chunk.offset : chunk.offset + self._length + 1]
             self._data = memoryview(data) if data else memoryview(b"")
-        self._marks = [self._bytes(place) for place in range(0, self._length, _STRETCH)]
+        self._places: dict[str, int] | None = None
+        self._marks: list[bytes] = []
+        if self._length <= _KEPT_WHOLE:
+            self._places = {id_: place for place, id_ in enumerate(column.to_pylist())}
+        else:
+            self._marks = [self._bytes(place) for place in range(0, self._length, _STRETCH)]
 
     def __len__(self) -> int:
         return self._length
 
     def position(self, key: str) -> int | None:
         """Return where the id stands, or None when it is not there."""
-        # UTF-8 sorts as its code points do, so bytes can be compared undecoded.
-        sought = key.encode("utf-8", "surrogatepass")
-        first = max(bisect_right(self._marks, sought) - 1, 0) * _STRETCH
-        last = min(first + _STRETCH, self._length)
-        found = bisect_left(range(last), sought, first, key=self._bytes)
-        known = found < last and self._bytes(found) == sought and found not in self.forgotten
-        return found if known else None
+        found = self._sought(key) if self._places is None else self._places.get(key)
+        return None if found is None or found in self.forgotten else found
 
     def positions(self, keys: Iterable[str]) -> set[int]:
         """Return where the known ones among the ids stand."""
         return {place for key in keys if (place := self.position(key)) is not None}
 
+    def _sought(self, key: str) -> int | None:
+        # UTF-8 sorts as its code points do, so bytes can be compared undecoded.
+        sought = key.encode("utf-8", "surrogatepass")
+        first = max(bisect_right(self._marks, sought) - 1, 0) * _STRETCH
+        last = min(first + _STRETCH, self._length)
+        found = bisect_left(range(last), sought, first, key=self._bytes)
+        return found if found < last and self._bytes(found) == sought else None
+
     def _bytes(self, position: int) -> bytes:
         return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One offer on a product, on a category, or on anything where both are None.
-
-    ``ends_on`` is the first day on which it may no longer be made.
-    """
-
-    offer_id: str
-    name: str
-    product: int | None
-    category: str | None
-    discount_rate: float
-    contact_cost: float
-    starts_on: date | None
-    ends_on: date | None
-
-    def holds_on(self, day: date) -> bool:
-        """Tell whether the offer may be made on this day."""
-        return (self.starts_on is None or self.starts_on <= day) and (
-            self.ends_on is None or day < self.ends_on
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +101,12 @@ class Catalogue:
         Where each product stands in ``fill_order``; breaks all ties.
     popular_score, popular_probability
         Of every product; 0 outside the popular ones.
+    usual_gap_days, repeat_share, newcomer_share
+        How each product is bought again, and by new customers; NaN where unknown.
+    newcomer_rows
+        Row of the bundle's ``newcomers`` by segment; that of everybody is the last.
+    names_index
+        Finds products by the words of a search.
     average_p_buys
         Mean of 1 - churn probability over the customers that have one; None without any.
     """
@@ -130,9 +127,23 @@ class Catalogue:
     fill_position: Indices
     popular_score: NDArray[np.float32]
     popular_probability: NDArray[np.float32]
+    usual_gap_days: NDArray[np.float64]
+    repeat_share: NDArray[np.float64]
+    newcomer_share: NDArray[np.float64]
+    newcomer_rows: Mapping[str, int]
+    names_index: NameIndex
     churn_probability: NDArray[np.float64]
     average_p_buys: float | None
-    offers: tuple[Offer, ...]
+
+    @cached_property
+    def customer_rows(self) -> TableRows:
+        """Reads customers by position."""
+        return TableRows(self.bundle.customers)
+
+    @cached_property
+    def vector_rows(self) -> TableRows:
+        """Reads customer vectors by position."""
+        return TableRows(self.bundle.vectors)
 
     @property
     def manifest(self) -> Manifest:
@@ -153,6 +164,7 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
     """Prepare a bundle for serving."""
     table = bundle.products
     products = IdIndex(table.column(C.PRODUCT_ID))
+    names: list[str | None] = table.column(C.PRODUCT_NAME).to_pylist()
     categories: list[str | None] = table.column(C.CATEGORY).to_pylist()
     known_categories = sorted({name for name in categories if name is not None})
     codes = {category: code for code, category in enumerate(known_categories)}
@@ -172,7 +184,7 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         customers=IdIndex(bundle.customers.column(C.CUSTOMER_ID)),
         products=products,
         product_ids=table.column(C.PRODUCT_ID).to_pylist(),
-        names=table.column(C.PRODUCT_NAME).to_pylist(),
+        names=names,
         categories=categories,
         category_codes=codes,
         category_code=category_code,
@@ -187,9 +199,17 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         fill_position=fill_position,
         popular_score=_scatter(popular.indices, popular.values[C.SCORE], len(products)),
         popular_probability=_scatter(popular.indices, popular.values[B.PROBABILITY], len(products)),
+        usual_gap_days=floats(table.column(B.USUAL_GAP_DAYS)),
+        repeat_share=floats(table.column(B.REPEAT_SHARE)),
+        newcomer_share=floats(table.column(B.NEWCOMER_SHARE)),
+        newcomer_rows={
+            segment: row for row, segment in enumerate(bundle.manifest.newcomer_segments)
+        },
+        names_index=NameIndex(
+            [" ".join(filter(None, words)) for words in zip(names, categories, strict=True)]
+        ),
         churn_probability=churn_probability,
         average_p_buys=float(1 - known.mean()) if len(known) else None,
-        offers=tuple(_offers(bundle, products)),
     )
 
 
@@ -201,21 +221,3 @@ def _scatter(indices: Indices, values: NDArray[np.float32], size: int) -> NDArra
     scattered = np.zeros(size, dtype=np.float32)
     scattered[indices] = values
     return scattered
-
-
-def _offers(bundle: Bundle, products: IdIndex) -> Iterator[Offer]:
-    """Yield the offers, without those on a product that the catalogue does not know."""
-    for row in bundle.offers.to_pylist():
-        product_id = row[C.PRODUCT_ID]
-        product = None if product_id is None else products.position(product_id)
-        if product_id is None or product is not None:
-            yield Offer(
-                offer_id=row[C.OFFER_ID],
-                name=row[C.OFFER_NAME],
-                product=product,
-                category=row[C.CATEGORY] if product is None else None,
-                discount_rate=row[C.DISCOUNT_RATE],
-                contact_cost=row[C.CONTACT_COST],
-                starts_on=row[B.STARTS_ON],
-                ends_on=row[B.ENDS_ON],
-            )

@@ -12,6 +12,7 @@ from scipy import sparse
 from features.engine import Engine
 from features.errors import TrainingError
 from features.family import standing_orders
+from features.prepare import Prepared
 from features.rollup import DAY, KNOWN_FROM, Rollups, to_epoch_day
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
@@ -37,6 +38,18 @@ def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interact
     if frame.empty:
         raise TrainingError(f"nothing was bought before {as_of}", "choose a later --as-of")
     return Interactions.from_lines(frame, as_of)
+
+
+def describe_products(
+    engine: Engine, prepared: Prepared, interactions: Interactions
+) -> Interactions:
+    """Return the purchases with the category and price of each product, where known."""
+    frame = engine.frame(prepared.clean["products"]).set_index(C.PRODUCT_ID)
+    known = frame.reindex(interactions.product_ids)
+    return interactions.described(
+        known[C.CATEGORY].fillna("").to_numpy(dtype=str),
+        known[C.LIST_PRICE].to_numpy(dtype=np.float64, na_value=np.nan),
+    )
 
 
 def next_orders(

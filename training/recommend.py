@@ -14,7 +14,6 @@ from features.engine import Engine
 from features.errors import TrainingError
 from features.prepare import Prepared
 from features.progress import Progress
-from features.rollup import Rollups
 from models.metrics.ranking import hits, ndcg_at, ranking_scorecard, truth_sizes
 from models.next_purchase import NextPurchaseModel
 from models.recommend.als import Als
@@ -24,7 +23,7 @@ from models.recommend.interactions import Interactions
 from models.recommend.popular import Popular
 from models.recommend.topk import ranked_products, tie_order
 from training.plots import bar_plot
-from training.purchases import load_interactions, next_orders
+from training.purchases import describe_products, load_interactions, next_orders
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
 from training.windows import Windows
@@ -53,9 +52,9 @@ def train_recommend(
     horizon = timedelta(days=windows.horizon_days)
     steps = NextPurchaseModel().choose_steps
     judged = _chosen(
-        engine, rollups, windows, settings, progress("Blend, judged", steps), back=horizon
+        engine, prepared, windows, settings, progress("Blend, judged", steps), back=horizon
     )
-    known = load_interactions(engine, rollups, test)
+    known = describe_products(engine, prepared, load_interactions(engine, rollups, test))
     customers, truth = next_orders(engine, rollups, known, test, windows.as_of)
     if truth.nnz == 0:
         raise TrainingError(
@@ -70,7 +69,7 @@ def train_recommend(
     history = known.customer_matrix()[customers]
     scorecard = {name: ranking_scorecard(r, truth, history) for name, r in ranked.items()}
     served = _chosen(
-        engine, rollups, windows, settings, progress("Blend, served", steps), back=timedelta()
+        engine, prepared, windows, settings, progress("Blend, served", steps), back=timedelta()
     )
     sizes = truth_sizes(truth)
     ndcg = {name: ndcg_at(hits(r, truth), sizes, 10) for name, r in ranked.items()}
@@ -118,15 +117,17 @@ def _baselines() -> dict[str, Recommender]:
 
 def _chosen(
     engine: Engine,
-    rollups: Rollups,
+    prepared: Prepared,
     windows: Windows,
     settings: TrainingSettings,
     tick: Callable[[], None],
     back: timedelta,
 ) -> NextPurchaseModel:
     """Choose on the horizon that ends ``back`` before ``as_of``."""
+    rollups = prepared.rollups
     start, end = windows.test - back, windows.as_of - back
-    known = load_interactions(engine, rollups, start)
+    purchases = load_interactions(engine, rollups, start)
+    known = describe_products(engine, prepared, purchases)
     customers, truth = next_orders(engine, rollups, known, start, end)
     model = NextPurchaseModel(settings.candidates, windows.horizon_days)
     return model.choose(known, truth, customers, tick)

@@ -103,16 +103,26 @@ class Blend:
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return each customer's best products by all sources together, a block at a time."""
-        wanted = np.asarray(customers, dtype=np.int64)
-        starts = range(0, wanted.size, _CUSTOMERS_PER_BLOCK)
-        blocks = [
-            self._score(wanted[start : start + _CUSTOMERS_PER_BLOCK], limit) for start in starts
-        ]
-        return stack(blocks, self.ties_.size)
+        return self.score_and_tell(customers, limit)[0]
 
-    def _score(self, customers: NDArray[np.int64], limit: int) -> Candidates:
-        best = top_per_row(_sum(self._voices(customers, limit)), limit, self.ties_)
-        return fill_with_popular(best, limit, self.fill_order_)
+    def score_and_tell(
+        self, customers: Indices, limit: int
+    ) -> tuple[Candidates, NDArray[np.bool_]]:
+        """Score, and tell whether a source that knows the customer named each product.
+
+        Where none did, popularity alone put it there.
+        """
+        wanted = np.asarray(customers, dtype=np.int64)
+        scores, told = [], []
+        for start in range(0, max(wanted.size, 1), _CUSTOMERS_PER_BLOCK):
+            voices = self._voices(wanted[start : start + _CUSTOMERS_PER_BLOCK], limit)
+            best = top_per_row(_sum(voices), limit, self.ties_)
+            scores.append(fill_with_popular(best, limit, self.fill_order_))
+            names = (source.name for source in self.sources)
+            personal = [v for n, v in zip(names, voices, strict=True) if n != Popular.name]
+            none = np.zeros(scores[-1].nnz, dtype=np.bool_)
+            told.append(entries_in(scores[-1], _sum(personal)) if personal else none)
+        return stack(scores, self.ties_.size), np.concatenate(told)
 
     def _voices(self, customers: NDArray[np.int64], limit: int) -> list[Candidates]:
         """Each source's weighted candidates."""
@@ -122,25 +132,6 @@ class Blend:
             voice.data *= np.float32(self.weights[source.name])
             voices.append(voice)
         return voices
-
-    def is_personal(self, customers: Indices, candidates: Candidates) -> NDArray[np.bool_]:
-        """Whether a source that knows the customer named each candidate, not popularity alone."""
-        wanted, limit = np.asarray(customers, dtype=np.int64), self.depth
-        starts = range(0, wanted.size, _CUSTOMERS_PER_BLOCK)
-        named = []
-        for start in starts:
-            block = slice(start, start + _CUSTOMERS_PER_BLOCK)
-            voices = self._voices(wanted[block], limit)
-            personal = [
-                voice
-                for source, voice in zip(self.sources, voices, strict=True)
-                if source.name != Popular.name
-            ]
-            rows = sparse.csr_matrix(candidates[block])
-            named.append(
-                entries_in(rows, _sum(personal)) if personal else np.zeros(rows.nnz, np.bool_)
-            )
-        return np.concatenate(named) if named else np.zeros(0, dtype=np.bool_)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return the nearest products by the sources that know a likeness, each as loud."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.utils.extmath import randomized_svd
 
 from models.recommend.matrices import Candidates, Indices, matrix_arrays, matrix_from_arrays, stack
 from models.recommend.topk import top_per_row
@@ -158,6 +159,26 @@ class Content:
                 likeness.data[own[rows] == likeness.indices] = 0.0
             blocks.append(top_per_row(likeness, limit, self.ties_))
         return stack(blocks, n_products)
+
+    def directions(self, dimensions: int = 32, seed: int = 0) -> NDArray[np.float32]:
+        """Return points whose inner products are about the likeness of descriptions.
+
+        A truncated singular value decomposition (Halko, Martinsson & Tropp 2011).
+
+        Returns
+        -------
+        array, shape (n_products, at most ``dimensions``)
+            Rows of length 1; zeros for a product of which nothing is known.
+        """
+        most = min(dimensions, min(self.descriptions_.shape) - 1)
+        if most < 1:
+            return np.zeros((self.descriptions_.shape[0], 1), dtype=np.float32)
+        left, strength, _ = randomized_svd(self.descriptions_, most, random_state=seed)
+        points = left * strength
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        known = np.diff(self.descriptions_.indptr)[:, None] > 0
+        scale = np.where(known & (lengths > 0), lengths, 1.0)
+        return np.asarray(np.where(known, points / scale, 0.0), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""

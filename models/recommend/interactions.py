@@ -152,6 +152,20 @@ class Interactions:
         money = None if prices is None else np.asarray(prices, dtype=np.float64)
         return replace(self, categories=codes, prices=money)
 
+    def among(self, product_ids: ArrayLike) -> Self:
+        """Return the same purchases among the products of a whole catalogue, bought or not.
+
+        Parameters
+        ----------
+        product_ids
+            Sorted unique ids that hold all of this object's; descriptions are to be given anew.
+        """
+        wide = _text(product_ids)
+        place = _index(wide, self.product_ids)
+        return replace(
+            self, product_ids=wide, products=place[self.products], categories=None, prices=None
+        )
+
     def kept(self, mask: NDArray[np.bool_], as_of_day: int | None = None) -> Self:
         """Return some of the entries, with the same codes of customers and products.
 

@@ -200,12 +200,26 @@ class TwoStage:
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return each customer's products; short rows are completed by what is popular."""
-        wanted = np.asarray(customers, dtype=np.int64)
-        blocks = [self._score(wanted[block], limit) for block in _blocks(wanted.size)]
-        return stack(blocks, self.ties_.size)
+        return self.score_and_tell(customers, limit)[0]
 
-    def _score(self, customers: NDArray[np.int64], limit: int) -> Candidates:
-        chosen = self._shortlist(customers)
+    def score_and_tell(
+        self, customers: Indices, limit: int
+    ) -> tuple[Candidates, NDArray[np.bool_]]:
+        """Score, and tell whether a source that knows the customer named each product.
+
+        Where none did, popularity alone put it there.
+        """
+        wanted = np.asarray(customers, dtype=np.int64)
+        telling = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
+        scores, told = [], []
+        for block in _blocks(wanted.size):
+            chosen = self._shortlist(wanted[block])
+            scores.append(self._score(chosen, wanted[block], limit))
+            own = chosen.kept(np.asarray(chosen.scores[:, telling].any(axis=1)))
+            told.append(entries_in(scores[-1], own.matrix(np.ones(own.rows.size))))
+        return stack(scores, self.ties_.size), np.concatenate(told)
+
+    def _score(self, chosen: Shortlist, customers: NDArray[np.int64], limit: int) -> Candidates:
         values = -chosen.scores[:, -1].astype(np.float64)
         # Ranks multiply: a geometric mean of both reciprocal ranks, 1 at the very top.
         score = np.exp(_BLEND_SHARE * values)
@@ -216,18 +230,6 @@ class TwoStage:
         score /= chosen.ranks(values, self.ties_)
         best = top_per_row(chosen.matrix(score), limit, self.ties_)
         return fill_with_popular(best, limit, self.fill_order_)
-
-    def is_personal(self, customers: Indices, candidates: Candidates) -> NDArray[np.bool_]:
-        """Whether a source that knows the customer named each candidate, not popularity alone."""
-        wanted = np.asarray(customers, dtype=np.int64)
-        named = []
-        for block in _blocks(wanted.size):
-            chosen = self._shortlist(wanted[block])
-            telling = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
-            own = chosen.kept(np.asarray(chosen.scores[:, telling].any(axis=1)))
-            pattern = own.matrix(np.ones(own.rows.size))
-            named.append(entries_in(sparse.csr_matrix(candidates[block]), pattern))
-        return np.concatenate(named) if named else np.zeros(0, dtype=np.bool_)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return the nearest products by the sources that know a likeness, each as loud."""

@@ -1,0 +1,1 @@
+"""Products for a shopper, a cart or a page: candidates, rules, ranks and reasons."""

@@ -1,0 +1,107 @@
+"""From scored products to the ones shown: eligibility, order, and filling up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.recommend.live import gathered
+from models.recommend.selection import select
+from serving.answers import Source
+from serving.catalogue import Catalogue, Indices
+from serving.products.eligibility import Rules, eligible
+
+_POOL: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Distinct products with a score each, in any order."""
+
+    products: Indices
+    scores: NDArray[np.floating]
+    source: Source
+
+    def scaled(self, weight: float) -> NDArray[np.floating]:
+        """Return the scores with the best of them at ``weight``."""
+        best = self.scores.max(initial=0)
+        return self.scores * (weight / best) if best > 0 else self.scores * 0.0
+
+
+class Pick(NamedTuple):
+    """A product that comes out: its position, its score and where it came from."""
+
+    product: int
+    score: float
+    source: Source
+
+
+def pick(
+    catalogue: Catalogue, scored: Scored, rules: Rules, n: int, diversity: float = 0.0
+) -> list[Pick]:
+    """Return the ``n`` best eligible products, or all of them where there are fewer.
+
+    The scored come first, best first; then popular ones; then the rest of the catalogue, so
+    that a shelf stays empty only when nothing eligible is left. Ties: popularity, then id.
+
+    Parameters
+    ----------
+    diversity
+        0 to 1: how much being described unlike what comes before counts beside the place in
+        that order, among its first ``5 n`` products.
+    """
+    if diversity > 0:
+        return _varied(catalogue, pick(catalogue, scored, rules, n * _POOL), n, diversity)
+    keep = eligible(catalogue, scored.products, rules)
+    products, scores = scored.products[keep], scored.scores[keep]
+    order = np.lexsort((catalogue.fill_position[products], -scores))[:n]
+    picks = [
+        Pick(product, rounded(score), scored.source)
+        for product, score in zip(products[order].tolist(), scores[order].tolist(), strict=True)
+    ]
+    if len(picks) < n:
+        picks.extend(_fill(catalogue, rules, n - len(picks), {p.product for p in picks}))
+    return picks
+
+
+def _varied(catalogue: Catalogue, pool: list[Pick], n: int, diversity: float) -> list[Pick]:
+    products = np.array([each.product for each in pool], dtype=np.int64)
+    anything = np.ones(len(catalogue.products), dtype=np.bool_)
+    chosen = select(
+        products, n, anything, products[:0],
+        vectors=catalogue.bundle.directions, diversity=diversity,
+    )  # fmt: skip
+    by_product = {each.product: each for each in pool}
+    return [by_product[product] for product in chosen.products.tolist()]
+
+
+def combine(products: Indices, scores: NDArray[np.floating]) -> tuple[Indices, NDArray[np.float64]]:
+    """Add up the scores of products that occur several times."""
+    distinct, totals = gathered(products, scores)
+    return distinct.astype(np.int32), totals
+
+
+def rounded(score: float) -> float:
+    """Drop the digits that single precision does not have."""
+    return float(f"{score:.6g}")
+
+
+def _fill(catalogue: Catalogue, rules: Rules, n: int, taken: set[int]) -> Iterator[Pick]:
+    """Yield up to ``n`` further eligible products, in fill order."""
+    pool = catalogue.fill_order
+    if rules.category is not None:
+        pool = catalogue.members.get(rules.category, pool[:0])
+    start, size = 0, 256
+    while n and start < len(pool):
+        block = pool[start : start + size]
+        for product in block[eligible(catalogue, block, rules)].tolist():
+            if n and product not in taken:
+                n -= 1
+                score = rounded(float(catalogue.popular_score[product]))
+                yield Pick(product, score, "popular" if score > 0 else "catalogue")
+        # Few requests look far; those that must get there in few steps.
+        start, size = start + size, size * 2

@@ -1,0 +1,137 @@
+"""Why an item is there, in words that are true: each states a fact of the bundle or an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+from models.bundle_schema import BundleColumns as B
+from models.recommend.wording import long_date, percent
+from serving.answers import Reason
+from serving.catalogue import Catalogue
+from serving.products.cross_sell import Neighbours
+from serving.products.history import Bought
+from serving.products.ranking import Pick
+from serving.products.visit import Signal, Visit
+
+_LEAST_TOGETHER: Final = 0.01
+_LEAST_NEWCOMERS: Final = 0.02
+"""Shares below these are true, but tell nothing."""
+
+_DID: Final = {"view": "you looked at", "search": "your search found", "order": "you bought"}
+_LIKE: Final[Mapping[str, Literal["like_viewed", "like_bought"]]] = {
+    "view": "like_viewed", "search": "like_viewed", "order": "like_bought",
+}  # fmt: skip
+
+
+def explain(
+    catalogue: Catalogue,
+    pick: Pick,
+    history: Mapping[int, Bought],
+    neighbours: Neighbours | None,
+    because: Mapping[int, int],
+    visit: Visit | None = None,
+) -> list[Reason]:
+    """Return every reason that holds for a picked product, the most telling first.
+
+    Parameters
+    ----------
+    history
+        What this customer bought, by product.
+    neighbours
+        What goes with the items sent, or that lie in the cart.
+    because
+        From :func:`accounts_of`.
+    visit
+        What the shopper does now.
+    """
+    product = pick.product
+    reasons = [] if visit is None else list(_acted_on(product, visit))
+    bought = history.get(product)
+    if bought is not None:
+        reasons.append(_bought_before(bought))
+    strongest = None if neighbours is None else neighbours.strongest(product)
+    if strongest is not None:
+        reasons.append(_together(catalogue, *strongest))
+    if visit is not None and (signal := visit.speaks_for(product)) is not None:
+        reasons.append(_like_acted_on(catalogue, signal))
+    if bought is None and (own := because.get(product, -1)) >= 0:
+        reasons.append(_accounted(catalogue, product, own))
+    if pick.source in ("newcomers", "popular") and not history:
+        reasons.extend(_first_orders(catalogue, product))
+    if not reasons:
+        popular = catalogue.popular_score[product] > 0
+        word = Reason("popular", "popular now") if popular else None
+        reasons.append(word or Reason("catalogue", "from the catalogue"))
+    return reasons
+
+
+def accounts_of(catalogue: Catalogue, customer: int | None) -> Mapping[int, int]:
+    """Return, for each of the customer's candidates, a product of theirs that accounts for it.
+
+    -1 where none does.
+    """
+    if customer is None:
+        return {}
+    matrix = catalogue.bundle.candidates
+    span = matrix.span(customer)
+    because = matrix.values[B.BECAUSE][span].tolist()
+    return dict(zip(matrix.indices[span].tolist(), because, strict=True))
+
+
+def _bought_before(bought: Bought) -> Reason:
+    last = long_date(bought.last_on)
+    if bought.usual_gap_days > 0:
+        days = round(bought.usual_gap_days)
+        every = "every day" if days <= 1 else f"every {days} days"
+        return Reason("rhythm", f"you buy this about {every}; last on {last}")
+    if bought.times == 1:
+        return Reason("bought_before", f"you bought this on {last}")
+    return Reason("bought_before", f"you bought this {bought.times} times, last on {last}")
+
+
+def _together(catalogue: Catalogue, item: int, share: float) -> Reason:
+    name = catalogue.display_name(item)
+    if share == 0:
+        return Reason("goes_with", f"goes with products like {name}")
+    return Reason("bought_together", f"bought together with {name} in {percent(share)} of baskets")
+
+
+def _accounted(catalogue: Catalogue, product: int, own: int) -> Reason:
+    """Say what the customer's own product has to do with it."""
+    name = catalogue.display_name(own)
+    share = _support(catalogue, own, product)
+    if share >= _LEAST_TOGETHER:
+        text = f"bought together with {name}, which you bought, in {percent(share)} of baskets"
+        return Reason("bought_together", text)
+    return Reason("similar_customers", f"customers who bought {name} bought this too")
+
+
+def _support(catalogue: Catalogue, item: int, product: int) -> float:
+    matrix = catalogue.bundle.cross_sell
+    span = matrix.span(item)
+    row = matrix.indices[span].tolist()
+    if product not in row:
+        return 0.0
+    return float(matrix.values[B.SUPPORT][span.start + row.index(product)])
+
+
+def _first_orders(catalogue: Catalogue, product: int) -> Iterator[Reason]:
+    share = float(catalogue.newcomer_share[product])
+    if share >= _LEAST_NEWCOMERS:
+        text = f"popular among new customers: in {percent(share)} of first orders"
+        yield Reason("newcomers", text)
+
+
+def _acted_on(product: int, visit: Visit) -> Iterator[Reason]:
+    kinds = {each.kind for each in visit.signals if each.product == product}
+    if "view" in kinds:
+        yield Reason("viewed", "you looked at this")
+    elif "search" in kinds:
+        yield Reason("searched", "found by what you searched for")
+
+
+def _like_acted_on(catalogue: Catalogue, signal: Signal) -> Reason:
+    name = catalogue.display_name(signal.product)
+    code = _LIKE[signal.kind]
+    return Reason(code, f"because {_DID[signal.kind]} {name}")

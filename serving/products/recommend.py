@@ -1,0 +1,257 @@
+"""Recommendations: what to show this shopper, or to go with this cart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.vocabulary import Columns as C
+from serving.answers import Item, Shortfall
+from serving.catalogue import Catalogue
+from serving.products.cross_sell import Neighbours, neighbours_of
+from serving.products.eligibility import Rules, explain_shortfall
+from serving.products.history import Bought, purchase_history
+from serving.products.ranking import Pick, Scored, combine, pick
+from serving.products.reasons import accounts_of, explain
+from serving.products.shoppers import Shopper, day_of
+from serving.products.visit import Visit, visit_of
+
+_HABIT_HALF_LIFE_DAYS: Final = 90.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a storefront asks for; items are product ids, prices are money per unit.
+
+    ``diversity`` is 0 to 1; ``circumstances`` are what the request says of its shopper.
+    """
+
+    n: int
+    customer_id: str | None = None
+    items: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    category: str | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+    include_bought: bool = True
+    diversity: float = 0.0
+    explain: bool = True
+    circumstances: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; ``candidates`` counts the products scored for it."""
+
+    items: list[Item]
+    fallback: str | None
+    shortfall: Shortfall | None
+    unknown_items: list[str]
+    candidates: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What reasons are read from."""
+
+    history: Mapping[int, Bought]
+    because: Mapping[int, int]
+    neighbours: Neighbours | None
+    visit: Visit | None
+
+
+def recommend(catalogue: Catalogue, shopper: Shopper, ask: Ask, now: datetime) -> Outcome:
+    """Recommend from the customer's candidates, blended with what the visit speaks for.
+
+    Fallbacks: ``new_customer`` (the id is not in the bundle), ``anonymous`` (neither a customer
+    nor anything fresh), ``no_candidates`` (nothing personal is left to show).
+    """
+    customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)
+    items, unknown = _positions(catalogue, ask.items)
+    history = purchase_history(catalogue, customer, shopper)
+    visit = visit_of(catalogue, customer, shopper, items, history, now)
+    personal = None if customer is None else _candidates(catalogue, customer)
+    scored = _blend(personal, visit)
+    fallback = None
+    if ask.customer_id is not None and customer is None:
+        fallback = "new_customer"
+    elif customer is None and scored is None:
+        fallback = "anonymous"
+    if scored is None:
+        scored = _first_orders(catalogue, ask)
+    if shopper.purchases:
+        scored = _had_enough(catalogue, shopper, history, scored, day_of(now))
+    cart = [] if visit is None else [each.product for each in visit.signals if each.kind == "cart"]
+    told = _Told(
+        history,
+        accounts_of(catalogue, customer) if ask.explain else {},
+        neighbours_of(catalogue, cart) if cart and ask.explain else None,
+        visit,
+    )
+    in_cart = frozenset[int]() if visit is None else visit.in_cart
+    rules = rules_of(catalogue, shopper, ask, history, in_cart.union(items))
+    picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
+    if fallback is None and not any(p.source == scored.source for p in picks):
+        fallback = "no_candidates" if scored.source == "personal" else "no_neighbours"
+    return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
+
+
+def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
+    """Return what completes a cart, the customer's habits heard where they are known.
+
+    Fallbacks: ``unknown_items`` (none of the items is a product), ``no_neighbours`` (nothing that
+    goes with them is left to show).
+    """
+    customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)
+    items, unknown = _positions(catalogue, ask.items)
+    neighbours = neighbours_of(catalogue, items)
+    history = purchase_history(catalogue, customer, shopper)
+    together = neighbours.scored()
+    scored = _with_habits(catalogue, together, neighbours, history)
+    told = _Told(history, {}, neighbours, None)
+    rules = rules_of(catalogue, shopper, ask, history, frozenset(items))
+    picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
+    fallback = None if items else "unknown_items"
+    named = frozenset(together.products.tolist())
+    if fallback is None and not any(p.product in named for p in picks):
+        fallback = "no_neighbours"
+    return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
+
+
+def rules_of(
+    catalogue: Catalogue,
+    shopper: Shopper,
+    ask: Ask,
+    history: Mapping[int, Bought],
+    at_hand: frozenset[int],
+) -> Rules:
+    """Return what the request and its shopper rule out, with the products already at hand."""
+    excluded = catalogue.products.positions(ask.exclude) | at_hand
+    if not ask.include_bought:
+        excluded |= history.keys()
+    return Rules(
+        excluded=frozenset(excluded),
+        dismissed=frozenset(catalogue.products.positions(shopper.dismissed_products)),
+        category=ask.category,
+        min_price=ask.min_price,
+        max_price=ask.max_price,
+    )
+
+
+def _outcome(
+    catalogue: Catalogue,
+    ask: Ask,
+    picks: Sequence[Pick],
+    told: _Told,
+    fallback: str | None,
+    unknown: list[str],
+    candidates: int,
+) -> Outcome:
+    items = [
+        Item(
+            product_id=catalogue.product_ids[p.product],
+            rank=rank,
+            score=p.score,
+            source=p.source,
+            reasons=explain(
+                catalogue, p, told.history, told.neighbours, told.because, told.visit
+            ) if ask.explain else [],
+        )
+        for rank, p in enumerate(picks, start=1)
+    ]  # fmt: skip
+    shortfall = explain_shortfall(catalogue, ask.n, len(items))
+    return Outcome(items, fallback, shortfall, unknown, candidates)
+
+
+def _positions(catalogue: Catalogue, ids: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Split ids into the positions of known products, each once, and unknown ids."""
+    found = {id_: catalogue.products.position(id_) for id_ in ids}
+    known = [place for place in found.values() if place is not None]
+    return known, [id_ for id_, place in found.items() if place is None]
+
+
+def _candidates(catalogue: Catalogue, customer: int) -> Scored:
+    matrix = catalogue.bundle.candidates
+    span = matrix.span(customer)
+    return Scored(matrix.indices[span], matrix.values[C.SCORE][span], "personal")
+
+
+def _blend(personal: Scored | None, visit: Visit | None) -> Scored | None:
+    """Add up both, each scaled to a best score of 1 times its say; one alone stays as it is."""
+    if visit is None or not len(visit.scored.products):
+        return personal
+    if personal is None or not len(personal.products):
+        return visit.scored
+    scores = [personal.scaled(1 - visit.share), visit.scored.scaled(visit.share)]
+    products = np.concatenate([personal.products, visit.scored.products])
+    return Scored(*combine(products, np.concatenate(scores)), "personal")
+
+
+def _first_orders(catalogue: Catalogue, ask: Ask) -> Scored:
+    """Return what new customers buy first, by what the request says of this one."""
+    manifest, matrix = catalogue.manifest, catalogue.bundle.newcomers
+    said = ask.circumstances.get(manifest.newcomer_attribute or "")
+    row = catalogue.newcomer_rows.get(str(said), matrix.rows - 1)
+    span = matrix.span(row)
+    return Scored(matrix.indices[span], matrix.values[C.SCORE][span], "newcomers")
+
+
+def _had_enough(
+    catalogue: Catalogue,
+    shopper: Shopper,
+    history: Mapping[int, Bought],
+    scored: Scored,
+    today: int,
+) -> Scored:
+    """Lower what was just bought until it is due: by days since over the usual gap.
+
+    The gap is the customer's own, else that of the product's repeat buyers times the share of
+    buyers who are; what nobody buys twice falls to 0.
+    """
+    factors = np.ones(len(scored.products))
+    for product_id in shopper.purchases:
+        product = catalogue.products.position(product_id)
+        if product is not None:
+            due = _due(catalogue, product, history[product], today)
+            factors[scored.products == product] = due
+    return Scored(scored.products, scored.scores * factors, scored.source)
+
+
+def _due(catalogue: Catalogue, product: int, bought: Bought, today: int) -> float:
+    days = max(today - bought.last_day, 0)
+    if bought.usual_gap_days > 0:
+        return min(1.0, days / bought.usual_gap_days)
+    gap, repeats = catalogue.usual_gap_days[product], catalogue.repeat_share[product]
+    return float(repeats * min(1.0, days / gap)) if gap > 0 else 0.0
+
+
+def _with_habits(
+    catalogue: Catalogue,
+    together: Scored,
+    neighbours: Neighbours,
+    history: Mapping[int, Bought],
+) -> Scored:
+    """Hear the customer's habits beside what goes with the cart, as loud as was learned.
+
+    What lies in the cart, or replaces something in it, is no habit to be heard now.
+    """
+    say = catalogue.manifest.cart_habit
+    if not history or say <= 0:
+        return together
+    products = np.fromiter(history, dtype=np.int32, count=len(history))
+    kept = ~np.isin(products, [*neighbours.items, *neighbours.substitutes.tolist()])
+    own = Scored(products[kept], _habits(history)[kept], "together")
+    scores = np.concatenate([together.scaled(1 - say), own.scaled(say)])
+    return Scored(*combine(np.concatenate([together.products, own.products]), scores), "together")
+
+
+def _habits(history: Mapping[int, Bought]) -> NDArray[np.float64]:
+    """Return the times bought, halved for every 90 days that the last one is behind the latest."""
+    times = np.array([each.times for each in history.values()], dtype=np.float64)
+    days = np.array([each.last_day for each in history.values()], dtype=np.float64)
+    return np.asarray(times * np.exp2((days - days.max()) / _HABIT_HALF_LIFE_DAYS))
