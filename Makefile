@@ -34,7 +34,7 @@ check: $(ENGINES) ## Lint, types, import rules, doctests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q --doctest-modules --ignore serving/migrations/env.py features models training serving regulars
+	$(BIN)/pytest -q --doctest-modules --ignore serving/storage/migrations/env.py features models training serving regulars
 
 format: $(READY) ## Put the code in shape
 	$(BIN)/ruff check --fix .
@@ -47,15 +47,17 @@ picture: $(READY) ## Draw docs/answer.png from the running server
 	@$(BIN)/python docs/picture.py http://127.0.0.1:$(PORT)
 
 lock: $(READY) ## Resolve the dependencies anew, with hashes
-	cd requirements && for set in runtime dev engines; do \
-	  extra=$$(case $$set in dev) echo "--extra dev";; \
+	cd requirements && for set in runtime server dev engines; do \
+	  extra=$$(case $$set in server) echo "--extra postgres";; dev) echo "--extra dev";; \
 	    engines) echo "--extra dev --extra postgres --extra spark --extra rivals";; esac); \
 	  ../$(BIN)/uv pip compile ../pyproject.toml $$extra --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o $$set.txt; \
 	done
-	# A rival that lives with older versions of what we use has an environment of its own.
-	cd requirements && ../$(BIN)/uv pip compile rectools.in --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o rectools.txt
+	# Rivals that live with other versions of what we use have environments of their own.
+	cd requirements && for rival in rectools feast schemathesis; do \
+	  ../$(BIN)/uv pip compile $$rival.in --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o $$rival.txt; \
+	done
 	cd requirements && echo uv | ../$(BIN)/uv pip compile - --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -q -o installer.txt
 

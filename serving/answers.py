@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from models.bundle import Manifest
+from models.manifest import ValueBasis
+from models.uplift.evidence import Evidence
+from serving.decisions.trace import TraceEntry
 from serving.events import Rejected
 
-Source = Literal["personal", "together", "popular", "catalogue"]
+Source = Literal["personal", "together", "newcomers", "popular", "catalogue"]
 Action = Literal["product", "offer", "do_nothing"]
 
 
@@ -28,6 +31,10 @@ class Definition:
 
     churn_horizon_days: int
     value_horizon_days: int
+    value_basis: Annotated[
+        ValueBasis,
+        Field(description="Extrapolated where the history is too short to learn that horizon."),
+    ]
     population: str
     currency: str
     discount_rate_per_year: float
@@ -41,6 +48,7 @@ class Definition:
         return cls(
             churn_horizon_days=manifest.horizon_days,
             value_horizon_days=manifest.value_horizon_days,
+            value_basis=manifest.value_basis,
             population=manifest.population,
             currency=manifest.currency,
             discount_rate_per_year=manifest.discount_rate,
@@ -52,7 +60,20 @@ class Definition:
 class Reason:
     """Why an item is there: a code for programs and a sentence for people."""
 
-    code: Literal["bought_before", "bought_together", "similar_customers", "popular", "catalogue"]
+    code: Literal[
+        "rhythm",
+        "bought_before",
+        "viewed",
+        "searched",
+        "bought_together",
+        "goes_with",
+        "like_viewed",
+        "like_bought",
+        "similar_customers",
+        "newcomers",
+        "popular",
+        "catalogue",
+    ]
     text: str
 
 
@@ -105,8 +126,8 @@ class RecommendationBatch:
 class Terms:
     """The terms of an offer's value, expected per contact.
 
-    ``p_accept = p_buys x p_product_given_buys`` and
-    ``offer_value = p_accept x margin - discount - contact_cost``.
+    ``p_accept = p_buys x p_product_given_buys`` and ``offer_value = p_accept x margin
+    + retention - discount - acceptance_cost - contact_cost``, all in money.
     """
 
     p_buys: Annotated[float, Field(description="P(buys within the churn horizon).")]
@@ -114,12 +135,35 @@ class Terms:
     p_accept: float
     margin: Annotated[float, Field(description="Money per unit, before the discount.")]
     discount: Annotated[float, Field(description="Expected money given: p_accept x rate x price.")]
+    acceptance_cost: Annotated[
+        float, Field(description="Expected: p_accept x what an acceptance costs, points included.")
+    ]
     contact_cost: float
+    uplift: Annotated[
+        float | None,
+        Field(description="Change in P(order) by a contact; null where none is made or known."),
+    ]
+    remaining_value: Annotated[
+        float | None,
+        Field(description="Money that comes with an order in the days the uplift speaks of."),
+    ]
+    retention: Annotated[float, Field(description="uplift x remaining_value; 0 without them.")]
+    retention_lower: Annotated[
+        float | None, Field(description="By the uplift's 95 % interval, as the next.")
+    ]
+    retention_upper: float | None
     offer_value: float
+    offer_value_lower: Annotated[
+        float, Field(description="As far as errors were measured: of P(buys) and the uplift.")
+    ]
+    offer_value_upper: float
     currency: str
     evidence: Annotated[
-        Literal["risk_only"],
-        Field(description="risk_only: no treatment data, so not a causal claim."),
+        Evidence,
+        Field(
+            description="Of the retention: randomised, observational (adjusted), or risk_only: no "
+            "treatment data, so not a causal claim."
+        ),
     ]
 
 
@@ -152,73 +196,10 @@ class NextBestOffer:
     shortfall: Shortfall | None
     considered: Annotated[int, Field(description="Actions compared, doing nothing included.")]
     definition: Definition
-
-
-@dataclass(frozen=True, slots=True)
-class Purchased:
-    """A product that the customer bought, and when last."""
-
-    product_id: str
-    product_name: str | None
-    times: int
-    last_on: date
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerProfile:
-    """Everything known of one customer; null where a quantity is not known."""
-
-    customer_id: str
-    model_version: str
-    as_of: date
-    churn_probability: float | None
-    p_alive: float | None
-    clv_simple: float | None
-    clv_historic: float | None
-    clv_predicted: float | None
-    clv_lower: Annotated[float | None, Field(description="90 % of outcomes lie between these.")]
-    clv_upper: float | None
-    expected_orders_365d: Annotated[float | None, Field(description="Buy-till-you-die model.")]
-    value_if_retained: float | None
-    value_at_risk: float | None
-    tier: str | None
-    segment: str | None
-    stage: str | None
-    days_since_last_order: int | None
-    orders: int | None
-    drivers: Annotated[
-        list[dict[str, Any]],
-        Field(description="[{feature, meaning, value, effect, family, text, direction, ...}]"),
-    ]
-    vector: Annotated[dict[str, float | None], Field(description="The customer vector.")]
-    history: Annotated[list[Purchased], Field(description="Last bought first; at most 50.")]
-    definition: Definition
-
-
-@dataclass(frozen=True, slots=True)
-class AtRisk:
-    """One row of the churn list."""
-
-    customer_id: str
-    churn_probability: float | None
-    value_at_risk: float | None
-    value_if_retained: float | None
-    clv_predicted: float | None
-    tier: str | None
-    segment: str | None
-    stage: str | None
-    days_since_last_order: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChurnList:
-    """One page of the churn list."""
-
-    model_version: str
-    as_of: date
-    definition: Definition
-    items: list[AtRisk]
-    next_cursor: Annotated[str | None, Field(description="Null on the last page.")]
+    trace: Annotated[
+        list[TraceEntry] | None,
+        Field(description="What became of every offer, and why; null unless asked for."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

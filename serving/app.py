@@ -13,18 +13,22 @@ from typing import Final
 from fastapi import FastAPI
 
 from serving.bundles import BundleSource
-from serving.keys import Keys
-from serving.middleware import Observe
-from serving.problems import document_problems, documented, install_problem_handlers
-from serving.protection import Protect
-from serving.routes_admin import admin_routes
-from serving.routes_offers import offer_routes
-from serving.routes_operations import health_routes, model_routes
-from serving.routes_products import product_routes
-from serving.routes_retention import retention_routes
+from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.http.description import document_all_routes
+from serving.http.keys import Keys
+from serving.http.middleware import Observe
+from serving.http.problems import document_problems, documented, install_problem_handlers
+from serving.http.protection import Protect
+from serving.http.routes_admin import admin_routes
+from serving.http.routes_offers import offer_routes
+from serving.http.routes_operations import health_routes, model_routes
+from serving.http.routes_products import product_routes
+from serving.http.routes_retention import retention_routes
+from serving.http.thin import ThinRoutes
+from serving.http.thin_customer import ThinCustomer
+from serving.http.thin_offers import ThinOffers
 from serving.server import Server
-from serving.store import Store
-from serving.thin import ThinRoutes
+from serving.storage.store import Store
 
 # A promoted bundle is served by every worker within about this time.
 _FOLLOW_SECONDS: Final = 1.0
@@ -41,6 +45,7 @@ def create_app(
     keys: Keys | None,
     clock: Callable[[], datetime],
     new_id: Callable[[], str] = _new_id,
+    policies: PolicySettings = BEST_BY_VALUE,
 ) -> FastAPI:
     """Open the active bundle and return the application that serves it.
 
@@ -51,7 +56,7 @@ def create_app(
     BundleError, StoreError
         When there is nothing to serve, or the store cannot be read.
     """
-    server = Server(bundle_source, store, keys, clock, new_id)
+    server = Server(bundle_source, store, keys, clock, new_id, policies)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,6 +78,8 @@ def create_app(
         title="Regulars",
         summary="Customer value, churn, recommendations and next best offer.",
         version="1",
+        # The server measures and logs each request itself, the thin routes' among them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
         # Of the middleware, thus on every address.
         responses=documented(408, 421, 429, 503),
@@ -87,6 +94,9 @@ def create_app(
     app.include_router(health_routes(server))
     install_problem_handlers(app)
     document_problems(app)
+    document_all_routes(app)
+    app.add_middleware(ThinOffers, server=server)
+    app.add_middleware(ThinCustomer, server=server)
     app.add_middleware(ThinRoutes, server=server)
     app.add_middleware(Protect, keys=keys)
     app.add_middleware(Observe, server=server)

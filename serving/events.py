@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -31,12 +32,22 @@ EventType = Literal[
     "reject",
     "survey",
 ]
+WISHES: Final = ("view", "cart_add", "search")
+"""What says that a shopper wants something, and is no purchase."""
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 # Clocks of shops run ahead; a date of next year is a mistake.
 MAX_AHEAD: Final = timedelta(days=1)
 
 _DECISIONS = ("product_id", "offer_id", "recommendation_id", "decision_id")
+EVENT_EXAMPLE: Final[dict[str, JsonValue]] = {
+    "event_id": "e-1001",
+    "type": "reject",
+    "ts": "2026-05-03T10:15:00Z",
+    "customer_id": "C0008970",
+    "product_id": "P0007",
+}
 # For each type: one of these fields must be there.
 _ONE_OF: Final[dict[str, tuple[str, ...]]] = {
     "view": ("product_id",),
@@ -58,15 +69,7 @@ class EventFields(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        json_schema_extra={
-            "example": {
-                "event_id": "e-1001",
-                "type": "reject",
-                "ts": "2026-05-03T10:15:00Z",
-                "customer_id": "c-17",
-                "product_id": "p-204",
-            }
-        },
+        json_schema_extra={"examples": [EVENT_EXAMPLE]},
     )
 
     type: EventType = Field(description="What happened.")
@@ -133,7 +136,7 @@ def check_events(
     rejected: list[Rejected] = []
     for index, fields in enumerate(raw):
         try:
-            event = _complete(EventFields.model_validate(fields), now, new_id)
+            event = Event.model_validate(_complete(fields, now, new_id))
         except ValidationError as error:
             rejected.append(Rejected(index, _describe(error)))
         else:
@@ -144,9 +147,16 @@ def check_events(
     return good, rejected
 
 
-def _complete(fields: EventFields, now: datetime, new_id: Callable[[], str]) -> Event:
-    given = fields.model_dump(exclude_none=True)
-    return Event.model_validate({"event_id": fields.event_id or new_id(), "ts": now} | given)
+def _complete(fields: Any, now: datetime, new_id: Callable[[], str]) -> Any:
+    """Add what may be missing; what holds no fields stays what it is, to be refused."""
+    if not isinstance(fields, dict):
+        return fields
+    event_id, ts = fields.get("event_id"), fields.get("ts")
+    return {
+        **fields,
+        "event_id": new_id() if event_id is None else event_id,
+        "ts": now if ts is None else ts,
+    }
 
 
 def _describe(error: ValidationError) -> str:

@@ -8,12 +8,11 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from copy import deepcopy
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,29 +21,14 @@ from uvicorn.supervisors import Multiprocess
 from features.errors import SettingsError
 from serving.app import create_app
 from serving.bundles import BundleFolder
-from serving.keys import Keys, load_keys, refuse_open_bind
-from serving.metrics import MULTIPROCESS_FOLDER
-from serving.sql_store import SqlStore
+from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.http.keys import Keys, load_keys, refuse_open_bind
+from serving.http.logs import logging_settings
+from serving.http.metrics import MULTIPROCESS_FOLDER
+from serving.storage.sql_store import SqlStore
 
 _PATIENCE_SECONDS: Final = 120
-
-# One JSON line per request, by the server's own loggers; the rest speaks of trouble only.
-_LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(message)s"}},
-    "handlers": {
-        "stdout": {
-            "class": "logging.StreamHandler",
-            "formatter": "plain",
-            "stream": "ext://sys.stdout",
-        }
-    },
-    "loggers": {
-        "regulars": {"handlers": ["stdout"], "level": "INFO"},
-        "uvicorn": {"handlers": ["stdout"], "level": "WARNING"},
-    },
-}
+FAREWELL_SECONDS: Final = 30
 
 
 def serve(
@@ -53,6 +37,7 @@ def serve(
     port: int,
     database_url: str,
     keys_path: Path | None = None,
+    policies: PolicySettings = BEST_BY_VALUE,
     *,
     workers: int = 1,
     access_log: bool = True,
@@ -65,6 +50,8 @@ def serve(
         Of events and decisions, as SQLAlchemy writes it.
     keys_path
         None serves this machine only, without keys.
+    policies
+        How next best offers are explored and compared.
     workers
         Processes that answer; they share the bundle's memory and hear of each other's events.
     access_log
@@ -77,9 +64,11 @@ def serve(
     """
     keys = None if keys_path is None else load_keys(keys_path)
     refuse_open_bind(host, keys)
-    application = partial(make_application, bundles_root, database_url, keys)
+    application = partial(make_application, bundles_root, database_url, keys, policies)
     with bind(host, port) as listening, ExitStack() as stack:
         if workers == 1:
+            # What was frozen for speed must be found again when Python takes itself down.
+            stack.callback(gc.unfreeze)
             config = _config(application(), access_log=access_log)
             uvicorn.Server(config).run(sockets=[listening])
             return
@@ -93,10 +82,16 @@ def serve(
         Multiprocess(config, sockets=[listening]).run()
 
 
-def make_application(bundles_root: Path, database_url: str, keys: Keys | None) -> FastAPI:
+def make_application(
+    bundles_root: Path, database_url: str, keys: Keys | None, policies: PolicySettings
+) -> FastAPI:
     """Return the application on the real bundles, store and clock."""
     app = create_app(
-        BundleFolder(bundles_root), SqlStore(database_url), keys, lambda: datetime.now(UTC)
+        BundleFolder(bundles_root),
+        SqlStore(database_url),
+        keys,
+        lambda: datetime.now(UTC),
+        policies=policies,
     )
     # The bundle's objects live as long as the process: no collection need look at them.
     gc.collect()
@@ -107,18 +102,17 @@ def make_application(bundles_root: Path, database_url: str, keys: Keys | None) -
 def _config(
     application: FastAPI | Callable[[], FastAPI], *, access_log: bool, workers: int = 1
 ) -> uvicorn.Config:
-    logging_config = deepcopy(_LOGGING)
-    if not access_log:
-        logging_config["loggers"]["regulars"]["level"] = "WARNING"
     return uvicorn.Config(
         application,
         factory=workers > 1,
         workers=workers,
         # A worker that is only slow, to start on a busy machine above all, must not be killed.
         timeout_worker_healthcheck=_PATIENCE_SECONDS,
+        # Requests that are being answered when it stops have this long to be finished.
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
         access_log=False,
         server_header=False,
-        log_config=logging_config,
+        log_config=logging_settings(access_log=access_log),
     )
 
 

@@ -7,30 +7,38 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
-from features.errors import RegularsError
+from features.errors import BundleError, RegularsError
 from features.vocabulary import Columns as C
 from models.erasure import customer_hash, erased_positions
 from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
 from serving.bundles import BundleSource
 from serving.catalogue import Catalogue, open_catalogue
-from serving.churn_list import ChurnList
-from serving.decision_log import DecisionLog
+from serving.customers.churn_list import ChurnList
+from serving.customers.ordered_since import RecentBuyers
+from serving.decisions.desk import Desk, open_desk
+from serving.decisions.experiments import Experiments
+from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
 from serving.events import Event, check_events
-from serving.inbox import Inbox
-from serving.keys import Keys
-from serving.metrics import Metrics
-from serving.shoppers import Shoppers
-from serving.store import Decision, Store, StoreError
+from serving.http.keys import Keys
+from serving.http.metrics import Metrics
+from serving.patience import SharedQuestion
+from serving.products.shoppers import WISH_DAYS, Shoppers
+from serving.storage.decision_log import DecisionLog
+from serving.storage.inbox import Inbox
+from serving.storage.store import Decision, Store, StoreError
 
 _LOG = logging.getLogger("regulars.bundles")
 
-# One deterministic policy for now: it chooses its answer with certainty.
-VARIANT: Final = "champion"
-PROPENSITY: Final = 1.0
+# The longest that an answer waits to hear of other workers' events, once when a store hangs.
+NEWS_PATIENCE_SECONDS: Final = 0.25
+# The longest that events wait for a store before they are refused.
+EVENTS_PATIENCE_SECONDS: Final = 5.0
+_CHECK_PATIENCE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,8 @@ class View:
     catalogue: Catalogue
     churn: ChurnList
     shoppers: Shoppers
+    desk: Desk
+    recent: RecentBuyers
 
 
 class Server:
@@ -53,6 +63,8 @@ class Server:
         Returns the time now, with its zone.
     new_id
         Returns a text never returned before.
+    policies
+        How next best offers are explored and compared.
 
     Raises
     ------
@@ -67,16 +79,24 @@ class Server:
         keys: Keys | None,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        policies: PolicySettings = BEST_BY_VALUE,
     ) -> None:
         self.bundle_source = bundle_source
         self.store = store
         self.keys = keys
         self.clock = clock
         self.new_id = new_id
+        self.experiments = Experiments(policies)
         self.metrics = Metrics()
         self.decisions = DecisionLog(store, self.metrics.count_lost_decisions)
         self.view = self._read_view()
-        self._listening = asyncio.Lock()
+        # The active bundle that cannot be served, while an older one goes on.
+        self.refused_version: str | None = None
+        self._show_bundle()
+        self._news = SharedQuestion(self._listen, NEWS_PATIENCE_SECONDS)
+        self._check = SharedQuestion(
+            partial(asyncio.to_thread, store.check), _CHECK_PATIENCE_SECONDS
+        )
         self._inbox = Inbox(store, clock, self._remember)
 
     async def reload(self) -> Reloaded:
@@ -91,44 +111,63 @@ class Server:
         async with self._inbox.pause:
             previous = self.view.catalogue.manifest.version
             self.view = await asyncio.to_thread(self._read_view)
+            self.refused_version = None
+            self._show_bundle()
         manifest = self.view.catalogue.manifest
         return Reloaded(manifest.version, previous, manifest.as_of)
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> bool:
         """Learn what other workers have acknowledged, so that this answer counts it.
 
-        A store that cannot be asked leaves what was known: answers go on.
+        Returns
+        -------
+        False when the store could not tell in time: this answer counts what was known before.
         """
-        shoppers = self.view.shoppers
         try:
             version = self.store.version()
-            if version is not None and version == shoppers.version:
-                return
-            async with self._listening:
-                if version is not None and version == shoppers.version:
-                    return
-                news = await asyncio.to_thread(self.store.news, shoppers.heard)
-                if news.erased:
-                    await asyncio.to_thread(_forget, self.view, news.erased)
+            if version is not None and version == self.view.shoppers.version:
+                return True
+            if await self._news.answered():
+                return True
         except StoreError:
-            self.metrics.count_stale_answer()
-            return
-        for event in news.events:
-            shoppers.record(event)
-        shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
+            pass
+        self.metrics.count_stale_answer()
+        return False
+
+    async def _listen(self) -> None:
+        view = self.view
+        shoppers, version = view.shoppers, self.store.version()
+        if version is None or version != shoppers.version:
+            news = await asyncio.to_thread(self.store.news, shoppers.heard)
+            if news.erased:
+                await asyncio.to_thread(_forget, view, news.erased)
+            for event in news.events:
+                shoppers.record(event)
+            shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
+        if view is not self.view:
+            # A reload came between: what it read back may be older than this question.
+            await self._listen()
+
+    async def store_answers(self) -> bool:
+        """Tell whether the store can be reached now; ``StoreError`` when it says that it cannot."""
+        return await self._check.answered()
 
     async def follow(self, interval_seconds: float) -> None:
         """Serve whichever bundle becomes active, until cancelled; a bad one is only reported."""
-        refused: str | None = None
         while True:
             await asyncio.sleep(interval_seconds)
+            active: str | None = None
             try:
                 active = await asyncio.to_thread(self.bundle_source.active)
-                if active not in {None, refused, self.view.catalogue.manifest.version}:
+                if active not in {None, self.refused_version, self.view.catalogue.manifest.version}:
                     await self.reload()
-            except RegularsError as error:
-                refused = active
+            except BundleError as error:
+                self.refused_version = active
+                self._show_bundle()
                 _LOG.error("bundle %s cannot be served: %s", active, error.problem)
+            except RegularsError as error:
+                # The store's trouble, not the bundle's: it is tried again.
+                _LOG.warning("bundle %s waits: %s", active, error.problem)
 
     async def erase(self, customer_id: str) -> int:
         """Forget a customer here and for good; return how many records there were.
@@ -146,14 +185,31 @@ class Server:
         return records
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
-        """Store the good events of a batch durably and let later answers see them."""
+        """Store the good events of a batch durably and let later answers see them.
+
+        Raises
+        ------
+        StoreError
+            None is known to be stored: they are to be sent again, with the same ids.
+        """
         good, rejected = check_events(raw, self.clock(), self.new_id)
         events = list(good.values())
-        accepted = await self._inbox.add(events)
+        try:
+            async with asyncio.timeout(EVENTS_PATIENCE_SECONDS):
+                accepted = await self._inbox.add(events)
+        except TimeoutError:
+            raise StoreError(
+                "the event store did not answer in time",
+                "Send the events again with the same event_id: none is then counted twice.",
+            ) from None
         duplicates = len(events) - len(accepted)
         self.metrics.count_events(len(accepted), duplicates, len(rejected))
         ids = [good[index].event_id if index in good else None for index in range(len(raw))]
         return EventsReceipt(len(accepted), duplicates, ids, rejected)
+
+    def _show_bundle(self) -> None:
+        as_of = self.view.catalogue.manifest.as_of
+        self.metrics.show_bundle(as_of, refused=self.refused_version is not None)
 
     def _remember(self, event: Event, new: bool) -> None:
         # Duplicates too: their first delivery may have ended between store and memory.
@@ -167,8 +223,17 @@ class Server:
         candidates: int,
         session_id: str | None = None,
         context: Mapping[str, Any] | None = None,
+        propensity: float = 1.0,
+        choices: str | None = None,
     ) -> bytes:
         """Keep an answer, with the probability that it was chosen, for learning.
+
+        Parameters
+        ----------
+        propensity
+            1 where the answer was certain, as it is for products.
+        choices
+            What a policy chose from; see :class:`serving.storage.store.Decision`.
 
         Returns
         -------
@@ -186,9 +251,10 @@ class Server:
                 variant=answer.variant,
                 fallback=answer.fallback,
                 answer=written.decode(),
-                propensity=PROPENSITY,
+                propensity=propensity,
                 candidates=candidates,
                 context=context or {},
+                choices=choices,
             )
         )
         return written
@@ -204,8 +270,10 @@ class Server:
         # A purchase of before as_of that came in after the bundle was made is not in it either.
         since, received_after = _midnight(manifest.as_of), manifest.created_at
         heard = self.store.heard()
-        shoppers = Shoppers(self.store.shopper_events(since, received_after), heard)
-        view = View(catalogue, ChurnList(catalogue), shoppers)
+        wished_since = self.clock() - WISH_DAYS
+        shoppers = Shoppers(self.store.shopper_events(since, received_after, wished_since), heard)
+        recent = RecentBuyers(catalogue)
+        view = View(catalogue, ChurnList(catalogue), shoppers, open_desk(catalogue), recent)
         _forget(view, self.store.erased())
         return view
 

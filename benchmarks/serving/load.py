@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import uvloop
 
-_HEAD_END = b"\r\n\r\n"
-_LENGTH = b"content-length:"
+from benchmarks.serving.http1 import answer_end, succeeded
+
+CONNECTIONS: Final = 16
+# Whoever has not answered by then counts as an error.
+_PATIENCE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,8 @@ class Load:
     errors: int
 
 
-def get(path: str) -> bytes:
-    """Write a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-
-
-def post(path: str, body: bytes) -> bytes:
-    """Write a POST request of JSON."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 def load(
-    port: int, requests: Sequence[bytes], *, connections: int = 16, seconds: float = 5.0
+    port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS, seconds: float = 5.0
 ) -> Load:
     """Load a server on this machine from a process of its own."""
     receiving, sending = multiprocessing.Pipe(duplex=False)
@@ -65,13 +54,14 @@ def load(
 class _Client(asyncio.Protocol):
     """One connection: sends, waits for the whole answer, notes how long it took."""
 
-    def __init__(self, requests: Sequence[bytes], first: int, step: int) -> None:
+    def __init__(self, requests: Sequence[bytes], first: int, step: int, until: float) -> None:
         self._requests, self._next, self._step = requests, first, step
+        self._until = until
         self._received = b""
+        self._waiting = False
         self.taken: list[float] = []
-        self.errors = 0
+        self.failed = 0
         self.done = asyncio.get_running_loop().create_future()
-        self.until = float("inf")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's own transports are of no common class.
@@ -80,30 +70,30 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        end = self._received.find(_HEAD_END)
-        if end < 0:
-            return
-        head = self._received[:end].lower()
-        place = head.find(_LENGTH) + len(_LENGTH)
-        size = int(head[place : head.find(b"\r", place) if b"\r" in head[place:] else len(head)])
-        if len(self._received) < end + len(_HEAD_END) + size:
+        if answer_end(self._received) is None:
             return
         now = time.perf_counter()
+        self._waiting = False
         self.taken.append(now - self._began)
-        self.errors += not self._received.startswith(b"HTTP/1.1 2")
+        self.failed += not succeeded(self._received)
         self._received = b""
-        if now < self.until:
+        if now < self._until:
             self._send()
         else:
             self._transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.errors += exc is not None
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - what was lost is known
         if not self.done.done():
             self.done.set_result(None)
 
+    @property
+    def errors(self) -> int:
+        """Answers that were refusals, and the request that was left without one."""
+        return self.failed + self._waiting
+
     def _send(self) -> None:
         self._began = time.perf_counter()
+        self._waiting = True
         self._transport.write(self._requests[self._next % len(self._requests)])
         self._next += self._step
 
@@ -116,19 +106,17 @@ def _run(
 
 async def _measure(port: int, requests: list[bytes], connections: int, seconds: float) -> Load:
     loop = asyncio.get_running_loop()
+    began = time.perf_counter()
     clients: list[_Client] = []
     for number in range(connections):
-        made = partial(_Client, requests, number, connections)
+        made = partial(_Client, requests, number, connections, began + seconds)
         _, client = await loop.create_connection(made, "127.0.0.1", port)
-        client.until = time.perf_counter() + seconds
         clients.append(client)
-    began = time.perf_counter()
-    await asyncio.gather(*(client.done for client in clients))
+    await asyncio.wait([each.done for each in clients], timeout=seconds + _PATIENCE_SECONDS)
     elapsed = time.perf_counter() - began
-    taken = np.concatenate([np.array(client.taken) for client in clients])
-    return Load(
-        requests_per_second=len(taken) / elapsed,
-        p50_ms=float(np.percentile(taken, 50) * 1_000),
-        p99_ms=float(np.percentile(taken, 99) * 1_000),
-        errors=sum(client.errors for client in clients),
-    )
+    taken = np.array([took for client in clients for took in client.taken])
+    errors = sum(client.errors for client in clients)
+    if not len(taken):
+        return Load(0.0, float("inf"), float("inf"), errors)
+    p50, p99 = np.percentile(taken, [50, 99]) * 1_000
+    return Load(len(taken) / elapsed, float(p50), float(p99), errors)

@@ -6,7 +6,10 @@ import orjson
 import uvicorn
 from fastapi import FastAPI, Response
 
+from benchmarks.serving.http1 import get
+
 _ITEMS = [{"product_id": f"P{number:05d}", "rank": number, "score": 0.5} for number in range(10)]
+REQUEST = get("/noop/C00000017?n=10")
 
 
 def run(port: int) -> None:
@@ -16,10 +19,6 @@ def run(port: int) -> None:
 
     @app.get("/noop/{customer_id}")
     async def answer(customer_id: str, n: int = 10) -> Response:  # noqa: ARG001
-        return Response(body, media_type="application/json")
-
-    @app.post("/noop")
-    async def accept() -> Response:
         return Response(body, media_type="application/json")
 
     uvicorn.run(

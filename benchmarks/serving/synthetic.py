@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle, Manifest, SparseRows, activate, write_bundle
 
 AS_OF = date(2026, 6, 1)
-_CANDIDATES, _NEIGHBOURS, _BOUGHT, _VECTOR = 100, 50, 10, 20
+_CANDIDATES, _NEIGHBOURS, _SUBSTITUTES, _BOUGHT, _VECTOR = 100, 50, 5, 10, 20
 
 
 def customer_id(number: int) -> str:
@@ -26,11 +26,16 @@ def product_id(number: int) -> str:
     return f"P{number:06d}"
 
 
+def version_of(customers: int, products: int, seed: int = 0) -> str:
+    """Return the name of the bundle of this size."""
+    return f"random-{customers}-{products}-{seed}"
+
+
 def publish(root: Path, customers: int, products: int, seed: int = 0) -> Path:
     """Write a bundle and make it the active one."""
     rng = np.random.default_rng(seed)
     bundle = Bundle(
-        manifest=_manifest(f"random-{customers}-{products}-{seed}"),
+        manifest=_manifest(version_of(customers, products, seed)),
         customers=_customers(rng, customers),
         vectors=pa.table(
             {"customer_id": _ids(customer_id, customers)}
@@ -46,10 +51,14 @@ def publish(root: Path, customers: int, products: int, seed: int = 0) -> Path:
                 "contact_cost": np.full(50, 0.02),
             }
         ),
-        candidates=_rows(rng, customers, products, _CANDIDATES, "probability"),
+        candidates=_candidates(rng, customers, products),
         cross_sell=_rows(rng, products, products, _NEIGHBOURS, "support"),
+        substitutes=_rows(rng, products, products, _SUBSTITUTES),
+        similar=_rows(rng, products, products, _NEIGHBOURS),
         bought=_bought(rng, customers, products),
         popular=_rows(rng, 1, products, min(1_000, products), "probability"),
+        newcomers=_rows(rng, 1, products, 200),
+        directions=rng.normal(size=(products, 32)).astype(np.float32),
     )
     folder = write_bundle(root, bundle)
     activate(root, bundle.manifest.version)
@@ -112,12 +121,22 @@ def _products(rng: np.random.Generator, count: int) -> Any:
     )
 
 
-def _rows(rng: np.random.Generator, rows: int, columns: int, length: int, share: str) -> SparseRows:
+def _candidates(rng: np.random.Generator, rows: int, columns: int) -> SparseRows:
+    drawn = _rows(rng, rows, columns, _CANDIDATES, "probability")
+    because = rng.integers(-1, columns, drawn.indices.size, dtype=np.int32)
+    return SparseRows(drawn.indptr, drawn.indices, {**drawn.values, "because": because})
+
+
+def _rows(
+    rng: np.random.Generator, rows: int, columns: int, length: int, share: str | None = None
+) -> SparseRows:
     """Draw rows of distinct columns with falling scores."""
     length = min(length, columns)
     indices = _distinct(rng, rows, columns, length)
     scores = -np.sort(-rng.random((rows, length)).astype(np.float32), axis=1)
-    values = {"score": scores.ravel(), share: (scores.ravel() * 0.3).astype(np.float32)}
+    values = {"score": scores.ravel()}
+    if share is not None:
+        values[share] = (scores.ravel() * 0.3).astype(np.float32)
     return SparseRows(np.arange(rows + 1, dtype=np.int64) * length, indices, values)
 
 
@@ -128,6 +147,7 @@ def _bought(rng: np.random.Generator, rows: int, columns: int) -> SparseRows:
     values = {
         "times": rng.integers(1, 9, size).astype(np.int32),
         "last_day": (day - rng.integers(1, 400, size)).astype(np.int32),
+        "usual_gap_days": rng.integers(0, 60, size).astype(np.float32),
     }
     indices = _distinct(rng, rows, columns, length)
     return SparseRows(np.arange(rows + 1, dtype=np.int64) * length, indices, values)

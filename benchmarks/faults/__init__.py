@@ -1,0 +1,1 @@
+"""What the server does when things break, and what is lost by it."""

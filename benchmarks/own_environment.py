@@ -1,0 +1,33 @@
+"""Rivals that live with other versions of what we use: an environment of their own for each."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+_LOCKS: Final = Path(__file__).parents[1] / "requirements"
+
+
+def own_environment(name: str) -> Path:
+    """Install ``requirements/<name>.txt`` once, in the temporary folder, and return its Python.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        When the packages cannot be had here.
+    """
+    lock = _LOCKS / f"{name}.txt"
+    fingerprint = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"regulars-{name}-{fingerprint}"
+    python, ready = folder / "bin" / "python", folder / ".ready"
+    if not ready.is_file():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)  # noqa: S603
+        uv = Path(sys.executable).with_name("uv")
+        install = [str(uv), "pip", "install", "-q", "--python", str(python), "--require-hashes"]
+        subprocess.run([*install, "-r", str(lock)], check=True)  # noqa: S603
+        ready.touch()
+    return python

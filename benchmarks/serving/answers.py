@@ -1,0 +1,71 @@
+"""Every kind of answer, and events, beside a no-op on the same server and settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.serving import noop
+from benchmarks.serving.load import Load, load
+from benchmarks.serving.processes import running, serve_ours
+from benchmarks.serving.rounds import Beside, Pace, Target, p99, rate, side_by_side
+from benchmarks.serving.traffic import Shop, Traffic
+from benchmarks.table import Row
+
+_RECOMMEND: Final = "recommendations"
+# At least this share of the no-op's requests per second.
+_BARS: Final = {
+    _RECOMMEND: 0.8,
+    "fresh sessions": 0.45,
+    "cart cross-sell": 0.75,
+    "product cross-sell": 0.75,
+    "score look-up": 1.0,
+    "next best offer": 0.5,
+    "single events, durable": 0.45,
+}
+_BATCH: Final = 100
+
+
+def rows(shop: Shop, pace: Pace) -> list[Row]:
+    """Measure one worker."""
+    traffic = Traffic.draw(shop)
+    asked = {
+        _RECOMMEND: traffic.recommendations(),
+        "fresh sessions": traffic.fresh_sessions(),
+        "cart cross-sell": traffic.cart_pages(),
+        "product cross-sell": traffic.product_pages(),
+        "score look-up": traffic.scores(),
+        "next best offer": traffic.offers(),
+        "single events, durable": traffic.events(1),
+    }
+    with (
+        running(noop.run, path="/noop/1") as nothing,
+        running(serve_ours, shop.bundles, shop.database("answers")) as ours,
+    ):
+        targets = {what: Target(ours.port, requests) for what, requests in asked.items()}
+        measured = side_by_side(targets, Target(nothing.port, [noop.REQUEST]), pace)
+        batches = load(ours.port, traffic.events(_BATCH), seconds=pace.rounds * pace.seconds)
+    written = [row for what, beside in measured.items() for row in _rows(what, beside)]
+    return [*written, *_batch_rows(batches)]
+
+
+def _rows(what: str, beside: Beside) -> list[Row]:
+    ours, limit = beside.typical(rate)
+    said = {"ours / s": ours, "no-op / s": limit, "errors": float(beside.errors)}
+    kept = [
+        Row(f"{what}: requests per second / no-op", beside.ratio(rate), ">=", _BARS[what], said),
+        Row(f"{what}: errors", beside.errors, "<=", 0),
+    ]
+    if what == _RECOMMEND:
+        tail, limit_tail = beside.typical(p99)
+        said = {"ours ms": tail, "no-op ms": limit_tail}
+        kept.append(Row(f"{what}: p99 / no-op", beside.ratio(p99), "<=", 2.0, said))
+    return kept
+
+
+def _batch_rows(batches: Load) -> list[Row]:
+    a_second = batches.requests_per_second * _BATCH
+    said = {"p99 ms": batches.p99_ms, "errors": float(batches.errors)}
+    return [
+        Row(f"events in batches of {_BATCH}: events per second", a_second, ">=", 20_000, said),
+        Row(f"events in batches of {_BATCH}: errors", batches.errors, "<=", 0),
+    ]

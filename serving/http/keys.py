@@ -1,0 +1,137 @@
+"""Keys: created once, hashed at rest, compared in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from features.errors import SettingsError
+
+Scope = Literal["storefront", "retention", "admin"]
+
+SCOPES: Final[tuple[Scope, ...]] = ("storefront", "retention", "admin")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as it is kept: never the key itself.
+
+    ``requests_per_second`` is what each worker allows it; None sets no limit.
+    """
+
+    name: str
+    sha256: str
+    scopes: tuple[Scope, ...]
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+
+
+Keys = tuple[Key, ...]
+
+_KEYS_JSON: Final = TypeAdapter(Keys)
+_LOOPBACK_HOST: Final = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+
+
+def create_key(
+    path: Path, name: str, scopes: Sequence[Scope], requests_per_second: float | None = None
+) -> str:
+    """Add a key to the file and return it; it cannot be read back later.
+
+    Raises
+    ------
+    SettingsError
+        When the name is taken, a scope is unknown or none is given.
+    """
+    known = load_keys(path) if path.exists() else ()
+    if any(key.name == name for key in known):
+        raise SettingsError(f"there is a key named {name!r} already", "Choose another name.")
+    if not scopes or set(scopes) - set(SCOPES):
+        raise SettingsError(
+            f"a key cannot have the scopes {', '.join(scopes) or '(none)'}",
+            f"Choose from {', '.join(SCOPES)}.",
+        )
+    # 256 random bits: nothing to guess, so a plain fast hash protects them.
+    plaintext = f"reg_{secrets.token_urlsafe(32)}"
+    keys = (*known, Key(name, _hash(plaintext), tuple(scopes), requests_per_second))
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(_KEYS_JSON.dump_json(keys, indent=1) + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+    return plaintext
+
+
+def load_keys(path: Path) -> Keys:
+    """Read the keys file.
+
+    Raises
+    ------
+    SettingsError
+        When it is missing or cannot be read as one.
+    """
+    try:
+        return _KEYS_JSON.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"no keys file {path}", "Create a key first.") from None
+    except ValidationError:
+        raise SettingsError(
+            f"{path} is not a keys file", "Restore it, or remove it and create the keys again."
+        ) from None
+
+
+def find_key(keys: Keys, plaintext: str) -> Key | None:
+    """Return the key that this is; the time taken does not depend on which one."""
+    presented = _hash(plaintext)
+    found = None
+    for key in keys:
+        if hmac.compare_digest(key.sha256, presented):
+            found = key
+    return found
+
+
+def refuse_open_bind(host: str, keys: Keys | None) -> None:
+    """Refuse to listen beyond this machine without keys.
+
+    Raises
+    ------
+    SettingsError
+        When there are no keys and ``host`` is not a loopback address.
+    """
+    if keys is None and not _is_loopback(host):
+        raise SettingsError(
+            f"without keys the server listens on this machine only, not on {host}",
+            "Create a keys file and name it, or use --host 127.0.0.1.",
+        )
+
+
+def names_this_machine(host_header: bytes) -> bool:
+    """Tell whether a ``Host`` header holds a loopback name, with any port or none.
+
+    A web page can point a name of its own at 127.0.0.1 and have the browser call it (DNS
+    rebinding); the name that was called is what gives it away.
+    """
+    return _LOOPBACK_HOST.fullmatch(host_header) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hash(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()

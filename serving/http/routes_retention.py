@@ -1,0 +1,132 @@
+"""Calls of the retention desk: one customer, and the churn list."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.answers import Definition
+from serving.customers.churn_list import ChurnQuery, Sort, StaleCursorError
+from serving.customers.ordered_since import news_of
+from serving.customers.profile import customer_profile
+from serving.desk_answers import AtRisk, CustomerProfile
+from serving.desk_answers import ChurnList as ChurnPage
+from serving.events import Id
+from serving.http.access import as_json, requires
+from serving.http.problems import FieldError, Problem, documented
+from serving.http.requests import CustomerPath
+from serving.products.history import Bought
+from serving.server import Server, View
+
+_CSV: Final = "text/csv"
+# With these a spreadsheet begins to calculate what it should only show (OWASP, CSV injection).
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ChurnParameters(BaseModel):
+    """Parameters of the churn list; an unknown one is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_probability: float | None = Field(None, ge=0, le=1, examples=[0.5])
+    tier: Id | None = None
+    stage: Id | None = None
+    segment: Id | None = None
+    sort: Sort = Field("value_at_risk", examples=["churn_probability"])
+    limit: int = Field(
+        100, ge=1, le=1_000, examples=[3], description="Rows per page; CSV has them all."
+    )
+    cursor: str | None = Field(None, max_length=200, description="next_cursor of the last page.")
+
+
+def retention_routes(server: Server) -> APIRouter:
+    """Return the routes that keys of scope ``retention`` may call."""
+    router = APIRouter(
+        prefix="/v1",
+        tags=["retention"],
+        dependencies=[Depends(requires(server.keys, "retention"))],
+        responses=documented(401, 403, 422, 500),
+    )
+
+    @router.get(
+        "/customers/{customer_id}", response_model=CustomerProfile, responses=documented(404)
+    )
+    async def get_customer(customer_id: CustomerPath) -> Response:
+        """Return what is known of one customer: scores, values, drivers, history."""
+        view = server.view
+        shopper = view.shoppers.find(customer_id)
+        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id)
+        if profile is None:
+            raise Problem(404, "No such customer before as_of; check the id, or train again.")
+        return as_json(profile)
+
+    @router.get(
+        "/churn",
+        response_model=ChurnPage,
+        responses={200: {"content": {_CSV: {"schema": {"type": "string"}}}}},
+    )
+    async def get_churn(
+        request: Request, parameters: Annotated[ChurnParameters, Query()]
+    ) -> Response:
+        """List customers by what is at stake: pages of JSON, or all of them as CSV by Accept.
+
+        A text that a spreadsheet would take for a formula begins with an apostrophe in CSV.
+        """
+        view = server.view
+        query = ChurnQuery(**parameters.model_dump(exclude={"limit", "cursor"}))
+        if _CSV in request.headers.get("accept", ""):
+            return StreamingResponse(_csv_blocks(view, query), media_type=_CSV)
+        try:
+            rows, cursor = await asyncio.to_thread(
+                view.churn.page, query, parameters.limit, parameters.cursor
+            )
+        except StaleCursorError as error:
+            detail = "Begin again without a cursor: the list or its parameters changed."
+            raise Problem(422, detail, [FieldError("query.cursor", str(error))]) from error
+        manifest = view.catalogue.manifest
+        definition = Definition.of(manifest)
+        rows = [_with_news(view, row) for row in rows]
+        return as_json(ChurnPage(manifest.version, manifest.as_of, definition, rows, cursor))
+
+    return router
+
+
+def _with_news(view: View, row: AtRisk) -> AtRisk:
+    """Say of a customer who ordered since that the scores do not know it."""
+    orders, last_day = news_of(view.shoppers.find(row.customer_id))
+    return replace(row, ordered_since_on=Bought(orders, last_day).last_on) if orders else row
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _csv_blocks(view: View, query: ChurnQuery) -> Iterator[str]:
+    """Yield the list as CSV; each row also says what its scores mean."""
+    manifest = view.catalogue.manifest
+    meaning: dict[str, Any] = {
+        "as_of": manifest.as_of.isoformat(),
+        "model_version": manifest.version,
+        "churn_horizon_days": manifest.horizon_days,
+        "value_horizon_days": manifest.value_horizon_days,
+        "value_basis": manifest.value_basis,
+        "currency": manifest.currency,
+    }
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*(field.name for field in fields(AtRisk)), *meaning])
+    writer.writeheader()
+    for block in view.churn.blocks(query):
+        rows = (asdict(_with_news(view, row)) for row in block)
+        writer.writerows({k: _harmless(cell) for k, cell in row.items()} | meaning for row in rows)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()

@@ -1,0 +1,52 @@
+"""The thin twin of the look-up of one customer: the busiest call of a retention desk's batches.
+
+As in :mod:`serving.http.thin`: what is plainly right is answered here, all else by the documented
+route, unknown customers included.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.customers.profile import customer_profile
+from serving.http.access import may_call
+from serving.http.thin import Template, send_json
+from serving.server import Server
+
+_PATH: Final = "/v1/customers/"
+_ROUTE: Final = Template("/v1/customers/{customer_id}")
+_LONGEST_ID: Final = 200
+
+
+class ThinCustomer:
+    """Answers look-ups of known customers; passes all other requests on to ``app``."""
+
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or have it answered."""
+        written = self._profile(scope) if scope["type"] == "http" else None
+        if written is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = _ROUTE
+        await send_json(send, written)
+
+    def _profile(self, scope: Scope) -> bytes | None:
+        path: str = scope["path"]
+        if scope["method"] != "GET" or not path.startswith(_PATH):
+            return None
+        customer_id = path[len(_PATH) :]
+        if "/" in customer_id or not 0 < len(customer_id) <= _LONGEST_ID:
+            return None
+        if not may_call(self._server.keys, scope, "retention"):
+            return None
+        view = self._server.view
+        shopper = view.shoppers.find(customer_id)
+        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id)
+        return None if profile is None else orjson.dumps(profile)

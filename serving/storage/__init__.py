@@ -1,0 +1,1 @@
+"""Events, decisions and contacts, kept durably in SQLite or PostgreSQL."""

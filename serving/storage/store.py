@@ -1,0 +1,139 @@
+"""What the server needs of a store of events and decisions, and what it keeps there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from features.errors import RegularsError
+from serving.decisions.contact_policy import ContactLog
+from serving.events import Event
+
+
+class StoreError(RegularsError):
+    """The store cannot be reached or cannot write."""
+
+
+class UnstorableError(StoreError):
+    """A value can never be stored as it is: trying again does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer as it was given, for learning from its outcome.
+
+    Parameters
+    ----------
+    answer
+        What was answered, as JSON.
+    propensity
+        Probability with which the policy chose just this answer.
+    candidates
+        Number of products or actions that it was chosen from.
+    context
+        What the request said about its circumstances: scenario, placements.
+    choices
+        The candidates and their probabilities, as JSON, where a policy chose among them: see
+        :mod:`serving.decisions.logged_choices`.
+    """
+
+    id: str
+    ts: datetime
+    kind: str
+    customer_id: str | None
+    session_id: str | None
+    model_version: str
+    variant: str
+    fallback: str | None
+    answer: str
+    propensity: float
+    candidates: int
+    context: Mapping[str, Any]
+    choices: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A call that only administrators may make; ``subject`` names no person."""
+
+    ts: datetime
+    key_name: str | None
+    action: str
+    subject: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was written after some group of events.
+
+    Parameters
+    ----------
+    heard
+        Number of the latest group.
+    events
+        Those that later answers count: rejects, purchases and wishes.
+    erased
+        Hashes of customers who were erased.
+    """
+
+    heard: int
+    events: Sequence[Event]
+    erased: frozenset[str]
+
+
+class Store(Protocol):
+    """What the server needs of a store."""
+
+    @property
+    def contacts(self) -> ContactLog:
+        """Offers made, in which caps are counted."""
+        ...
+
+    def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
+        """Store the events whose id is new and return those ids, once they are durable."""
+        ...
+
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Store all decisions durably, or none: ``UnstorableError`` when one is unfit."""
+        ...
+
+    def shopper_events(
+        self, since: datetime, received_after: datetime, wished_since: datetime
+    ) -> Iterator[Event]:
+        """Yield all rejects, purchases dated since then or received after, and later wishes."""
+        ...
+
+    def version(self) -> int | None:
+        """Return at once a number that changes with every write; None where only asking tells."""
+        ...
+
+    def heard(self) -> int:
+        """Return the number of the latest group of events."""
+        ...
+
+    def news(self, heard: int) -> News:
+        """Return what was written after the group of a number."""
+        ...
+
+    def erase(self, customer_id: str, at: datetime) -> int:
+        """Forget a customer's events and decisions for good; return how many there were."""
+        ...
+
+    def erased(self) -> set[str]:
+        """Return the hashes of the ids of all customers who were erased."""
+        ...
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Note what an administrator did."""
+        ...
+
+    def check(self) -> None:
+        """Raise :class:`StoreError` when the store cannot be reached."""
+        ...
+
+    def close(self) -> None:
+        """Release the connections."""
+        ...
