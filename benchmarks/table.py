@@ -12,7 +12,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-_RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results"
 _HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt}
 
 
@@ -42,6 +42,6 @@ def report(name: str, title: str, rows: Sequence[Row]) -> None:
         word = "[green]reached[/]" if row.ok else "[red]MISSED[/]"
         table.add_row(row.what, f"{row.value:.4f}", f"{row.op} {row.bar:.4f}", word, beside)
     Console(width=150, highlight=False).print(table)
-    _RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
     stored = [{**asdict(row), "ok": row.ok} for row in rows]
-    (_RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")

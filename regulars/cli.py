@@ -10,7 +10,17 @@ import typer
 
 from features.errors import RegularsError
 from regulars import __version__
-from regulars.commands import data, models, running
+from regulars.commands import (
+    bundles,
+    data,
+    decisions,
+    evaluate,
+    experiments,
+    models,
+    offers,
+    reasons,
+    running,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +29,7 @@ app = typer.Typer(
     help="Customer value, churn and the next best offer, from one consistent snapshot.\n\n"
     "Start with `regulars init`, then check, train, score and serve.",
 )
-for commands in (data, models, running):
+for commands in (data, models, offers, decisions, evaluate, experiments, bundles, reasons, running):
     commands.add_to(app)
 
 

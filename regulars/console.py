@@ -36,7 +36,8 @@ _STANDING = {
     "backtest": "[green]accepted for scores of its own day[/] (the champion has seen later ones)",
     "kept": "[yellow]kept aside[/]",
 }
-HEADLINES = {"churn": _CHURN, "value": _VALUE, "recommend": _RECOMMEND}
+_UPLIFT = ("qini", "low", "high", "lead", "lead_low", "lead_high")
+HEADLINES = {"churn": _CHURN, "value": _VALUE, "recommend": _RECOMMEND, "uplift": _UPLIFT}
 
 
 def make_console() -> Console:

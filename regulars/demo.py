@@ -24,7 +24,7 @@ from regulars.console import make_console
 from regulars.settings import Settings, read_settings
 from regulars.workflow import check_shop, show_champions, simulate_shop, train_shop
 
-_LONGEST_ANSWER = 700
+_LONGEST_ANSWER = 1_200
 
 
 @dataclass

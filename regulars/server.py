@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from regulars.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.decisions.contact_policy import Contacted
+    from serving.storage.sql_store import SqlStore
 
 
 def serve_shop(
@@ -24,6 +33,7 @@ def serve_shop(
         port or serving.port,
         database_url(settings),
         None if serving.keys is None else settings.base / serving.keys,
+        serving,
         workers=workers or serving.workers,
         access_log=access_log,
     )
@@ -38,12 +48,25 @@ def database_url(settings: Settings) -> str:
 
 def erased_customers(settings: Settings) -> set[str]:
     """Return the hashes of customers who asked to be forgotten; nobody before the first serve."""
-    from serving.sql_store import SqlStore
+    with _existing_store(settings) as store:
+        return set() if store is None else store.erased()
+
+
+def contact_history(settings: Settings, since: datetime) -> dict[str, Contacted]:
+    """Return whom offers were made to since then; nobody before the first serve."""
+    with _existing_store(settings) as store:
+        return {} if store is None else store.contacts.history(None, since)
+
+
+@contextmanager
+def _existing_store(settings: Settings) -> Iterator[SqlStore | None]:
+    from serving.storage.sql_store import SqlStore
 
     if settings.serving.database is None and not (settings.workspace / "events.db").exists():
-        return set()
+        yield None
+        return
     store = SqlStore(database_url(settings))
     try:
-        return store.erased()
+        yield store
     finally:
         store.close()

@@ -29,6 +29,7 @@ from features.settings import (
     ShopSettings,
     Sources,
 )
+from serving.decisions.policy_settings import PolicySettings
 from training.given_label.settings import LabelledSettings
 from training.settings import TrainingSettings
 
@@ -42,8 +43,8 @@ class PathSettings(Frozen):
     mlruns: Path = Field(Path("mlruns"), description="MLflow's database and artifacts")
 
 
-class ServingSettings(Frozen):
-    """How the server listens."""
+class ServingSettings(PolicySettings):
+    """How the server listens, and how it explores and experiments."""
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -54,6 +55,7 @@ class ServingSettings(Frozen):
         description="of events and decisions, postgresql://user@host/name where several machines "
         "serve; by default a SQLite file in the workspace",
     )
+    offers: Path | None = Field(None, description="TOML file of offers, their rules and caps")
 
 
 class Settings(BaseSettings):

@@ -13,18 +13,26 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from features.errors import RegistryError
+from features.errors import RegistryError, SettingsError
 from features.family import discover_families
 from features.simulate import ShopPlan, write_shop
 from features.vectors import available_families, write_vectors
 from features.vocabulary import Columns as C
-from regulars.console import HEADLINES, progress_bars, show_checks, show_scorecard
+from regulars.console import (
+    HEADLINES,
+    progress_bars,
+    show_checks,
+    show_frame,
+    show_scorecard,
+)
 from regulars.files import write_frame
+from regulars.offers import declared_offers
 from regulars.server import erased_customers
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop, read_customers
 
 JOBS = ("churn", "value", "recommend")
+_TRIALS_SHOWN = 5
 
 
 def simulate_shop(console: Console, plan: ShopPlan, folder: Path) -> None:
@@ -82,11 +90,23 @@ def write_shop_vectors(
 
 
 def train_shop(
-    console: Console, settings: Settings, job: str, as_of: date | None, now: datetime
+    console: Console,
+    settings: Settings,
+    job: str,
+    as_of: date | None,
+    now: datetime,
+    tuning_trials: int = 0,
 ) -> None:
-    """Train one job or all, record them, and publish the champions when there are all three."""
+    """Train one job or all, record them, and publish the champions when there are all three.
+
+    Parameters
+    ----------
+    tuning_trials
+        Recipes of churn or value to try first, the present one among them.
+    """
     from models.registry import open_client
     from training.champions import load_champions
+    from training.curves import Curves
     from training.publish import publish
     from training.run import (
         choose_horizons,
@@ -94,21 +114,36 @@ def train_shop(
         record,
         run_job,
         shared_table,
+        tune_job,
     )
 
+    if tuning_trials and job not in {"churn", "value"}:
+        raise SettingsError(
+            f"--tune is of one recipe and {job} has none of its own",
+            "name the job: regulars train churn --tune 20, or train value --tune 20",
+        )
+    offers = declared_offers(settings)  # a mistake in them is said now, not after the training
     with _opened(console, settings, now) as shop:
         day = shop.as_of(as_of)
         arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
         horizons = choose_horizons(*arguments, day)
         console.print(f"  Churn within {horizons.churn_days} days: {horizons.churn_evidence}")
-        console.print(f"  Value over {horizons.value_days} days: {horizons.value_evidence}")
+        console.print(f"  Value over {horizons.value_reach_days} days: {horizons.value_evidence}")
         client = open_client(settings.mlruns)
-        table = None
+        table, curves = None, Curves()
         for name in JOBS if job == "all" else (job,):
             with progress_bars(console) as progress:
                 if job == "all" and table is None:
                     table = shared_table(*arguments, horizons, day, progress)
-                report = run_job(name, *arguments, horizons, day, progress, table)
+                recipe = None
+                if tuning_trials:
+                    table = table or shared_table(*arguments, horizons, day, progress, (name,))
+                    recipe, tried = tune_job(
+                        name, *arguments[1:], horizons, day, table, tuning_trials, progress
+                    )
+                report = run_job(name, *arguments, horizons, day, progress, table, recipe, curves)
+            if recipe is not None:
+                show_frame(console, tried.head(_TRIALS_SHOWN), "Recipes tried, best first")
             outcome = record(
                 client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint, now
             )
@@ -132,8 +167,11 @@ def train_shop(
                 settings.bundles,
                 progress,
                 erased_customers(settings),
+                offers,
             )
     console.print(f"  Published {folder}")
+    if champions.uplift is None and "contacts" in shop.prepared.clean:
+        console.print("  What contacts change is not learned yet: regulars train uplift")
 
 
 def show_champions(console: Console, settings: Settings) -> None:
@@ -173,8 +211,8 @@ def score_customers_to(
     _say_unknown(console, wanted, set(frame[C.CUSTOMER_ID]), "have no history and no scores")
     console.print(
         f"  Wrote {len(frame):,} customers to {out}: as of {day}, churn within "
-        f"{champions.churn.horizon_days} days, value over {champions.value.horizon_days} days "
-        f"in {settings.shop.currency}"
+        f"{champions.churn.horizon_days} days, value over {scored.value_horizon_days} days "
+        f"({scored.value_basis}) in {settings.shop.currency}"
     )
 
 
@@ -190,7 +228,7 @@ def score_recommendations_to(
     """Write every customer's best products, or those of the customers in a file."""
     from models.registry import open_client
     from training.champions import load_champions
-    from training.purchases import load_interactions
+    from training.purchases import describe_products, load_interactions
     from training.scores import score_recommendations
 
     wanted = None if customers is None else read_customers(customers)
@@ -199,7 +237,8 @@ def score_recommendations_to(
         champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
         card = champions.cards["recommend"].card
         _warn_of_hindsight(console, {"recommend": card}, day)
-        interactions = load_interactions(shop.engine, shop.prepared.rollups, day)
+        purchases = load_interactions(shop.engine, shop.prepared.rollups, day)
+        interactions = describe_products(shop.engine, shop.prepared, purchases)
     model = champions.recommend.fit(interactions)
     ids = interactions.customer_ids.tolist() if wanted is None else sorted(set(wanted))
     with progress_bars(console) as progress:

@@ -11,9 +11,12 @@ from models.churn import ChurnModel
 from models.next_purchase import NextPurchaseModel
 from models.registry import Client, RegisteredModel
 from models.state import STATE_FORMAT
+from models.uplift.model import UpliftModel
 from models.value import ValueModel
 
 JOBS = ("churn", "value", "recommend")
+UPLIFT = "uplift"
+"""Learned where customers were contacted and others held out; nothing waits for it."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,12 @@ class Champions:
     value: ValueModel
     recommend: NextPurchaseModel
     cards: dict[str, RegisteredModel]
+    uplift: UpliftModel | None = None
 
     @property
     def version(self) -> str:
         """The versions in one word, for answers to cite."""
-        return "-".join(f"{job}.{self.cards[job].version}" for job in JOBS)
+        return "-".join(f"{job}.{card.version}" for job, card in self.cards.items())
 
 
 def model_name(shop: str, job: str) -> str:
@@ -47,7 +51,7 @@ def _is_readable(model: RegisteredModel) -> bool:
 
 
 def load_champions(client: Client, shop: str, as_of: date | None = None) -> Champions:
-    """Load all three champions.
+    """Load all three champions, and that of uplift where there is one.
 
     Parameters
     ----------
@@ -76,9 +80,20 @@ def load_champions(client: Client, shop: str, as_of: date | None = None) -> Cham
             earlier = registry.known_by(client, found.name, as_of)
             found = earlier if earlier is not None and _is_readable(earlier) else found
         cards[job] = found
+    uplift = readable_champion(client, model_name(shop, UPLIFT))
+    if (
+        uplift is not None
+        and as_of is not None
+        and date.fromisoformat(uplift.card["as_of"]) > as_of
+    ):
+        uplift = registry.known_by(client, uplift.name, as_of)
+        uplift = uplift if uplift is not None and _is_readable(uplift) else None
+    if uplift is not None:
+        cards[UPLIFT] = uplift
     return Champions(
         ChurnModel.load(cards["churn"].model_folder),
         ValueModel.load(cards["value"].model_folder),
         NextPurchaseModel.load(cards["recommend"].model_folder),
         cards,
+        None if uplift is None else UpliftModel.load(uplift.model_folder),
     )

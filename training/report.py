@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.uplift.breadth import BreadthEffect
 from training.scorecard.judgement import Judgement
 
 Floats = NDArray[np.float64]
@@ -61,7 +62,8 @@ class JobReport:
     Attributes
     ----------
     name
-        ``churn``, ``value`` or ``recommend``; the challenger has this name in the scorecard.
+        ``churn``, ``value``, ``recommend`` or ``uplift``; the challenger has this name in the
+        scorecard.
     definition
         What the numbers mean: horizon, population, currency, cutoffs.
     scorecard
@@ -70,6 +72,8 @@ class JobReport:
         Fitted before the test cutoff, and on everything before ``as_of``.
     judgement
         What the scorecard page is made of, where there is one.
+    breadth
+        Of churn: what holding one more category or product goes with.
     """
 
     name: str
@@ -85,3 +89,4 @@ class JobReport:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judgement: Judgement | None = None
+    breadth: tuple[BreadthEffect, ...] = ()

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from features.engine import Engine
 from features.labels import order_gaps_days, suggest_horizon_days
 from features.prepare import Prepared
@@ -19,13 +21,18 @@ from models.boosting import BoostingParameters
 from models.registry import Client, RegisteredModel
 from training.champions import model_name, readable_champion
 from training.churn import train_churn
-from training.dataset import Table, build_table, horizons_up_to
+from training.contracts import train_contracts
+from training.curves import Curves
+from training.dataset import Table, build_table, horizons_up_to, split_by_time
 from training.gate import Verdict, judge
 from training.recommend import train_recommend
 from training.report import Floats, JobReport
 from training.scorecard import judge_model, scorecard_files
 from training.settings import TrainingSettings
 from training.tracking import track
+from training.tuning import tune
+from training.uplift import train_uplift
+from training.uplift_report import uplift_report
 from training.value import train_value
 from training.windows import Windows, plan_windows, teachable_horizon_days
 
@@ -34,6 +41,7 @@ _QUESTION = (
     "label",
     "truth",
     "horizon_days",
+    "extrapolated_to_days",
     "window_days",
     "population",
     "currency",
@@ -44,12 +52,26 @@ _QUESTION = (
 
 @dataclass(frozen=True)
 class Horizons:
-    """The horizons in force, each with the evidence for it."""
+    """The horizons in force, each with the evidence for it.
+
+    Attributes
+    ----------
+    value_days
+        What value is learned over.
+    extrapolated_to_days
+        What it is extrapolated to, where that is longer than the history can teach.
+    """
 
     churn_days: int
     churn_evidence: str
     value_days: int
     value_evidence: str
+    extrapolated_to_days: int | None = None
+
+    @property
+    def value_reach_days(self) -> int:
+        """What value is stated over."""
+        return self.extrapolated_to_days or self.value_days
 
 
 @dataclass(frozen=True)
@@ -83,12 +105,16 @@ def choose_horizons(
         churn, churn_evidence = suggest_horizon_days(
             order_gaps_days(engine, prepared.rollups, as_of)
         )
-    value, value_evidence = settings.value_horizon_days, "set in training.value_horizon_days"
-    if value is None:
-        history = (as_of - prepared.first_day).days
-        value = teachable_horizon_days(history, shop.lookback_days)
-        value_evidence = f"the longest that {history:,} days of history can teach"
-    return Horizons(churn, churn_evidence, value, value_evidence)
+    asked, history = settings.value_horizon_days, (as_of - prepared.first_day).days
+    taught = teachable_horizon_days(history, shop.lookback_days)
+    if asked <= taught or shop.lookback_days + 2 * asked <= history:
+        evidence = f"{history:,} days of history can teach it"
+        return Horizons(churn, churn_evidence, asked, evidence)
+    evidence = (
+        f"{history:,} days of history can teach {taught}; "
+        "from there on it is extrapolated by BG/NBD"
+    )
+    return Horizons(churn, churn_evidence, taught, evidence, asked)
 
 
 def run_job(
@@ -102,6 +128,7 @@ def run_job(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
+    curves: Curves | None = None,
 ) -> JobReport:
     """Train one job on what was known before ``as_of``; nothing is recorded.
 
@@ -111,17 +138,54 @@ def run_job(
         From :func:`shared_table`, so that churn and value need not build their vectors twice.
     boosting
         Another recipe than the default, for churn and value.
+    curves
+        Kept from job to job on one table, so that what both would learn is learned once.
     """
+    if job == "churn" and settings.churn == "contracts":
+        return train_contracts(
+            engine, prepared, settings, horizons.churn_days, as_of, progress, boosting
+        )
     churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
     if job == "recommend":
         return train_recommend(engine, prepared, settings, churn_plan(), progress)
+    if job == "uplift":
+        days = settings.response_days or horizons.churn_days
+        found = train_uplift(
+            engine, prepared, as_of, progress, response_days=days, seed=settings.seed
+        )
+        return uplift_report(found)
     if table is None:
         table = shared_table(engine, prepared, shop, settings, horizons, as_of, progress, (job,))
     if job == "churn":
         return train_churn(
-            engine, prepared, shop, settings, churn_plan(), progress, table, boosting
+            engine, prepared, shop, settings, churn_plan(), progress, table, boosting, curves
         )
-    return train_value(engine, prepared, shop, settings, value_plan(), progress, table, boosting)
+    return train_value(
+        engine, prepared, shop, settings, value_plan(), progress, table, boosting, curves,
+        horizons.extrapolated_to_days,
+    )  # fmt: skip
+
+
+def tune_job(
+    job: str,
+    prepared: Prepared,
+    shop: ShopSettings,
+    settings: TrainingSettings,
+    horizons: Horizons,
+    as_of: date,
+    table: Table,
+    trials: int,
+    progress: Progress,
+) -> tuple[BoostingParameters, pd.DataFrame]:
+    """Search a recipe for churn or value on windows before the test; see :func:`tune`.
+
+    Both recipes are judged by the chance to buy at the job's own horizon: value's amounts are
+    boosted by the same one.
+    """
+    churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
+    windows = churn_plan() if job == "churn" else value_plan()
+    tick = progress(f"Recipes for {job}", trials)
+    return tune(split_by_time(table, windows, shop), trials, settings.seed, lambda _: tick())
 
 
 def shared_table(

@@ -19,11 +19,16 @@ from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
 from models.btyd.outlook import EXPECTED_ORDERS, OUTPUTS, P_ALIVE, Outlook
 from models.drivers import churn_drivers
-from models.forecast import forecast
+from models.extension import Extension
+from models.forecast import Forecast, forecast
+from models.manifest import ValueBasis
 from models.next_purchase import NextPurchaseModel
 from models.recommend.topk import ranked_products
-from models.segments import CutPoints, life_stage, rfm_segment, value_tier
+from models.segments import Segmentation
 from training.champions import Champions
+from training.contracts import POPULATION as CONTRACT_POPULATION
+from training.contracts import contract_customers
+from training.segments import segmentation_of
 
 SCORE_COLUMNS = (
     C.CUSTOMER_ID,
@@ -35,7 +40,10 @@ SCORE_COLUMNS = (
     "segment",
     "stage",
     "value_at_risk",
+    "value_basis",
 )
+Floats = NDArray[np.float64]
+
 _CUSTOMERS_PER_BLOCK = 20_000
 _YEAR_DAYS = 365
 
@@ -47,15 +55,23 @@ class CustomerScores:
     Attributes
     ----------
     frame
-        ``SCORE_COLUMNS`` first, then ``clv_simple``, ``clv_historic``, ``value_if_retained``
-        (money), ``clv_lower`` and ``clv_upper`` (the 90 % interval of ``clv_predicted``, money),
-        ``expected_orders_365d`` (BG/NBD, a year ahead), ``days_since_last_order``, ``orders`` and
-        ``drivers`` (JSON). Outside the population (no order in the look-back) the learned
-        numbers are missing.
+        ``SCORE_COLUMNS`` first, then ``clv_simple``, ``clv_historic`` (money), ``bank_tier``,
+        ``value_if_retained`` (money), ``clv_lower`` and ``clv_upper`` (the 90 % interval of
+        ``clv_predicted``, money), ``expected_orders_365d`` (BG/NBD, a year ahead),
+        ``days_since_last_order``, ``orders`` and ``drivers`` (JSON). Outside the population (no
+        order in the look-back) the learned numbers are missing, and so is ``value_basis``.
+    value_horizon_days, value_basis
+        Over which ``clv_predicted`` counts, and whether that was learned or extrapolated.
+    segmentation, segments
+        Where the cut-points are, and what :meth:`~Segmentation.apply` gives by them.
     """
 
     frame: pd.DataFrame
     vectors: Vectors
+    value_horizon_days: int
+    value_basis: ValueBasis
+    segmentation: Segmentation
+    segments: pd.DataFrame
 
 
 def score_customers(
@@ -65,16 +81,21 @@ def score_customers(
     shop: ShopSettings,
     as_of: date,
     customers: Sequence[str] | None = None,
+    previous: pd.DataFrame | None = None,
 ) -> CustomerScores:
     """Score customers as of a date.
 
-    Tiers and segments are cut over everyone, so that a customer scored alone is in the same
-    one as in a batch.
+    Tiers and segments are cut where the value champion's cut-points are. Where none were kept
+    yet they are placed on everyone, so that a customer scored alone is in the same tier as in
+    a batch.
 
     Parameters
     ----------
     customers
         Only these; ids without history have no row.
+    previous
+        What customers were called before, of :func:`training.segments.published_names`: who
+        was on one side of a cut-point stays there until past it by a margin.
 
     Raises
     ------
@@ -88,17 +109,31 @@ def score_customers(
                 f"the features have changed since the {job} champion learned from them",
                 f"train again: regulars train {job}",
             )
-    frame = _scored(vectors, champions, shop)
+    outlook = _outlook(vectors.frame)
+    reach = champions.cards["value"].card["definition"].get("extrapolated_to_days")
+    beyond = None
+    if reach is not None and outlook is not None:
+        beyond = Extension(outlook, reach, shop.discount_rate)
+    said, frame, cut, segments = _scored(vectors, champions, shop, outlook, beyond, previous)
+    counted = (said.value_horizon_days, said.value_basis, cut)
     if customers is None:
-        return CustomerScores(frame, vectors)
+        return CustomerScores(frame, vectors, *counted, segments)
     wanted = frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
     kept = Vectors(
         vectors.frame[wanted].reset_index(drop=True), vectors.columns, vectors.fingerprint
     )
-    return CustomerScores(frame[wanted].reset_index(drop=True), kept)
+    frame, segments = (table[wanted].reset_index(drop=True) for table in (frame, segments))
+    return CustomerScores(frame, kept, *counted, segments)
 
 
-def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.DataFrame:
+def _scored(
+    vectors: Vectors,
+    champions: Champions,
+    shop: ShopSettings,
+    outlook: Outlook | None,
+    beyond: Extension | None,
+    previous: pd.DataFrame | None,
+) -> tuple[Forecast, pd.DataFrame, Segmentation, pd.DataFrame]:
     everyone = vectors.frame
     recency = everyone["recency_days"].to_numpy(dtype=np.float64)
     inside = recency <= shop.lookback_days
@@ -109,54 +144,78 @@ def _scored(vectors: Vectors, champions: Champions, shop: ShopSettings) -> pd.Da
         )
     population = everyone[inside]
 
-    def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        full = np.full(len(everyone), np.nan)
-        full[inside] = values
-        return full
+    def spread(values: Floats) -> Floats:
+        return _spread(values, inside)
 
-    said = forecast(champions.churn, champions.value, population)
-    outlook = _outlook(everyone)
-    churn, if_retained = spread(said.churn_probability), spread(said.value_if_buys)
+    by_contract = champions.cards["churn"].card["definition"]["population"] == CONTRACT_POPULATION
+    # Whether a contract lapses says nothing of the next order: value then reads its own curve.
+    orders_churn = champions.value.buys_ if by_contract else champions.churn
+    said = forecast(orders_churn, champions.value, population, beyond)
+    foretold = _foretold(outlook, everyone)
+    silent, if_retained = spread(said.churn_probability), spread(said.value_if_buys)
+    judged = contract_customers(everyone) if by_contract else inside
+    churn = (
+        _spread(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
+        if by_contract
+        else silent
+    )
     predicted = spread(said.value)
     orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
-    cuts = CutPoints.fit(predicted[inside], recency[inside], orders[inside])
+    segmentation = segmentation_of(champions, vectors, predicted, shop.currency)
+    horizon_days = orders_churn.horizon_days
+    segments = segmentation.apply(everyone, predicted, 1.0 - silent, horizon_days, previous)
     drivers = np.full(len(everyone), None, dtype=object)
-    drivers[inside] = churn_drivers(
-        champions.churn.contributions(population),
-        population,
+    drivers[judged] = churn_drivers(
+        champions.churn.contributions(everyone[judged]),
+        everyone[judged],
         vectors.columns,
         currency=shop.currency,
     )
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
             C.AS_OF: everyone[C.AS_OF],
             "churn_probability": churn,
-            "p_alive": outlook[P_ALIVE].to_numpy(),
+            "p_alive": foretold[P_ALIVE].to_numpy(),
             "clv_predicted": predicted,
-            "tier": value_tier(predicted, cuts),
-            "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
-            "stage": life_stage(everyone, 1.0 - churn, champions.churn.horizon_days),
+            **{name: segments[name] for name in ("tier", "segment", "stage")},
             "value_at_risk": churn * if_retained,
+            "value_basis": pd.Series(said.value_basis, everyone.index, dtype="str").where(inside),
             "clv_simple": _clv_simple(everyone),
             "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
+            "bank_tier": segments["bank_tier"],
             "value_if_retained": if_retained,
             "clv_lower": spread(said.lower),
             "clv_upper": spread(said.upper),
-            "expected_orders_365d": outlook[EXPECTED_ORDERS].to_numpy(),
+            "expected_orders_365d": foretold[EXPECTED_ORDERS].to_numpy(),
             "days_since_last_order": pd.array(recency, dtype="Float64").astype("Int64"),
             "orders": orders.astype(np.int64),
             "drivers": drivers,
         }
     )
+    return said, frame, segmentation, segments
 
 
-def _outlook(everyone: pd.DataFrame) -> pd.DataFrame:
-    """Return what BG/NBD foretells of a year; missing where it cannot be fitted."""
+def _spread(values: Floats, among: NDArray[np.bool_]) -> Floats:
+    """Return the values of some customers in the order of all; missing for the others."""
+    full = np.full(len(among), np.nan)
+    full[among] = values
+    return full
+
+
+def _outlook(everyone: pd.DataFrame) -> Outlook | None:
+    """Fit BG/NBD and Gamma-Gamma on everyone's histories, if they can be."""
     try:
-        return Outlook.fit(everyone).predict(everyone, _YEAR_DAYS)
+        return Outlook.fit(everyone)
     except TrainingError:
+        return None
+
+
+def _foretold(outlook: Outlook | None, everyone: pd.DataFrame) -> pd.DataFrame:
+    """Return what BG/NBD foretells of a year; missing where it could not be fitted."""
+    if outlook is None:
         return pd.DataFrame(np.nan, index=everyone.index, columns=list(OUTPUTS))
+    return outlook.predict(everyone, _YEAR_DAYS)
 
 
 def _clv_simple(vectors: pd.DataFrame) -> NDArray[np.float64]:

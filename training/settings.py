@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from features.settings import Frozen
@@ -13,8 +15,17 @@ class TrainingSettings(Frozen):
     horizon_days: int | None = Field(
         None, ge=1, description="churn horizon; by default from the gaps between orders"
     )
-    value_horizon_days: int | None = Field(
-        None, ge=1, description="value horizon; by default the longest that the history can teach"
+    value_horizon_days: int = Field(
+        365, ge=1, description="value horizon; extrapolated where the history cannot teach it"
+    )
+    response_days: int | None = Field(
+        None,
+        ge=1,
+        description="an order within so many days of a contact is its response; by default the "
+        "churn horizon",
+    )
+    churn: Literal["orders", "contracts"] = Field(
+        "orders", description="what churn is of: no order, or a contract that is not followed"
     )
     step_days: int = Field(30, ge=1, description="days between training cutoffs")
     warm_up_days: int = Field(

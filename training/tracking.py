@@ -10,6 +10,7 @@ import json
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def card(report: JobReport, data_fingerprint: str) -> dict[str, Any]:
         "vector_fingerprint": report.vector_fingerprint,
         "data_fingerprint": data_fingerprint,
         "notes": list(report.notes),
+        "breadth": [asdict(effect) for effect in report.breadth],
     }
 
 

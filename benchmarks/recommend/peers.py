@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -22,11 +20,10 @@ from implicit.utils import ParameterWarning
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.own_environment import own_environment
 from models.recommend.interactions import Interactions
 from models.recommend.protocols import Window
 
-_ROOT: Final = Path(__file__).parents[2]
-_LOCK: Final = _ROOT / "requirements" / "rectools.txt"
 _SCRIPT: Final = Path(__file__).with_name("rectools_run.py")
 _DEPTH: Final = 20
 
@@ -70,7 +67,7 @@ class Peer:
 
 def rectools(window: Window) -> dict[str, Peer]:
     """Run RecTools' popular, ItemKNN, ALS and EASE on a window's purchases."""
-    python = _environment()
+    python = own_environment("rectools")
     with tempfile.TemporaryDirectory(prefix="regulars-peers-") as name:
         folder = Path(name)
         _purchases(window.known).to_parquet(folder / "purchases.parquet")
@@ -128,17 +125,3 @@ def _ranked(window: Window, file: Path) -> NDArray[np.int64]:
     rows = np.searchsorted(window.customers, listed["user_id"].to_numpy())
     ranked[rows, listed["rank"].to_numpy() - 1] = listed["item_id"].to_numpy()
     return ranked
-
-
-def _environment() -> Path:
-    """Make RecTools' environment once, in the system's temporary folder; return its Python."""
-    fingerprint = hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"regulars-rectools-{fingerprint}"
-    python, ready = folder / "bin" / "python", folder / ".ready"
-    if not ready.is_file():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)  # noqa: S603
-        uv = Path(sys.executable).with_name("uv")
-        install = [str(uv), "pip", "install", "-q", "--python", str(python), "--require-hashes"]
-        subprocess.run([*install, "-r", str(_LOCK)], check=True)  # noqa: S603
-        ready.touch()
-    return python

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
@@ -13,8 +15,11 @@ from regulars.files import write_frame
 from regulars.settings import Settings
 from regulars.shop import open_shop
 
-_SHOWN = ("protocol", "model", "customers", "recall_at_10", "ndcg_at_10", "ndcg_at_10_low",
-          "ndcg_at_10_high", "phr_at_10", "mrr_at_10", "coverage_at_10")  # fmt: skip
+_HEADINGS: Final = {
+    "protocol": "protocol", "model": "model", "orders": "orders", "customers": "customers",
+    "recall_at_10": "recall@10", "ndcg_at_10": "NDCG@10", "interval": "95 %",
+    "phr_at_10": "PHR@10", "mrr_at_10": "MRR@10", "coverage_at_10": "coverage",
+}  # fmt: skip
 
 
 def show_backtest(
@@ -35,7 +40,7 @@ def show_backtest(
         Rolling cutoffs besides the last basket and the last horizon.
     """
     from training.backtest_recommend import backtest_recommend
-    from training.purchases import load_interactions
+    from training.purchases import describe_products, load_interactions
     from training.run import choose_horizons
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
@@ -43,11 +48,11 @@ def show_backtest(
         horizon = choose_horizons(
             shop.engine, shop.prepared, settings.shop, settings.training, day
         ).churn_days
-        interactions = load_interactions(shop.engine, shop.prepared.rollups, day)
+        purchases = load_interactions(shop.engine, shop.prepared.rollups, day)
+        interactions = describe_products(shop.engine, shop.prepared, purchases)
         found = backtest_recommend(interactions, horizon, cutoffs, progress)
-    shown = [name for name in _SHOWN if name in found.table]
-    show_frame(console, found.table[shown], f"As of {day}, {horizon} days ahead")
-    show_frame(console, found.slices, "By orders in the history")
+    show_frame(console, _headed(found.table), f"As of {day}, {horizon} days ahead")
+    show_frame(console, _headed(found.slices), "By orders in the history")
     for protocol, rivals in found.comparisons.items():
         for rival, comparison in rivals.items():
             gain = comparison.difference
@@ -59,3 +64,14 @@ def show_backtest(
     if out is not None:
         write_frame(found.table, out)
         console.print(f"  Wrote {out}")
+
+
+def _headed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what is shown of a table, under headings that fit on a screen."""
+    told = table.copy()
+    if "ndcg_at_10_low" in told:
+        bounds = zip(told["ndcg_at_10_low"], told["ndcg_at_10_high"], strict=True)
+        told["interval"] = [f"{low:.3f} to {high:.3f}" for low, high in bounds]
+    if "customers" in told:
+        told["customers"] = [f"{count:,.0f}" for count in told["customers"]]
+    return told[[name for name in _HEADINGS if name in told]].rename(columns=_HEADINGS)

@@ -10,10 +10,10 @@ import pandas as pd
 from rich.console import Console
 
 from features.errors import DataError
+from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.drivers import stated_among_churners, stated_reasons
-from models.drivers.families import known_families
 from models.registry import open_client
 from models.segments import Segmentation
 from regulars.console import progress_bars
@@ -24,6 +24,7 @@ from regulars.shop import Shop, open_shop
 from training.champions import Champions, load_champions
 from training.movements import lookback_words, most_moved, movement, segment_table
 from training.scores import CustomerScores, score_customers
+from training.segments import keep_segmentation, published_names
 
 _MOST_MOVED = 20
 _KINDS = (".csv", ".html", ".md")
@@ -39,9 +40,9 @@ def show_segments(
 ) -> None:
     """Print every segment as of a day and how customers moved since an earlier one.
 
-    Cut-points and clusters are placed once for a set of champions, on the earlier day of the
-    first report with them, and kept in the workspace: until another model is champion, a word
-    means the same.
+    Cut-points and clusters are placed once for a value champion, when it is published or in the
+    first report with it: until another model is champion, a word means the same here and in
+    every answer.
 
     Parameters
     ----------
@@ -66,17 +67,8 @@ def show_segments(
         earlier = None if since is None else _earlier(shop, day, since)
         champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
         days = [day] if earlier is None else [earlier, day]
-        tick = progress(f"Scores at {len(days)} cutoffs", len(days) + 1)
-        scored = []
-        for cutoff in days:
-            scored.append(
-                score_customers(shop.engine, shop.prepared, champions, settings.shop, cutoff)
-            )
-            tick()
-        segmentation = _frozen(settings, champions, scored[0])
-        tick()
-    horizon_days = champions.churn.horizon_days
-    findings = find_segments(settings.shop, segmentation, scored, horizon_days, now)
+        scored = _scored_at(days, shop, champions, settings, progress)
+    findings = find_segments(settings.shop, scored, now)
     findings = _with_hindsight(findings, champions)
     show_segment_tables(console, findings)
     if out is not None:
@@ -84,25 +76,34 @@ def show_segments(
         console.print(f"  Wrote {out}")
 
 
-def find_segments(
-    shop: ShopSettings,
-    segmentation: Segmentation,
-    scored: list[CustomerScores],
-    horizon_days: int,
-    now: datetime,
-) -> SegmentFindings:
-    """Segment the customers of one cutoff, or of two, the earlier first, and compare them.
+def _scored_at(
+    days: list[date], shop: Shop, champions: Champions, settings: Settings, progress: Progress
+) -> list[CustomerScores]:
+    """Score everyone on some days, ascending; names hold from one to the next, or as published."""
+    tick = progress(f"Scores at {len(days)} cutoffs", len(days))
+    scored: list[CustomerScores] = []
+    for place, day in enumerate(days):
+        since = days[place - 1] if place else date.min
+        previous = published_names(settings.bundles, day, after=since)
+        if previous is None and scored:
+            previous = scored[-1].segments
+        scored.append(
+            score_customers(
+                shop.engine, shop.prepared, champions, settings.shop, day, previous=previous
+            )
+        )
+        keep_segmentation(champions, scored[-1].segmentation)
+        tick()
+    return scored
 
-    Parameters
-    ----------
-    horizon_days
-        Of the churn probabilities.
-    """
-    customers: list[pd.DataFrame] = []
-    for scores in scored:
-        previous = customers[-1] if customers else None
-        customers.append(_segmented(segmentation, scores, horizon_days, previous))
+
+def find_segments(
+    shop: ShopSettings, scored: list[CustomerScores], now: datetime
+) -> SegmentFindings:
+    """Describe the segments of one cutoff, or of two, the earlier first, and compare them."""
+    customers = [_segmented(scores) for scores in scored]
     after, before = customers[-1], customers[0] if len(customers) > 1 else None
+    segmentation = scored[-1].segmentation
     names = segmentation.clusters.profiles_
     views = [view for view in VIEWS if view != "cluster" or names]
     day = _cutoff(scored[-1])
@@ -135,22 +136,14 @@ def _stated(before: CustomerScores, after: CustomerScores) -> pd.DataFrame:
     return stated_among_churners(stated, ids, np.where(ordered, 0.0, 1.0))
 
 
-def _segmented(
-    segmentation: Segmentation,
-    scores: CustomerScores,
-    horizon_days: int,
-    previous: pd.DataFrame | None,
-) -> pd.DataFrame:
-    vectors, frame = scores.vectors.frame, scores.frame
-    value = frame["clv_predicted"].to_numpy(dtype=np.float64)
-    churn = frame["churn_probability"].to_numpy(dtype=np.float64)
-    segments = segmentation.apply(vectors, value, 1.0 - churn, horizon_days, previous)
+def _segmented(scores: CustomerScores) -> pd.DataFrame:
+    vectors, frame, segments = scores.vectors.frame, scores.frame, scores.segments
     places = segments["cluster"].tolist()
     names = [None if place < 0 else _cluster_name(place) for place in places]
     return segments.assign(
         cluster=pd.Series(names, dtype="str", index=segments.index),
-        clv_predicted=value,
-        churn_probability=churn,
+        clv_predicted=frame["clv_predicted"].to_numpy(dtype=np.float64),
+        churn_probability=frame["churn_probability"].to_numpy(dtype=np.float64),
         revenue_365d=vectors["revenue_365d"].fillna(0.0).to_numpy(dtype=np.float64),
     )
 
@@ -164,28 +157,10 @@ def _cutoff(scores: CustomerScores) -> date:
     return day
 
 
-def _frozen(settings: Settings, champions: Champions, scores: CustomerScores) -> Segmentation:
-    """Return the champions' segmentation, placing it when there is none yet."""
-    folder = settings.workspace / "segments" / champions.version
-    if folder.is_dir():
-        return Segmentation.load(folder)
-    segmentation = Segmentation.fit(
-        scores.vectors.frame,
-        scores.frame["clv_predicted"].to_numpy(dtype=np.float64),
-        scores.vectors.columns,
-        known_families(),
-        settings.shop.currency,
-    )
-    partial = folder.with_name(f".{folder.name}.partial")
-    segmentation.save(partial)
-    partial.rename(folder)
-    return segmentation
-
-
 def _notes(segmentation: Segmentation, day: date, lookback_days: int) -> tuple[str, ...]:
     notes = [
-        f"Cut-points were placed on {segmentation.as_of} and stay until another model is "
-        "champion; tiers and stages change only past them by a margin.",
+        f"Cut-points were placed on {segmentation.as_of} and stay until another value model "
+        "is champion; tiers and stages change only past them by a margin.",
         f"{lookback_words(day, lookback_days)}.",
     ]
     clusters = segmentation.clusters

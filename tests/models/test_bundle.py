@@ -26,11 +26,14 @@ from models.bundle import (
     read_bundle,
     write_bundle,
 )
+from models.bundle_schema import MATRICES, TABLES
 from models.sparse_rows import check_descending
 
 SCORED = {"score": np.float32, "probability": np.float32}
+TOLD = SCORED | {"because": np.int32}
+ALONE = {"score": np.float32}
 PAIRED = {"score": np.float32, "support": np.float32}
-COUNTED = {"times": np.int32, "last_day": np.int32}
+COUNTED = {"times": np.int32, "last_day": np.int32, "usual_gap_days": np.float32}
 
 
 def small_bundle(version: str = "v1", created_on: date = date(2026, 6, 1)) -> Bundle:
@@ -70,10 +73,14 @@ def small_bundle(version: str = "v1", created_on: date = date(2026, 6, 1)) -> Bu
                 "ends_on": [date(2026, 7, 1)],
             }
         ),
-        candidates=SparseRows.from_rows([{2: (0.9, 0.3), 0: (0.5, 0.1)}, {}], SCORED),
+        candidates=SparseRows.from_rows([{2: (0.9, 0.3, 1), 0: (0.5, 0.1, -1)}, {}], TOLD),
         cross_sell=SparseRows.from_rows([{1: (2.0, 0.4)}, {}, {}], PAIRED),
-        bought=SparseRows.from_rows([{}, {1: (4, 20_000)}], COUNTED),
+        substitutes=SparseRows.from_rows([{}, {2: (0.3,)}, {}], ALONE),
+        similar=SparseRows.from_rows([{}, {}, {0: (0.7,)}], ALONE),
+        bought=SparseRows.from_rows([{}, {1: (4, 20_000, 30.5)}], COUNTED),
         popular=SparseRows.from_rows([{1: (9.0, 0.5)}], SCORED),
+        newcomers=SparseRows.from_rows([{1: (0.5,)}], ALONE),
+        directions=np.eye(3, 2, dtype=np.float32),
     )
 
 
@@ -91,7 +98,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read.vectors.to_pydict() == written.vectors.to_pydict()
     assert read.products.column("price").to_pylist() == [1.0, 2.0, None]
     assert read.offers.column("ends_on").to_pylist() == [date(2026, 7, 1)]
-    for name in ("candidates", "cross_sell", "bought", "popular"):
+    assert read.directions.tolist() == written.directions.tolist()
+    for name in MATRICES:
         before, after = getattr(written, name), getattr(read, name)
         assert after.indptr.tolist() == before.indptr.tolist()
         assert after.indices.tolist() == before.indices.tolist()
@@ -169,7 +177,7 @@ def columns(table: Any, **changes: Any) -> Any:
 
 UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
     "candidates of other customers": (
-        lambda b: replace(b, candidates=SparseRows.from_rows([{}], SCORED)),
+        lambda b: replace(b, candidates=SparseRows.from_rows([{}], TOLD)),
         "candidates has 1 rows where 2 belong",
     ),
     "a product that is not there": (
@@ -230,6 +238,22 @@ UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
         lambda b: replace(b, popular=SparseRows.from_rows([{0: (1.0, 1.5)}], SCORED)),
         "popular.probability lies outside 0 to 1",
     ),
+    "a reason that is no product": (
+        lambda b: replace(b, candidates=SparseRows.from_rows([{0: (1.0, 0.1, 3)}, {}], TOLD)),
+        "candidates.because names no product",
+    ),
+    "directions of other products": (
+        lambda b: replace(b, directions=np.eye(2, dtype=np.float32)),
+        "directions are not of the same products",
+    ),
+    "directions that lead nowhere": (
+        lambda b: replace(b, directions=np.full((3, 2), np.nan, dtype=np.float32)),
+        "directions must be finite",
+    ),
+    "new customers of segments that are not named": (
+        lambda b: replace(b, newcomers=SparseRows.from_rows([{}, {}], ALONE)),
+        "newcomers has 2 rows where 1 belong",
+    ),
     "customers out of order": (
         lambda b: replace(b, customers=pa.table({"customer_id": ["ben", "ada"]})),
         "not sorted and unique",
@@ -242,9 +266,9 @@ UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
         lambda b: replace(b, vectors=pa.table({"customer_id": ["ada", "cleo"]})),
         "vectors are not of the same customers",
     ),
-    "vectors of text": (
-        lambda b: replace(b, vectors=columns(b.vectors, recency_days=["a", "b"])),
-        "not of floats",
+    "vectors of whole numbers": (
+        lambda b: replace(b, vectors=columns(b.vectors, recency_days=[1, 2])),
+        "neither floats nor text",
     ),
     "a misspelt column": (
         lambda b: replace(b, customers=columns(b.customers, churn_probabilty=[0.1, 0.2])),
@@ -292,7 +316,8 @@ def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 def test_every_damaged_file_is_noticed(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, small_bundle())
     names = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
-    assert len(names) == 4 + 4 * 4
+    matrices = sum(2 + len(values) for values in MATRICES.values())
+    assert len(names) == len([*TABLES, "vectors", "directions"]) + matrices
     for name in names:
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -322,8 +347,9 @@ def test_a_truncated_file_is_an_error_to_read_even_without_checksums(tmp_path: P
 def test_another_format_is_refused(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, small_bundle())
     rewrite_manifest(folder, format=1)
-    with pytest.raises(BundleError, match="has format 1; this version reads 2"):
+    with pytest.raises(BundleError, match="has format 1; this version reads 3") as caught:
         read_bundle(folder)
+    assert "Export it again" in caught.value.remedy
 
 
 def test_a_renamed_folder_is_refused(tmp_path: Path) -> None:

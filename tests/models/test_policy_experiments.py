@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from features.errors import DataError, SettingsError
-from models.policy.assignment import HOLDOUT, Experiment, draw, unit_uniform, unit_uniforms
+from models.policy.assignment import Experiment, draw, unit_uniform, unit_uniforms
 from models.policy.experiments import Arm, compare, results
 from models.policy.exploration import decide, epsilon_greedy, thompson
 from models.policy.sample_ratio import check_sample_ratio
+from models.policy.variants import HOLDOUT
 
 UNITS = [f"c{number}" for number in range(10_000)]
 

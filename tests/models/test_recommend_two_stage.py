@@ -111,8 +111,7 @@ def test_rows_are_exactly_as_long_as_asked_or_as_the_catalogue(model: TwoStage, 
 
 def test_products_that_only_popularity_names_are_not_personal(model: TwoStage) -> None:
     asked = np.array([3, -1])
-    scores = model.score(asked, PRODUCTS)
-    personal = model.is_personal(asked, scores)
+    scores, personal = model.score_and_tell(asked, PRODUCTS)
     own, strange = np.split(personal, [scores.indptr[1]])
     assert own.any()
     assert not strange.any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.errors import TrainingError
 from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
@@ -275,3 +277,12 @@ def test_any_small_shop_gets_probabilities_and_money(shop: tuple[Outcomes, Float
         assert np.isfinite(chances).all()
         assert ((chances >= 0) & (chances <= 1)).all()
     assert (np.diff(said[0], axis=1) <= 0).all()
+
+
+def test_customers_who_are_all_alike_are_refused_with_a_remedy() -> None:
+    same = pd.DataFrame({"x": [1.0] * 8, "as_of": [date(2025, 1, 1)] * 8})
+    silent_half = np.array([[0.0], [1.0]] * 4)
+    outcomes = Outcomes(same, as_of_days(same), (30,), silent_half)
+    with pytest.raises(TrainingError, match="apart") as raised:
+        SurvivalModel([30]).fit(outcomes, [Column("x", "a number", "number")])
+    assert "history" in raised.value.remedy

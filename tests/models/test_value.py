@@ -41,8 +41,8 @@ def test_no_chance_to_buy_is_no_value(model: ValueModel, later: Any) -> None:
     """However much a purchase would bring."""
     certain = ValueModel(60)
     certain.buys_ = _NobodyBuys(model.buys_)
-    certain.amount_, certain.smearing_ = model.amount_, model.smearing_
-    certain.levels_, certain.confidence_ = model.levels_, model.confidence_
+    certain.amount_, certain.level_ = model.amount_, model.level_
+    certain.confidence_ = model.confidence_
     assert (certain.predict_if_buys(later.vectors) > 0).all()
     assert (certain.predict(later.vectors) == 0).all()
 
@@ -85,14 +85,14 @@ def test_buyers_at_a_loss_lower_the_level(past: Any, model: ValueModel) -> None:
     buyers = np.flatnonzero(past.churned == 0)
     margin = past.margin.copy()
     margin[buyers[::10]] = -50.0
-    assert fitted(replace(past, margin=margin)).smearing_ < model.smearing_
+    assert fitted(replace(past, margin=margin)).level_.factor < model.level_.factor
 
 
 def test_more_loss_than_profit_is_worth_nothing_rather_than_less(past: Any) -> None:
     margin = np.where(past.churned == 0, past.margin, 0.0)
     margin[np.flatnonzero(past.churned == 0)[::2]] = -500.0
     model = fitted(replace(past, margin=margin))
-    assert model.smearing_ == 0.0
+    assert model.level_.factor == 0.0
     assert (model.predict(past.vectors.head(20)) == 0).all()
 
 
@@ -102,7 +102,7 @@ def test_twenty_profitable_rows_are_the_least(past: Any, profitable: int, enough
     margin[np.flatnonzero(past.churned == 0)[:profitable]] = 8.0
     people = replace(past, margin=margin)
     if enough:
-        assert fitted(people).smearing_ > 0
+        assert fitted(people).level_.factor > 0
     else:
         with pytest.raises(TrainingError, match="only 19 training rows") as raised:
             fitted(people)

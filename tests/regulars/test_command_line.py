@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {"help"}
 PROMISED = [
     "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier", "segment",
-    "stage", "value_at_risk",
+    "stage", "value_at_risk", "value_basis",
 ]  # fmt: skip
 
 

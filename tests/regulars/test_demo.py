@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ def config(tmp_path: Path) -> Path:
     text = EXAMPLE.read_text(encoding="utf-8").replace("../../mlruns", "mlruns")
     path = tmp_path / "regulars.toml"
     path.write_text(text, encoding="utf-8")
+    shutil.copy(EXAMPLE.with_name("offers.toml"), tmp_path)
     return path
 
 

@@ -21,15 +21,17 @@ from models.manifest import Manifest, ModelCard, activate
 from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.catalogue import Catalogue, open_catalogue
-from serving.keys import Keys
+from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.http.keys import Keys
 from serving.server import Server
-from serving.sql_store import SqlStore
+from serving.storage.sql_store import SqlStore
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 AS_OF = date(2026, 6, 1)
 
+WHOLE_NUMBERS = {"times", "last_day", "because"}
 MATRIX = {
-    name: dict.fromkeys(values, np.int32 if name == "bought" else np.float32)
+    name: {value: np.int32 if value in WHOLE_NUMBERS else np.float32 for value in values}
     for name, values in MATRICES.items()
 }
 
@@ -83,6 +85,9 @@ def manifest(version: str = "v1") -> Manifest:
         models={"churn": ModelCard("7", {"roc_auc": 0.81}, {"horizon_days": 90})},
         data_fingerprint="data-1",
         vector_fingerprint="vector-1",
+        newcomer_attribute="acquisition_channel",
+        newcomer_segments=("search",),
+        cart_habit=0.25,
     )
 
 
@@ -95,6 +100,10 @@ PRODUCTS = {
     "margin": [1.0, 1.5, 2.0, 15.0, 20.0, 5.0, 3.0, None],
     "in_stock": [True, True, False, True, True, True, True, True],
     "retired": [False, False, False, False, True, False, False, False],
+    # Bread is bought every week or so, a kettle once; tea is how customers begin.
+    "usual_gap_days": [8.0, 10.0, None, None, None, 400.0, 20.0, None],
+    "repeat_share": [0.9, 0.5, 0.0, 0.0, 0.0, 0.1, 0.6, None],
+    "newcomer_share": [0.1, 0.0, 0.0, 0.01, 0.0, 0.0, 0.3, 0.0],
 }
 CUSTOMERS = {
     "customer_id": ["ada", "ben", "cleo", "dan", "eve", "änne"],
@@ -112,14 +121,16 @@ CUSTOMERS = {
     "orders": [12, 2, 5, 4, 1, 20],
     "drivers": ['[{"feature": "recency_days", "value": 10.0, "effect": -0.4}]', *[None] * 5],
 }
-CANDIDATES: list[dict[int, tuple[float, float]]] = [
-    {3: (0.9, 0.10), 2: (0.8, 0.30), 0: (0.7, 0.50), 1: (0.7, 0.40), 4: (0.1, 0.05)},
-    {0: (0.5, 0.20), 7: (0.4, 0.10)},
-    {6: (0.9, 0.25), 5: (0.2, 0.05)},
-    {2: (0.9, 0.50), 4: (0.5, 0.20)},
-    {5: (0.6, 0.30)},
+# Score, probability, and the customer's own product that accounts for it.
+CANDIDATES: list[dict[int, tuple[float, float, int]]] = [
+    {3: (0.9, 0.10, 1), 2: (0.8, 0.30, 0), 0: (0.7, 0.50, -1), 1: (0.7, 0.40, -1),
+     4: (0.1, 0.05, 0)},
+    {0: (0.5, 0.20, -1), 7: (0.4, 0.10, 0)},
+    {6: (0.9, 0.25, -1), 5: (0.2, 0.05, -1)},
+    {2: (0.9, 0.50, -1), 4: (0.5, 0.20, 2)},
+    {5: (0.6, 0.30, -1)},
     {},
-]
+]  # fmt: skip
 CROSS_SELL: list[dict[int, tuple[float, float]]] = [
     {1: (2.0, 0.41), 2: (1.5, 0.30), 6: (0.5, 0.004)},
     {0: (2.0, 0.62)},
@@ -130,16 +141,34 @@ CROSS_SELL: list[dict[int, tuple[float, float]]] = [
     {5: (1.0, 0.30)},
     {},
 ]
-BOUGHT: list[dict[int, tuple[float, float]]] = [
-    {0: (4, day(2026, 5, 3)), 1: (1, day(2026, 4, 30))},
-    {0: (2, day(2025, 11, 1))},
+# Whatever p7 is, it replaces tea.
+SUBSTITUTES: list[dict[int, tuple[float]]] = [{}, {}, {}, {}, {}, {}, {7: (0.5,)}, {6: (0.5,)}]
+SIMILAR: list[dict[int, tuple[float]]] = [
+    {1: (0.8,), 6: (0.4,)},
+    {0: (0.8,)},
     {},
-    {2: (4, day(2026, 4, 1))},
-    {5: (1, day(2023, 12, 1))},
-    {6: (20, day(2026, 5, 29))},
+    {5: (1.0,), 4: (0.9,)},
+    {3: (0.5,)},
+    {6: (0.6,), 3: (0.3,)},
+    {5: (0.6,), 7: (0.2,)},
+    {},
+]
+# Times, day of the last and usual gap in days.
+BOUGHT: list[dict[int, tuple[float, float, float]]] = [
+    {0: (4, day(2026, 5, 3), 30), 1: (1, day(2026, 4, 30), 0)},
+    {0: (2, day(2025, 11, 1), 0)},
+    {},
+    {2: (4, day(2026, 4, 1), 7)},
+    {5: (1, day(2023, 12, 1), 0)},
+    {6: (20, day(2026, 5, 29), 3)},
 ]
 POPULAR: list[dict[int, tuple[float, float]]] = [
     {6: (9.0, 0.30), 0: (8.0, 0.25), 2: (7.0, 0.20), 3: (1.0, 0.02)}
+]
+# Customers won by a search buy mugs first; the others, tea.
+NEWCOMERS: list[dict[int, tuple[float]]] = [
+    {5: (0.5,), 6: (0.4,)},
+    {6: (0.3,), 0: (0.1,), 3: (0.01,)},
 ]
 OFFERS = {
     "offer_id": ["o-ended", "o-home", "o-kettle", "o-tea"],
@@ -153,6 +182,10 @@ OFFERS = {
 }
 
 
+# Food is alike, and so is what belongs to a home.
+KINDS = {"food": [1.0, 0.0], "home": [0.0, 1.0], None: [0.0, 0.0]}
+
+
 def tiny_bundle(version: str = "v1") -> Bundle:
     """Six customers and eight products, small enough to check by hand."""
     ids = CUSTOMERS["customer_id"]
@@ -164,8 +197,12 @@ def tiny_bundle(version: str = "v1") -> Bundle:
         offers=pa.table(OFFERS),
         candidates=SparseRows.from_rows(CANDIDATES, MATRIX["candidates"]),
         cross_sell=SparseRows.from_rows(CROSS_SELL, MATRIX["cross_sell"]),
+        substitutes=SparseRows.from_rows(SUBSTITUTES, MATRIX["substitutes"]),
+        similar=SparseRows.from_rows(SIMILAR, MATRIX["similar"]),
         bought=SparseRows.from_rows(BOUGHT, MATRIX["bought"]),
         popular=SparseRows.from_rows(POPULAR, MATRIX["popular"]),
+        newcomers=SparseRows.from_rows(NEWCOMERS, MATRIX["newcomers"]),
+        directions=np.array([KINDS[kind] for kind in PRODUCTS["category"]], dtype=np.float32),
     )
 
 
@@ -178,8 +215,10 @@ def random_bundle(seed: int, customers: int, products: int) -> Bundle:
         for _ in range(count):
             columns = rng.permutation(products)[: rng.integers(0, products + 1)]
             scores = np.sort(rng.integers(1, 5, len(columns)))[::-1]
-            values = zip(scores, rng.random(len(columns)), strict=True)
-            drawn.append(dict(zip(columns.tolist(), values, strict=True)))
+            shares = np.column_stack([scores, rng.random((len(columns), len(MATRIX[name]) - 1))])
+            if name == "candidates":
+                shares[:, 2] = rng.integers(-1, products, len(columns))
+            drawn.append(dict(zip(columns.tolist(), map(tuple, shares.tolist()), strict=True)))
         return SparseRows.from_rows(drawn, MATRIX[name])
 
     ids = [f"c{k:03}" for k in range(customers)]
@@ -216,8 +255,17 @@ def random_bundle(seed: int, customers: int, products: int) -> Bundle:
         ),
         candidates=rows(customers, "candidates"),
         cross_sell=rows(products, "cross_sell"),
-        bought=SparseRows.from_rows([{} for _ in ids], MATRIX["bought"]),
+        substitutes=rows(products, "substitutes"),
+        similar=rows(products, "similar"),
+        bought=SparseRows.from_rows(
+            [{int(p): (2, day(2026, 5, 1), 0)} for p in rng.integers(0, products, len(ids))]
+            if products
+            else [{} for _ in ids],
+            MATRIX["bought"],
+        ),
         popular=rows(1, "popular"),
+        newcomers=rows(2, "newcomers"),
+        directions=rng.normal(size=(products, 3)).astype(np.float32),
     )
 
 
@@ -229,6 +277,7 @@ class Shop:
     keys: Keys | None = None
     store: Any = None
     now: Callable[[], datetime] = field(default=lambda: NOW)
+    policies: PolicySettings = BEST_BY_VALUE
 
     @property
     def database_url(self) -> str:
@@ -239,14 +288,18 @@ class Shop:
         bundles = BundleFolder(self.folder / "bundles")
         return Server(bundles, SqlStore(self.database_url), None, self.now, lambda: "id")
 
-    @contextmanager
-    def open(self, change: Callable[[FastAPI], None] = lambda _app: None) -> Iterator[Client]:
-        app = create_app(
+    def app(self) -> FastAPI:
+        return create_app(
             BundleFolder(self.folder / "bundles"),
             self.store or SqlStore(self.database_url),
             self.keys,
             self.now,
+            policies=self.policies,
         )
+
+    @contextmanager
+    def open(self, change: Callable[[FastAPI], None] = lambda _app: None) -> Iterator[Client]:
+        app = self.app()
         change(app)
         with running(app) as client:
             yield client
@@ -270,6 +323,18 @@ def open_shop() -> Callable[..., Any]:
             yield client
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def app_of() -> Callable[[Path, datetime], FastAPI]:
+    """Return the application, at some time, on what is published in a folder."""
+    return lambda folder, now: Shop(folder, now=lambda: now).app()
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Callable[[Path], Any]:
+    """Open a server on what is published in a folder."""
+    return lambda folder: Shop(folder).open()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
-from serving.churn_list import ChurnList, ChurnQuery, StaleCursorError
+from serving.customers.churn_list import ChurnList, ChurnQuery, StaleCursorError
 
 
 def listed(reader: Any, query: str = "") -> list[str]:
@@ -47,6 +47,7 @@ def test_the_list_says_what_its_numbers_mean(reader: Any) -> None:
     assert answer["definition"] == {
         "churn_horizon_days": 90,
         "value_horizon_days": 365,
+        "value_basis": "learned",
         "population": "customers with an order in the last 365 days",
         "currency": "EUR",
         "discount_rate_per_year": 0.1,

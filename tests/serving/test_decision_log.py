@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from serving.decision_log import DecisionLog
 from serving.events import Event
-from serving.sql_store import SqlStore
-from serving.store import AuditEntry, Decision, News, StoreError
+from serving.storage.decision_log import DecisionLog
+from serving.storage.sql_store import SqlStore
+from serving.storage.store import AuditEntry, Decision, News, StoreError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 from serving.events import Event
-from serving.inbox import Inbox
-from serving.store import StoreError, UnstorableError
+from serving.storage.inbox import Inbox
+from serving.storage.store import StoreError, UnstorableError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -102,3 +103,25 @@ def test_writing_goes_on_after_a_failure() -> None:
         return await inbox.add([event("a")])
 
     assert asyncio.run(play()) == {"a"}
+
+
+def test_a_sender_that_gave_up_is_told_nothing_and_nobody_else_is_either() -> None:
+    store, unheard = SlowStore(), list[dict[str, Any]]()
+    store.well = False
+
+    async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, said: unheard.append(said))
+        inbox = Inbox(store, lambda: NOW, lambda _event, _new: None)  # type: ignore[arg-type]
+        sent = asyncio.create_task(inbox.add([event("a")]))
+        await asyncio.sleep(0.01)
+        sent.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sent
+        store.may_write.set()
+        # The group ends before the next is written.
+        with pytest.raises(StoreError):
+            await inbox.add([event("b")])
+
+    asyncio.run(play())
+    gc.collect()
+    assert unheard == []

@@ -9,62 +9,11 @@ from typing import Any
 import pytest
 
 from features.errors import SettingsError
-from serving.keys import SCOPES, Scope, create_key, find_key, load_keys
-
-# Each call with the scopes that may make it.
-CALLS: list[tuple[str, str, Any, set[str]]] = [
-    ("GET", "/v1/customers/ada/recommendations", None, {"storefront"}),
-    ("POST", "/v1/recommendations", {}, {"storefront"}),
-    ("POST", "/v1/cross-sell", {"items": ["p0"]}, {"storefront"}),
-    ("GET", "/v1/products/p0/cross-sell", None, {"storefront"}),
-    ("POST", "/v1/next-best-offer", {}, {"storefront"}),
-    ("GET", "/v1/customers/ada/next-best-offer", None, {"storefront"}),
-    (
-        "POST",
-        "/v1/events",
-        {"events": [{"type": "view", "customer_id": "a", "product_id": "p"}]},
-        {"storefront"},
-    ),
-    ("GET", "/v1/customers/ada", None, {"retention"}),
-    ("GET", "/v1/churn", None, {"retention"}),
-    ("GET", "/v1/models", None, {"retention", "admin"}),
-    ("POST", "/v1/models/reload", None, {"admin"}),
-    ("DELETE", "/v1/customers/nobody", None, {"admin"}),
-]
+from serving.http.keys import create_key, find_key, load_keys
 
 
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
-
-
-def test_each_scope_opens_its_own_calls_and_no_others(shop: Any) -> None:
-    path = shop.folder / "keys.json"
-    keys: dict[Scope, str] = {scope: create_key(path, scope, [scope]) for scope in SCOPES}
-    shop.keys = load_keys(path)
-    with shop.open() as client:
-        for method, url, body, scopes in CALLS:
-            for scope, key in keys.items():
-                response = client.request(method, url, json=body, headers=bearer(key))
-                assert response.status_code == (200 if scope in scopes else 403), (url, scope)
-                if scope not in scopes:
-                    assert response.headers["content-type"] == "application/problem+json"
-                    assert sorted(scopes)[0] in response.json()["detail"]
-
-
-@pytest.mark.parametrize(
-    "headers", [{}, bearer("reg_guess"), {"authorization": "Basic YTpi"}, bearer("")]
-)
-def test_without_a_known_key_every_call_is_401(shop: Any, headers: dict[str, str]) -> None:
-    create_key(shop.folder / "keys.json", "shop", SCOPES)
-    shop.keys = load_keys(shop.folder / "keys.json")
-    with shop.open() as client:
-        for method, url, body, _ in CALLS:
-            response = client.request(method, url, json=body, headers=headers)
-            assert response.status_code == 401, url
-            assert response.headers["www-authenticate"] == "Bearer"
-            assert response.headers["content-type"] == "application/problem+json"
-        for url in ("/health/live", "/health/ready", "/metrics"):
-            assert client.get(url, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("url", ["/v1/churn", "/docs", "/metrics", "/v2/nothing"])

@@ -11,8 +11,8 @@ import sqlalchemy as sql
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from serving.sql_store import SqlStore
-from serving.store_tables import METADATA
+from serving.storage.sql_store import SqlStore
+from serving.storage.store_tables import METADATA
 
 _BEFORE_THE_FIRST_STEP = """
 CREATE TABLE decisions (

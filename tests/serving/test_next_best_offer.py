@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,31 @@ import pytest
 
 from serving.answers import OfferItem
 from serving.catalogue import Catalogue
-from serving.next_best_offer import OfferAsk, next_best_offer
-from serving.shoppers import Shopper
+from serving.decisions.desk import open_desk
+from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.offers import Offer, OfferBook
+from serving.decisions.stops import Stop
+from serving.products.shoppers import Shopper
 
 TODAY = date(2026, 6, 2)
 
 
+def decider(today: date = TODAY, refused: Mapping[str, Stop] | None = None) -> Decider:
+    return Decider("d-1", datetime.combine(today, time(12), UTC), refused=refused or {})
+
+
+def decided(
+    catalogue: Catalogue, ask: OfferAsk, today: date = TODAY, book: OfferBook | None = None
+) -> OfferOutcome:
+    desk = open_desk(catalogue)
+    desk = desk if book is None else desk.with_book(book)
+    return next_best_offer(desk, Shopper(), ask, decider(today))
+
+
 def offers(
-    catalogue: Catalogue, customer_id: str | None, n: int = 20, today: date = TODAY
+    catalogue: Catalogue, customer_id: str | None, n: int = 20, book: OfferBook | None = None
 ) -> list[OfferItem]:
-    return next_best_offer(catalogue, Shopper(), OfferAsk(customer_id, n), today).items
+    return decided(catalogue, OfferAsk(customer_id, n), book=book).items
 
 
 def by_what(items: list[OfferItem]) -> dict[str | None, OfferItem]:
@@ -45,8 +61,8 @@ def test_an_offer_pays_for_its_discount_and_its_contact(tiny: Catalogue) -> None
 
 
 def test_a_category_is_accepted_when_any_of_its_products_is(tiny: Catalogue) -> None:
-    on_food = replace(tiny.offers[1], category="food", discount_rate=0.0, contact_cost=0.0)
-    item = by_what(offers(replace(tiny, offers=(on_food,)), "ada"))["o-home"]
+    on_food = OfferBook((Offer("o-food", "Food week", category="food"),))
+    item = by_what(offers(tiny, "ada", book=on_food))["o-food"]
     # Bread (0.5, margin 1) and butter (0.4, margin 1.5); jam is out of stock.
     assert item.terms.p_product_given_buys == pytest.approx(1 - 0.5 * 0.6)
     assert item.terms.margin == pytest.approx((0.5 * 1 + 0.4 * 1.5) / 0.9)
@@ -63,8 +79,9 @@ def test_a_category_is_accepted_when_any_of_its_products_is(tiny: Catalogue) -> 
 def test_an_offer_holds_from_its_first_day_to_before_its_last(
     tiny: Catalogue, today: date, among: bool
 ) -> None:
-    kettle_only = replace(tiny, offers=tuple(o for o in tiny.offers if o.offer_id == "o-kettle"))
-    outcome = next_best_offer(kettle_only, Shopper(), OfferAsk("ada"), today)
+    offered = {offer.offer_id: offer for offer in open_desk(tiny).book.offers}
+    kettle_only = OfferBook((offered["o-kettle"],))
+    outcome = decided(tiny, OfferAsk("ada"), today, kettle_only)
     # Nothing, kettle, bread, butter, and the offer if it holds.
     assert outcome.considered == 4 + among
 
@@ -76,7 +93,7 @@ def test_each_product_is_shown_once_under_its_best_terms(tiny: Catalogue) -> Non
 
 def test_nothing_beats_nothing(tiny: Catalogue) -> None:
     loss = replace(tiny, margin=np.full(8, -1.0))
-    outcome = next_best_offer(loss, Shopper(), OfferAsk("ada", 2), TODAY)
+    outcome = decided(loss, OfferAsk("ada", 2))
     (item,) = outcome.items
     assert item.action == "do_nothing"
     assert item.terms.offer_value == 0.0
@@ -89,13 +106,13 @@ def test_a_product_of_unknown_margin_is_not_priced(tiny: Catalogue) -> None:
 
 
 def test_an_unknown_customer_is_priced_at_base_rates(tiny: Catalogue) -> None:
-    outcome = next_best_offer(tiny, Shopper(), OfferAsk("nobody"), TODAY)
+    outcome = decided(tiny, OfferAsk("nobody"))
     assert outcome.fallback == "new_customer"
     (tea,) = outcome.items
     assert tea.product_id == "p6"
     assert tea.terms.p_buys == pytest.approx(np.mean([0.8, 0.1, 0.5, 0.5, 0.9]))
     assert tea.terms.p_product_given_buys == pytest.approx(0.3)
-    assert [reason.code for reason in tea.reasons] == ["popular"]
+    assert [reason.code for reason in tea.reasons] == ["newcomers"]
 
 
 @pytest.mark.parametrize(
@@ -104,12 +121,12 @@ def test_an_unknown_customer_is_priced_at_base_rates(tiny: Catalogue) -> None:
 def test_the_fallback_says_what_was_missing(
     tiny: Catalogue, customer: str, fallback: str | None
 ) -> None:
-    assert next_best_offer(tiny, Shopper(), OfferAsk(customer), TODAY).fallback == fallback
+    assert decided(tiny, OfferAsk(customer)).fallback == fallback
 
 
 def test_without_a_churn_model_nothing_can_be_priced(tiny: Catalogue) -> None:
     unscored = replace(tiny, churn_probability=np.full(6, np.nan), average_p_buys=None)
-    outcome = next_best_offer(unscored, Shopper(), OfferAsk("ada"), TODAY)
+    outcome = decided(unscored, OfferAsk("ada"))
     assert [item.action for item in outcome.items] == ["do_nothing"]
     assert outcome.fallback == "no_churn_model"
     assert outcome.shortfall is not None
@@ -134,3 +151,26 @@ def test_get_and_post_agree(reader: Any) -> None:
         "o-home",
         "p1",
     ]
+
+
+def test_a_trace_is_there_when_asked_for(reader: Any) -> None:
+    asked = reader.get("/v1/customers/ada/next-best-offer?trace=true").json()
+    said = {entry["offer_id"]: entry["code"] for entry in asked["trace"]}
+    assert said == {
+        "o-ended": "ended", "o-home": "worth_less", "o-kettle": "same_product",
+        "o-tea": "nothing_to_show",
+    }  # fmt: skip
+    body = {"customer_id": "ada", "why_not": "o-ended"}
+    (why,) = reader.post("/v1/next-best-offer", json=body).json()["trace"]
+    assert "before 2026-06-02" in why["reason"]
+    assert reader.get("/v1/customers/ada/next-best-offer").json()["trace"] is None
+
+
+def test_what_the_contact_log_refuses_is_decided_again_without_it(tiny: Catalogue) -> None:
+    desk = open_desk(tiny)
+    ask = OfferAsk("ada", 20, trace=True)
+    refused = decider(refused={"o-home": Stop.CUSTOMER_CAP_DAY})
+    outcome = next_best_offer(desk, Shopper(), ask, refused)
+    assert "o-home" not in by_what(outcome.items)
+    stopped = {entry.offer_id: entry.gate for entry in outcome.trace or []}
+    assert stopped["o-home"] == "contact_policy"

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from features.errors import BundleError, SettingsError
 from models.bundle import activate
-from serving import answers
-from serving.keys import refuse_open_bind
-from serving.routes_admin import Erased
+from serving import answers, desk_answers
+from serving.http.keys import refuse_open_bind
+from serving.http.routes_admin import Erased
 from serving.run import bind, serve
 
 ROUTES = {
@@ -24,8 +24,8 @@ ROUTES = {
     ("get", "/v1/products/{product_id}/cross-sell"): answers.Recommendations,
     ("post", "/v1/next-best-offer"): answers.NextBestOffer,
     ("get", "/v1/customers/{customer_id}/next-best-offer"): answers.NextBestOffer,
-    ("get", "/v1/customers/{customer_id}"): answers.CustomerProfile,
-    ("get", "/v1/churn"): answers.ChurnList,
+    ("get", "/v1/customers/{customer_id}"): desk_answers.CustomerProfile,
+    ("get", "/v1/churn"): desk_answers.ChurnList,
     ("post", "/v1/events"): answers.EventsReceipt,
     ("get", "/v1/models"): answers.Models,
     ("post", "/v1/models/reload"): answers.Reloaded,
@@ -133,8 +133,10 @@ def test_a_reload_keeps_dismissals_and_drops_purchases_now_in_the_bundle(
 
 
 def test_health_needs_no_key_and_says_what_is_served(reader: Any) -> None:
-    assert reader.get("/health/live").json() == {"status": "live", "model_version": None}
-    assert reader.get("/health/ready").json() == {"status": "ready", "model_version": "v1"}
+    live = {"status": "live", "model_version": None, "degraded": []}
+    assert reader.get("/health/live").json() == live
+    ready = {"status": "ready", "model_version": "v1", "degraded": []}
+    assert reader.get("/health/ready").json() == ready
 
 
 def test_metrics_count_by_route_version_and_fallback_errors_included(client: Any) -> None:
@@ -173,6 +175,8 @@ def test_logs_name_the_route_and_no_person(client: Any, caplog: pytest.LogCaptur
         "status": 200,
         "model_version": "v1",
         "fallback": "",
+        "degraded": "",
+        "key": None,
     }
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from serving.middleware import Observe
-from serving.problems import ProblemAnswer
+from serving.http.middleware import Observe
+from serving.http.problems import ProblemAnswer
 
 
 def assert_problem(response: Any, status: int) -> ProblemAnswer:
@@ -36,7 +36,8 @@ def test_an_unknown_address_and_a_wrong_method_are_problems(reader: Any) -> None
     [
         ("/v1/customers/ada/recommendations?n=101", "query.n"),
         ("/v1/customers/ada/recommendations?scenario=moon", "query.scenario"),
-        ("/v1/customers/ada/recommendations?diversity=0.5", "query.diversity"),
+        ("/v1/customers/ada/recommendations?diversity=1.5", "query.diversity"),
+        ("/v1/customers/ada/recommendations?surprise=1", "query.surprise"),
         ("/v1/products/p0/cross-sell?n=x", "query.n"),
         ("/v1/customers/ada/next-best-offer?n=21", "query.n"),
         ("/v1/churn?min_probability=2", "query.min_probability"),
@@ -70,9 +71,10 @@ def test_a_wrong_field_is_named(reader: Any, path: str, body: Any, field: str) -
     assert [error.path for error in problem.errors] == [field]
 
 
-def test_a_body_that_is_not_json_is_a_problem(reader: Any) -> None:
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"", b"[" * 200_000])
+def test_a_body_that_is_not_json_is_a_problem(reader: Any, body: bytes) -> None:
     headers = {"content-type": "application/json"}
-    response = reader.post("/v1/events", content=b"{", headers=headers)
+    response = reader.post("/v1/events", content=body, headers=headers)
     assert assert_problem(response, 422).errors[0].path.startswith("body")
 
 
@@ -91,13 +93,16 @@ def test_a_body_too_long_is_refused_whether_declared_or_not(reader: Any, declare
 def test_a_fault_of_the_server_tells_nothing_of_its_inside(
     shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    message = "secret inside"
+    message, started, now = "secret inside", [], shop.now
 
-    def broken_clock() -> Any:
-        raise RuntimeError(message)
+    def breaking_clock() -> Any:
+        if started:
+            raise RuntimeError(message)
+        return now()
 
-    shop.now = broken_clock
+    shop.now = breaking_clock
     with shop.open() as client, caplog.at_level(logging.ERROR, "regulars"):
+        started.append(True)
         response = client.get("/v1/customers/ada/recommendations")
         problem = assert_problem(response, 500)
         assert '500"} 1.0' in client.get("/metrics").text
@@ -108,7 +113,7 @@ def test_a_fault_of_the_server_tells_nothing_of_its_inside(
     line = json.loads(record.getMessage())
     assert line["error"] == "RuntimeError"
     assert problem.instance.endswith(line["request_id"])
-    assert "broken_clock" in line["traceback"][-1]
+    assert "breaking_clock" in line["traceback"][-1]
 
 
 def test_an_answer_that_breaks_off_is_cut_short_without_saying_why(

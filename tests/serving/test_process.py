@@ -60,11 +60,21 @@ def test_every_worker_counts_an_event_in_its_very_next_answer(shop: Any) -> None
                 event = {"event_id": f"e{number}", "type": "reject", "customer_id": "ada"}
                 body = {"events": [event | {"product_id": best}]}
                 assert sender.post("/v1/events", json=body).json()["accepted"] == 1
-                assert all(ids(client.get(url).json()) != [best] for client in clients)
+                # On a starved machine an answer may come without the news, and then says so.
+                answers = [client.get(url) for client in clients]
+                whole = [answer for answer in answers if "degraded" not in answer.headers]
+                assert whole
+                assert all(ids(answer.json()) != [best] for answer in whole)
                 shown.append(best)
             assert len(set(shown)) == 3
+            event = {"event_id": "v", "type": "view", "customer_id": "ben", "product_id": "p3"}
+            assert clients[3].post("/v1/events", json={"events": [event]}).json()["accepted"] == 1
+            url = "/v1/customers/ben/recommendations?n=3"
+            told = [client.get(url).json()["items"] for client in clients]
+            assert all("p3" in str(items) for items in told)
+            assert all("you looked at this" in str(items) for items in told)
             counted = clients[0].get("/metrics").text
-        assert 'regulars_events_total{outcome="accepted"} 3.0' in counted
+        assert 'regulars_events_total{outcome="accepted"} 4.0' in counted
         process.terminate()
         process.join(20)
         assert process.exitcode == 0

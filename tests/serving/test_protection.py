@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.keys import create_key, load_keys
-from serving.problems import Problem, problem_of
-from serving.protection import Bucket, Protect
+from serving.http.keys import create_key, load_keys
+from serving.http.problems import Problem, problem_of
+from serving.http.protection import Bucket, Protect
 
 
 @given(
@@ -29,6 +29,14 @@ def test_a_bucket_never_gives_more_than_its_rate_and_one_burst(
         assert given_out <= rate * now + max(rate, 1) + 1e-6
         if wait:
             assert bucket.tokens + wait * rate >= 1 - 1e-6
+
+
+@given(st.floats(0.1, 1_000))
+def test_who_waits_as_long_as_told_is_let_in(rate: float) -> None:
+    bucket = Bucket(rate, max(rate, 1.0), 0.0)
+    while not (wait := bucket.take(0.0)):
+        pass
+    assert bucket.take(wait + 1e-6) == 0
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_ask_again(shop: Any) -> None:

@@ -39,8 +39,8 @@ def test_short_rows_are_filled_with_popular_products_then_the_catalogue(reader: 
 def test_reasons_say_what_the_bundle_knows(reader: Any) -> None:
     answer = reader.get("/v1/customers/ada/recommendations?n=5").json()
     assert reasons(answer) == {
-        "p3": ["similar customers bought this"],
-        "p0": ["you bought this 4 times, last on 3 May 2026"],
+        "p3": ["customers who bought Butter bought this too"],
+        "p0": ["you buy this about every 30 days; last on 3 May 2026"],
         "p1": ["you bought this on 30 April 2026"],
         "p6": ["popular now"],
         "p5": ["from the catalogue"],
@@ -50,11 +50,26 @@ def test_reasons_say_what_the_bundle_knows(reader: Any) -> None:
     assert all(item["reasons"] == [] for item in quiet["items"])
 
 
-def test_an_unknown_customer_is_served_popular_products(reader: Any) -> None:
-    response = reader.get("/v1/customers/nobody/recommendations?n=3")
+def test_an_unknown_customer_is_served_what_new_customers_buy(reader: Any) -> None:
+    response = reader.get("/v1/customers/nobody/recommendations?n=4")
     assert response.status_code == 200
-    assert ids(response.json()) == ["p6", "p0", "p3"]
-    assert response.json()["fallback"] == "new_customer"
+    answer = response.json()
+    assert ids(answer) == ["p6", "p0", "p3", "p1"]
+    assert [item["source"] for item in answer["items"]] == ["newcomers"] * 3 + ["catalogue"]
+    assert reasons(answer) == {
+        "p6": ["popular among new customers: in 30 % of first orders"],
+        "p0": ["popular among new customers: in 10 % of first orders"],
+        "p3": ["popular now"],
+        "p1": ["from the catalogue"],
+    }
+    assert answer["fallback"] == "new_customer"
+
+
+def test_what_is_known_of_a_new_customer_is_heard(reader: Any) -> None:
+    body = {"customer_id": "nobody", "n": 3, "context": {"acquisition_channel": "search"}}
+    assert ids(reader.post("/v1/recommendations", json=body).json()) == ["p5", "p6", "p0"]
+    body["context"] = {"acquisition_channel": "billboard"}
+    assert ids(reader.post("/v1/recommendations", json=body).json()) == ["p6", "p0", "p3"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +122,7 @@ def test_an_anonymous_visit_is_served_by_what_goes_with_its_items(reader: Any) -
     assert reasons(answer)["p5"] == ["bought together with Kettle in 25 % of baskets"]
 
 
-def test_an_anonymous_visit_without_items_gets_popular_products(reader: Any) -> None:
+def test_an_anonymous_visit_without_items_gets_what_first_orders_hold(reader: Any) -> None:
     answer = reader.post("/v1/recommendations", json={"n": 2}).json()
     assert ids(answer) == ["p6", "p0"]
     assert answer["fallback"] == "anonymous"
@@ -118,14 +133,14 @@ def test_visit_and_past_are_blended(reader: Any) -> None:
     body = {"customer_id": "cleo", "session_items": ["p0"], "n": 3}
     answer = reader.post("/v1/recommendations", json=body).json()
     scores = {item["product_id"]: item["score"] for item in answer["items"]}
+    # One product in the cart weighs 0.6, so the visit has 0.6 / 1.6 of the say.
+    say = 0.375
+    past = 1 - say
     assert scores == pytest.approx(
-        {"p6": 0.5 * 1 + 0.5 * 0.25, "p1": 0.5 * 1, "p5": 0.5 * 0.2 / 0.9}, rel=1e-5
+        {"p6": past + say * 0.25, "p1": say, "p5": past * 0.2 / 0.9}, rel=1e-5
     )
     assert ids(answer) == ["p6", "p1", "p5"]
-    assert reasons(answer)["p6"] == [
-        "bought together with Bread in 0.4 % of baskets",
-        "similar customers bought this",
-    ]
+    assert reasons(answer)["p6"] == ["bought together with Bread in 0.4 % of baskets"]
 
 
 def test_a_batch_answers_each_customer_as_if_alone(reader: Any) -> None:
@@ -185,3 +200,44 @@ def test_a_cart_heeds_its_customer_and_filter(reader: Any) -> None:
     assert ids(reader.post("/v1/cross-sell", json=body).json()) == ["p6"]
     cheap = {"items": ["p3"], "filter": {"max_price": 5}, "n": 1}
     assert ids(reader.post("/v1/cross-sell", json=cheap).json()) == ["p6"]
+
+
+def test_diversity_puts_what_is_unlike_first(reader: Any) -> None:
+    # Of ada's p3 (home), p0, p1, p6 (food), p5 (home) and p7 (unknown).
+    def shown(diversity: float) -> list[str]:
+        url = f"/v1/customers/ada/recommendations?n=3&diversity={diversity}"
+        return ids(reader.get(url).json())
+
+    assert shown(0) == ["p3", "p0", "p1"]
+    assert shown(1) == ["p3", "p0", "p7"]
+    body = {"customer_id": "ada", "n": 3, "diversity": 1}
+    assert ids(reader.post("/v1/recommendations", json=body).json()) == shown(1)
+    assert reader.get("/v1/customers/ada/recommendations?diversity=1.1").status_code == 422
+
+
+def test_a_customers_habits_are_heard_beside_the_cart(reader: Any) -> None:
+    # p3 goes with p5 (3.0) and p6 (2.0); änne buys nothing but tea, ada bread and once butter.
+    cart = {"items": ["p3"], "n": 3}
+    assert ids(reader.post("/v1/cross-sell", json=cart).json()) == ["p5", "p6", "p0"]
+    anne = reader.post("/v1/cross-sell", json=cart | {"customer_id": "änne"}).json()
+    scores = {item["product_id"]: item["score"] for item in anne["items"]}
+    assert scores["p6"] == pytest.approx(0.75 * 2 / 3 + 0.25)
+    assert scores["p5"] == pytest.approx(0.75)
+    ada = reader.post("/v1/cross-sell", json=cart | {"customer_id": "ada"}).json()
+    assert ids(ada) == ["p5", "p6", "p0"]
+    assert reasons(ada)["p0"] == ["you buy this about every 30 days; last on 3 May 2026"]
+
+
+def test_what_replaces_an_item_of_the_cart_does_not_complete_it(reader: Any) -> None:
+    assert ids(reader.post("/v1/cross-sell", json={"items": ["p5"], "n": 1}).json()) == ["p6"]
+    # p7 replaces p6, so that nothing scored is left.
+    both = reader.post("/v1/cross-sell", json={"items": ["p5", "p7"], "n": 3}).json()
+    assert both["items"][0]["source"] != "together"
+    assert both["fallback"] == "no_neighbours"
+
+
+def test_a_product_page_can_be_narrowed(reader: Any) -> None:
+    url = "/v1/products/p3/cross-sell?n=2&category=food"
+    assert ids(reader.get(url).json()) == ["p6", "p0"]
+    left = reader.get("/v1/products/p3/cross-sell?n=1&customer_id=eve&include_bought=false")
+    assert ids(left.json()) == ["p6"]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
-from serving.next_best_offer import OfferAsk, next_best_offer
-from serving.recommend import Ask, complete_cart, recommend
-from serving.shoppers import Shopper
+from serving.decisions.desk import open_desk
+from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.products.recommend import Ask, complete_cart, recommend
+from serving.products.shoppers import Shopper, Wish
 
-TODAY = date(2026, 6, 2)
+NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
 
 @st.composite
@@ -30,7 +32,17 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "min_price": draw(st.none() | st.integers(0, 20).map(float)),
         "max_price": draw(st.none() | st.integers(0, 20).map(float)),
         "n": draw(st.integers(1, 100)),
+        "diversity": draw(st.sampled_from([0.0, 0.3, 1.0])),
+        "wishes": {f"e{k}": wish for k, wish in enumerate(draw(st.lists(wishes(), max_size=6)))},
+        "purchases": {id_: {"o1": 20_606} for id_ in draw(few)},
     }
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> Wish:
+    kind = draw(st.sampled_from(["view", "cart_add", "search"]))
+    what = draw(st.integers(0, 40).map(lambda k: f"p{k:03}"))
+    return Wish(kind, what, NOW - timedelta(hours=draw(st.integers(0, 200))))
 
 
 def allowed(catalogue: Catalogue, situation: dict[str, Any]) -> set[str]:
@@ -58,22 +70,34 @@ def test_shelves_hold_allowed_products_only_and_are_as_full_as_can_be(
     random_catalogues: list[Catalogue], situation: dict[str, Any]
 ) -> None:
     catalogue = random_catalogues[situation["place"]]
-    shopper = Shopper(dismissed_products=set(situation["dismissed"]))
+    shopper = Shopper(
+        dismissed_products=set(situation["dismissed"]),
+        purchases=situation["purchases"],
+        wishes=situation["wishes"],
+    )
     names = ("n", "customer_id", "items", "exclude", "category", "min_price", "max_price")
-    ask = Ask(**{name: situation[name] for name in names})
-    fit = allowed(catalogue, situation)
-    for answer in (recommend, complete_cart):
-        outcome = answer(catalogue, shopper, ask)
+    ask = Ask(**{name: situation[name] for name in (*names, "diversity")})
+    in_cart = {
+        wish.what
+        for wish in shopper.wishes.values()
+        if wish.kind == "cart_add" and NOW - wish.at < timedelta(hours=24)
+    } - shopper.purchases.keys()
+    outcomes = {
+        "recommend": recommend(catalogue, shopper, ask, NOW),
+        "complete": complete_cart(catalogue, shopper, ask),
+    }
+    for path, outcome in outcomes.items():
+        fit = allowed(catalogue, situation) - (in_cart if path == "recommend" else set())
         shown = [item.product_id for item in outcome.items]
         assert set(shown) <= fit
         assert len(shown) == len(set(shown)) == min(ask.n, len(fit))
         assert [item.rank for item in outcome.items] == list(range(1, len(shown) + 1))
         missing = 0 if outcome.shortfall is None else outcome.shortfall.missing
         assert len(shown) + missing == ask.n
-        order = ["personal", "together", "popular", "catalogue"]
+        order = ["personal", "together", "newcomers", "popular", "catalogue"]
         keys = [(order.index(item.source), -item.score) for item in outcome.items]
-        assert keys == sorted(keys)
-        assert all(item.reasons or item.source == "together" for item in outcome.items)
+        assert keys == sorted(keys) or ask.diversity > 0
+        assert all(item.reasons for item in outcome.items)
 
 
 @settings(max_examples=150, deadline=None)
@@ -85,7 +109,7 @@ def test_offers_are_allowed_priced_and_worth_more_than_nothing(
     shopper = Shopper(set(situation["dismissed"]), dismissed_offers)
     n = min(situation["n"], 20)
     ask = OfferAsk(situation["customer_id"], n, exclude=situation["exclude"])
-    outcome = next_best_offer(catalogue, shopper, ask, TODAY)
+    outcome = next_best_offer(open_desk(catalogue), shopper, ask, Decider("d", NOW))
     unfiltered = {"category": None, "min_price": None, "max_price": None, "items": []}
     fit = allowed(catalogue, situation | unfiltered)
     shown = [item.product_id for item in outcome.items if item.product_id is not None]
@@ -102,16 +126,19 @@ def test_offers_are_allowed_priced_and_worth_more_than_nothing(
     for item in outcome.items:
         terms = item.terms
         assert 0 <= terms.p_accept == terms.p_buys * terms.p_product_given_buys <= 1
-        assert terms.offer_value == (
-            terms.p_accept * terms.margin - terms.discount - terms.contact_cost
-        )
+        costs = terms.discount + terms.acceptance_cost + terms.contact_cost
+        earned = terms.p_accept * terms.margin + terms.retention
+        assert terms.offer_value == pytest.approx(earned - costs)
+        assert terms.offer_value_lower <= terms.offer_value <= terms.offer_value_upper
 
 
 def test_nothing_eligible_leaves_the_shelf_empty_and_says_why(tiny: Catalogue) -> None:
     everything = {f"p{k}" for k in range(8)}
-    outcome = recommend(tiny, Shopper(dismissed_products=everything), Ask(n=3, customer_id="ada"))
+    ask = Ask(n=3, customer_id="ada")
+    outcome = recommend(tiny, Shopper(dismissed_products=everything), ask, NOW)
     assert outcome.items == []
     assert outcome.shortfall is not None
     assert (outcome.shortfall.missing, outcome.shortfall.reason) == (3, "filter")
-    offers = next_best_offer(tiny, Shopper(everything), OfferAsk("ada"), TODAY)
+    desk = open_desk(tiny)
+    offers = next_best_offer(desk, Shopper(everything), OfferAsk("ada"), Decider("d", NOW))
     assert [item.action for item in offers.items] == ["do_nothing"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +13,8 @@ import pytest
 
 from models.erasure import customer_hash
 from serving.events import Event
-from serving.sql_store import SqlStore
-from serving.store import News, StoreError
+from serving.storage.sql_store import SqlStore
+from serving.storage.store import News, StoreError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -36,6 +38,13 @@ def test_what_is_stored_is_new_and_what_is_not_is_said(store: SqlStore) -> None:
     assert store.add_events([], NOW) == set()
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 99, 131, 256])
+def test_any_number_of_events_is_stored_whole(store: SqlStore, count: int) -> None:
+    sent = [event(f"e{number:03}") for number in range(count)]
+    assert store.add_events(sent, NOW) == {each.event_id for each in sent}
+    assert list(store.shopper_events(NOW, NOW, NOW)) == sent
+
+
 def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Path) -> None:
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
     before, heard = other.version(), other.heard()
@@ -43,7 +52,7 @@ def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Pa
     store.add_events([event("a"), event("v", "view")], NOW)
     assert other.version() != before
     news = other.news(heard)
-    assert news.events == [event("a")]
+    assert news.events == [event("a"), event("v", "view")]
     # Nothing new in it, so nothing to hear of.
     store.add_events([event("a")], NOW)
     assert other.news(news.heard) == News(news.heard, (), frozenset())
@@ -60,18 +69,21 @@ def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: 
     other.close()
 
 
-def test_shopper_events_are_all_rejects_and_recent_purchases(store: SqlStore) -> None:
+def test_shopper_events_are_all_rejects_recent_purchases_and_wishes(store: SqlStore) -> None:
     old = NOW - timedelta(days=400)
     later = event("0", "purchase", old)
     sent = [
         event("1", "reject", old),
         event("2", "purchase", old),
         event("3", "purchase", NOW),
-        event("4", "view", NOW),
+        event("4", "view", NOW - timedelta(days=3)),
+        event("5", "view", NOW - timedelta(days=1)),
+        event("6", "return", NOW),
     ]
     store.add_events(sent, NOW)
     store.add_events([later], NOW + timedelta(seconds=1))
-    assert list(store.shopper_events(since=NOW, received_after=NOW)) == [later, sent[0], sent[2]]
+    found = store.shopper_events(NOW, NOW, wished_since=NOW - timedelta(days=2))
+    assert list(found) == [later, sent[0], sent[4], sent[2]]
 
 
 def test_only_the_owner_may_read_the_database(tmp_path: Path) -> None:
@@ -113,3 +125,14 @@ def test_an_unusable_database_is_an_error_to_read(tmp_path: Path) -> None:
         SqlStore("nonsense")
     with pytest.raises(StoreError, match="event store failed"):
         SqlStore(f"sqlite:///{tmp_path / 'no such folder' / 'events.db'}")
+
+
+def test_no_error_quotes_what_was_to_be_stored(store: SqlStore, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "events.db") as connection:
+        connection.execute("DROP TABLE events")
+    connection.close()
+    with pytest.raises(StoreError) as refused:
+        store.add_events([event("a")], NOW)
+    told = "".join(traceback.format_exception(refused.value))
+    assert "no such table" in told
+    assert "ada" not in told

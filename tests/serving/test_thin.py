@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.thin import ThinRoutes
+from serving.http.thin import ThinRoutes
 
 Ask = tuple[str, str, bytes | None, dict[str, str]]
 Twins = Callable[[Ask], tuple[Any, Any]]
@@ -27,6 +27,7 @@ PARAMETERS = {
     "category": WORDS,
     "exclude": IDS,
     "include_bought": FLAGS,
+    "diversity": st.sampled_from(["0", "0.4", "1", "1.5", "-0", "much", ""]),
     "explain": FLAGS,
     "customer_id": IDS,
     "surprise": WORDS,
@@ -46,25 +47,30 @@ def queries(draw: st.DrawFn) -> Ask:
 VALUES = st.sampled_from([None, 1, 5, 0, 10**30, 0.5, "p0", ["p0", "p3"], [], True, {"a": 1}])
 
 
+SHARED = ["n", "customer_id", "session_id", "exclude", "filter", "context", "diversity", "x"]
+POSTS = {
+    "/v1/cross-sell": ({"items": ["p0"]}, ["items", *SHARED]),
+    "/v1/recommendations": ({}, ["session_items", "customers", *SHARED]),
+}
+
+
 @st.composite
 def bodies(draw: st.DrawFn) -> Ask:
-    fields = draw(
-        st.dictionaries(
-            st.sampled_from(["items", "n", "customer_id", "exclude", "filter", "context", "x"]),
-            VALUES,
-        )
-    )
+    path = draw(st.sampled_from(sorted(POSTS)))
+    usual, names = POSTS[path]
+    fields = draw(st.dictionaries(st.sampled_from(names), VALUES))
     body = draw(
         st.sampled_from([b"", b"{", b'{"items": ["p0"], "n": NaN}', b'{"items": ["p0", "p1"]}'])
-        | st.just({"items": ["p0"], **fields}).map(lambda sent: json.dumps(sent).encode())
+        | st.just({**usual, **fields}).map(lambda sent: json.dumps(sent).encode())
     )
     kind = draw(
         st.sampled_from(["application/json", "Application/JSON; charset=utf-8", "text/plain"])
     )
-    return "POST", "/v1/cross-sell", body, {"content-type": kind}
+    return "POST", path, body, {"content-type": kind}
 
 
 EVENTS = [
+    {"type": "search", "event_id": "e0", "customer_id": "ben", "query": "mug"},
     {"type": "view", "event_id": "e1", "customer_id": "ada", "product_id": "p1"},
     {"type": "view", "event_id": "e2", "customer_id": "ada", "product_id": "p1"},
     {"type": "view", "event_id": "e3"},

@@ -20,10 +20,11 @@ from features.vocabulary import Columns as C
 from models import registry
 from models.bundle import Bundle, SparseRows, current_version, read_bundle
 from models.bundle_schema import TIERS
+from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
 from training.champions import JOBS, Champions, load_champions, model_name
 from training.publish import publish
-from training.purchases import load_interactions
+from training.purchases import describe_products, load_interactions
 from training.scores import SCORE_COLUMNS, score_customers, score_recommendations
 from training.tracking import track
 
@@ -32,9 +33,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
 PROMISED = (
-    "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier", "segment",
-    "stage", "value_at_risk",
+    "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier",
+    "segment", "stage", "value_at_risk", "value_basis",
 )  # fmt: skip
+
+
+DECLARED = Declarations(
+    policy=Policy(caps=Caps(week=2)),
+    offers=(Declaration(offer_id="A", name="For Austria", eligible='country == "Austria"'),),
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +69,17 @@ def scored(shop: Any, champions: Champions) -> pd.DataFrame:
 def bundle(shop: Any, champions: Champions, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     root = tmp_path_factory.mktemp("bundles")
     folder = publish(
-        shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, root, silent
-    )
+        shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, root, silent,
+        declared=DECLARED,
+    )  # fmt: skip
     assert current_version(root) == folder.name
     return read_bundle(folder)
 
 
 @pytest.fixture(scope="module")
 def recommend(shop: Any, champions: Champions) -> Callable[..., pd.DataFrame]:
-    interactions = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+    purchases = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+    interactions = describe_products(shop.engine, shop.prepared, purchases)
     model = champions.recommend.fit(interactions)
 
     def best(customers: list[str], n: int = 10) -> pd.DataFrame:
@@ -228,12 +237,38 @@ def test_the_bundle_knows_who_bought_what(shop: Any, bundle: Bundle) -> None:
     assert held["last_day"].tolist() == last[names].tolist()
 
 
+def test_the_bundle_says_of_baskets_what_the_orders_say(shop: Any, bundle: Bundle) -> None:
+    known = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+    names = known.product_ids[known.products].tolist()
+    holding: dict[str, set[int]] = {}
+    for name, order in zip(names, known.orders.tolist(), strict=True):
+        holding.setdefault(name, set()).add(order)
+    products = bundle.products.column(C.PRODUCT_ID).to_pylist()
+    told = 0
+    for row in range(0, len(products), 7):
+        span = bundle.cross_sell.span(row)
+        places = bundle.cross_sell.indices[span].tolist()
+        assert row not in places
+        substitutes = bundle.substitutes.indices[bundle.substitutes.span(row)].tolist()
+        assert not set(places) & set(substitutes)
+        own = holding.get(products[row], set())
+        for place, share in zip(
+            places, entries(bundle.cross_sell, row)["support"].tolist(), strict=True
+        ):
+            both = len(own & holding.get(products[place], set()))
+            assert share == pytest.approx(both / max(len(own), 1), rel=1e-5)
+            told += both
+    assert told
+
+
 def test_the_bundle_cites_its_models_and_definitions(
     bundle: Bundle, shop: Any, champions: Champions
 ) -> None:
     manifest = bundle.manifest
     assert manifest.version == "20260701-20260701T063000-churn.1-value.1-recommend.1"
     assert (manifest.horizon_days, manifest.value_horizon_days) == (60, 90)
+    # 540 days of history, of which 365 are the look-back, can teach 60 of the 90 days asked for.
+    assert (champions.value.horizon_days, manifest.value_basis) == (60, "extrapolated")
     assert manifest.as_of == shop.as_of
     assert manifest.shop == "corner shop"
     assert set(manifest.models) == set(JOBS)
@@ -260,3 +295,15 @@ def test_champions_cite_their_versions(champions: Champions) -> None:
     later = replace(champions.cards["value"], version="7")
     named = replace(champions, cards={**champions.cards, "value": later})
     assert named.version == "churn.1-value.7-recommend.1"
+
+
+def test_offers_travel_with_the_columns_that_their_rules_speak_of(
+    shop: Any, bundle: Bundle
+) -> None:
+    assert Policy.model_validate(bundle.manifest.offer_policy) == DECLARED.policy
+    assert bundle.offers.column("offer_id").to_pylist()[:2] == ["A", "OFFER00"]
+    theirs = shop.engine.frame(shop.prepared.clean["customers"]).set_index(C.CUSTOMER_ID)
+    ids = bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+    said = bundle.customers.column(C.EMAIL_CONSENT).to_pylist()
+    assert said == theirs.loc[ids, C.EMAIL_CONSENT].astype(bool).tolist()
+    assert bundle.vectors.column("country").to_pylist() == theirs.loc[ids, C.COUNTRY].tolist()

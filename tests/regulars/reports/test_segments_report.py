@@ -17,10 +17,12 @@ from rich.console import Console
 from features.errors import DataError
 from features.settings import ShopSettings
 from features.vectors import Vectors
+from models.registry import open_client
 from models.segments import Segmentation
 from regulars.reports.segment_findings import plain, sheets, signed
 from regulars.reports.segments import find_segments, show_segments
 from regulars.settings import Settings, read_settings
+from training.champions import load_champions
 from training.scores import CustomerScores
 
 # MLflow uses what SQLAlchemy deprecates.
@@ -52,14 +54,22 @@ def written(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> tup
     return show(settings, out, since=EARLIER), out
 
 
-def test_every_view_is_told_and_how_customers_moved_in_it(written: tuple[str, Path]) -> None:
+def kept_in(settings: Settings) -> Path:
+    """Return where the cut-points of the shop's value champion are."""
+    champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+    return champions.cards["value"].folder / "segments"
+
+
+def test_every_view_is_told_and_how_customers_moved_in_it(
+    written: tuple[str, Path], settings: Settings
+) -> None:
     said, _ = written
     for title in ("Value tiers", "The bank's tiers", "Stages of the life cycle", "RFM segments"):
         assert title in said
         assert f"{title}: from {EARLIER} (rows) to {TODAY} (columns), customers" in said
     assert "who rose and who fell, and what it is worth" in said
     assert "Customers whose predicted value moved most" in said
-    assert f"Cut-points were placed on {EARLIER}" in said
+    assert f"Cut-points were placed on {Segmentation.load(kept_in(settings)).as_of}" in said
     assert "lusters of behaviour" in said
     # The champions of this shop have learned until today.
     assert "seen with hindsight" in said
@@ -82,12 +92,12 @@ def test_the_figures_of_every_view_are_of_the_same_customers(written: tuple[str,
 def test_cut_points_stay_with_the_champions(
     written: tuple[str, Path], settings: Settings, tmp_path: Path
 ) -> None:
-    (folder,) = (settings.workspace / "segments").iterdir()
+    folder = kept_in(settings)
     before = (folder / "cut_points.json").read_bytes()
     out = tmp_path / "now.csv"
     said = show(settings, out)
     assert (folder / "cut_points.json").read_bytes() == before
-    assert f"Cut-points were placed on {EARLIER}" in said
+    assert f"Cut-points were placed on {Segmentation.load(folder).as_of}" in said
     assert " (rows) to " not in said
     assert set(pd.read_csv(out)["kind"]) == {"segment"}
 
@@ -136,9 +146,7 @@ def test_a_shop_that_asks_its_customers_hears_what_churners_had_said() -> None:
         )
         for day, recency in ((EARLIER, [5.0, 6.0, 7.0, 8.0]), (TODAY, [66.0, 61.0, 68.0, 3.0]))
     )
-    findings = find_segments(
-        ShopSettings(name="corner shop"), few_customers(), [before, after], 60, NOW
-    )
+    findings = find_segments(ShopSettings(name="corner shop"), [before, after], NOW)
     told = findings.stated.set_index("reason")
     assert told.loc["not satisfied", ["churners", "stayers"]].tolist() == [2, 1]
     assert told.loc["stated nothing", ["churners", "stayers"]].tolist() == [0, 1]
@@ -156,12 +164,10 @@ def scored(day: date, **columns: list[Any]) -> CustomerScores:
              "revenue_365d": 40.0, "gap_last_days": 10.0}  # fmt: skip
     frame = pd.DataFrame(columns).assign(as_of=day, **usual)
     scores = frame[["customer_id"]].assign(clv_predicted=5.0, churn_probability=0.4)
-    return CustomerScores(scores, Vectors(frame, (), ""))
-
-
-def few_customers() -> Segmentation:
-    few = scored(EARLIER, customer_id=["ada", "bob"], recency_days=[5.0, 6.0])
-    return Segmentation.fit(few.vectors.frame, np.array([5.0, 6.0]), (), {})
+    value = np.full(len(frame), 5.0)
+    cut = Segmentation.fit(frame, value, (), {})
+    segments = cut.apply(frame, value, np.full(len(frame), 0.6), 60)
+    return CustomerScores(scores, Vectors(frame, (), ""), 60, "learned", cut, segments)
 
 
 def test_names_and_changes_are_written_for_people() -> None:

@@ -1,0 +1,53 @@
+"""The command behind `regulars cross-sell-effect`: whether customers who hold more leave less."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+
+from features.errors import BundleError
+from models.bundle import current_version, read_manifest
+from models.uplift.breadth import BreadthEffect
+from regulars.console import show_frame
+from regulars.settings import Settings
+
+_FIGURES = ["raw", "raw_low", "raw_high", "adjusted", "adjusted_low", "adjusted_high"]
+
+
+def show_breadth(console: Console, settings: Settings) -> None:
+    """Print raw beside adjusted for each step, as published.
+
+    Raises
+    ------
+    BundleError
+        Nothing is published.
+    """
+    version = current_version(settings.bundles) if settings.bundles.is_dir() else None
+    if version is None:
+        raise BundleError(f"there is no bundle in {settings.bundles}", "run `regulars train` first")
+    manifest = read_manifest(settings.bundles / version)
+    if not manifest.breadth:
+        console.print(
+            "  No step can be judged: each needs 20 customers with either number held who left, "
+            "and 20 who stayed"
+        )
+        return
+    title = f"Change in P(churned) within {manifest.horizon_days} days by holding one more"
+    show_frame(console, breadth_table(manifest.breadth), title)
+    for effect in manifest.breadth:
+        console.print(f"  {escape(effect.says)}: {escape(effect.because)}.")
+    console.print(
+        "  Nobody drew by lot who holds what: the value of an offer leaves it out, and says so by "
+        "counting the effect of contacts alone."
+    )
+
+
+def breadth_table(effects: tuple[BreadthEffect, ...]) -> pd.DataFrame:
+    """Return one row per step: figures rounded for people."""
+    frame = pd.DataFrame([asdict(effect) for effect in effects])
+    frame = frame.assign(to=frame["held"] + 1).rename(columns={"held": "from"})
+    frame[[*_FIGURES, "retention"]] = frame[[*_FIGURES, "retention"]].round(4)
+    return frame[["what", "from", "to", "customers", *_FIGURES, "evidence", "retention"]]

@@ -1,0 +1,224 @@
+"""Arbitration in money: every term in closed form, and one customer the same as among many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.progress import silent
+from models.bundle import Bundle, ModelCard
+from models.offers.declarations import Policy
+from models.offers.rules import Rule
+from serving.answers import Terms
+from serving.catalogue import Catalogue, open_catalogue
+from serving.decisions.decide import Situation, decide
+from serving.decisions.desk import Desk, open_desk
+from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.offers import Offer, OfferBook
+from serving.events import check_events
+from serving.products.shoppers import Shopper, Shoppers
+
+NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
+CONSENT = [True, True, True, False, True, None]
+EFFECTS = {
+    "email_consent": CONSENT,
+    "uplift": [0.05, 0.10, -0.02, 0.10, None, 0.01],
+    "uplift_lower": [0.01, 0.04, -0.06, 0.04, None, -0.03],
+    "uplift_upper": [0.09, 0.16, 0.02, 0.16, None, 0.05],
+    "p_orders": [0.4, 0.1, 0.2, 0.2, None, 0.7],
+    "value_if_orders": [30.0, 20.0, 25.0, 25.0, None, 40.0],
+}
+MUG = Offer(
+    "o-mug", "A mug by post", category="home", discount_rate=0.1, points=50.0,
+    acceptance_cost=0.2, contact_cost=0.5, channels=("email", "web"),
+)  # fmt: skip
+POLICY = Policy(point_value=0.01, redemption_rate=0.8)
+
+
+@pytest.fixture(scope="module")
+def treated(tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]) -> Catalogue:
+    """The small shop after campaigns by lot, its churn model's calibration measured."""
+    bundle = tiny_bundle()
+    columns = {name: bundle.customers.column(name) for name in bundle.customers.column_names}
+    said = replace(
+        bundle.manifest,
+        evidence="randomised",
+        response_days=14,
+        models={"churn": ModelCard("7", {"ece": 0.02})},
+    )
+    customers = pa.table({**columns, **EFFECTS})
+    return open_catalogue(bundle_of(replace(bundle, manifest=said, customers=customers)))
+
+
+@pytest.fixture(scope="module")
+def desk(treated: Catalogue) -> Desk:
+    return open_desk(treated).with_book(OfferBook((MUG,), POLICY))
+
+
+def decided(desk: Desk, customer: str | None, n: int = 20, **ask: Any) -> OfferOutcome:
+    return next_best_offer(desk, Shopper(), OfferAsk(customer, n, **ask), Decider("d", NOON))
+
+
+def terms_of(outcome: OfferOutcome, offer_id: str) -> Terms:
+    return next(item.terms for item in outcome.items if item.offer_id == offer_id)
+
+
+def test_every_term_of_a_contact(desk: Desk) -> None:
+    # Of the category home ada has the kettle alone: margin 15, price 40, chance 0.1.
+    terms = terms_of(decided(desk, "ada", channel="email"), "o-mug")
+    p_accept = 0.8 * 0.1
+    assert terms.p_accept == pytest.approx(p_accept)
+    assert terms.discount == pytest.approx(p_accept * 0.1 * 40)
+    # 50 points of 0.01 each, 80 % of them ever redeemed, are owed with the acceptance.
+    assert terms.acceptance_cost == pytest.approx(p_accept * (0.2 + 50 * 0.01 * 0.8))
+    assert terms.uplift == 0.05
+    assert terms.retention == pytest.approx(0.05 * 30)
+    assert (terms.retention_lower, terms.retention_upper) == pytest.approx((0.01 * 30, 0.09 * 30))
+    assert terms.evidence == "randomised"
+    parts = p_accept * 15 + terms.retention - terms.discount - terms.acceptance_cost - 0.5
+    assert terms.offer_value == pytest.approx(parts)
+
+
+def test_the_bounds_are_those_of_the_measured_errors(desk: Desk) -> None:
+    terms = terms_of(decided(desk, "ada", channel="email"), "o-mug")
+    per_acceptance = 15 - 4 - 0.2 - 0.4
+    half = 0.02 * 0.1 * per_acceptance
+    assert terms.offer_value_upper - terms.offer_value == pytest.approx(half + 0.04 * 30)
+    assert terms.offer_value - terms.offer_value_lower == pytest.approx(half + 0.04 * 30)
+
+
+def test_where_nobody_is_contacted_no_effect_of_a_contact_is_claimed(desk: Desk) -> None:
+    terms = terms_of(decided(desk, "ada", channel="web"), "o-mug")
+    assert (terms.uplift, terms.retention, terms.evidence) == (None, 0.0, "risk_only")
+
+
+def test_a_contact_that_puts_off_may_lose_to_doing_nothing(desk: Desk) -> None:
+    outcome = decided(desk, "cleo", channel="email", trace=True)
+    (entry,) = outcome.trace or []
+    assert (entry.code, entry.made) == ("worth_nothing", False)
+    assert entry.offer_value is not None
+    assert entry.offer_value < 0
+    assert all(item.action != "offer" for item in outcome.items)
+
+
+def test_a_weight_moves_the_order_and_no_money(treated: Catalogue) -> None:
+    bread = Offer("o-bread", "Bread", product_id="p0")
+    butter = Offer("o-butter", "Butter", product_id="p1", weight=0.1)
+    desk = open_desk(treated).with_book(OfferBook((bread, butter)))
+    outcome = decided(desk, "ada", trace=True)
+    assert [e.code for e in outcome.trace or []] == ["same_product", "same_product"]
+    dear = desk.with_book(OfferBook((bread, replace(butter, weight=10.0))))
+    best = decided(dear, "ada").items[0]
+    assert best.offer_id == "o-butter"
+    assert best.terms.offer_value == pytest.approx(0.8 * 0.4 * 1.5)
+
+
+def test_a_trace_says_of_every_offer_what_became_of_it(treated: Catalogue) -> None:
+    rich_only = replace(MUG, offer_id="o-rich", eligible=Rule('tier == "top_1"'))
+    nowhere = replace(MUG, offer_id="o-toaster", category=None, product_id="p4", goods="retired")
+    offers = (MUG, rich_only, nowhere, replace(MUG, offer_id="o-web", channels=("web",)))
+    desk = open_desk(treated).with_book(OfferBook(offers, POLICY))
+    trace = decided(desk, "ada", channel="email", trace=True).trace
+    said = {entry.offer_id: (entry.gate, entry.code) for entry in trace or []}
+    assert said == {
+        "o-mug": ("arbitration", "made"),
+        "o-rich": ("eligible", "not_eligible"),
+        "o-toaster": ("eligible", "retired"),
+        "o-web": ("applicable", "other_channel"),
+    }
+    (why,) = decided(desk, "ada", channel="email", why_not="o-rich").trace or []
+    assert "tier is" in why.reason
+    assert decided(desk, "ada").trace is None
+
+
+def test_placements_show_only_what_may_stand_there(treated: Catalogue) -> None:
+    footer = replace(MUG, offer_id="o-footer", placements=("footer",))
+    desk = open_desk(treated).with_book(OfferBook((MUG, footer), POLICY))
+    items = decided(desk, "ada", placements=["banner", "footer"]).items
+    placed = {item.offer_id: item.placement for item in items if item.offer_id}
+    assert placed == {"o-mug": "banner", "o-footer": "footer"}
+
+
+def same(desk: Desk, channel: str, shoppers: Shoppers) -> None:
+    """Assert that deciding for all customers at once is deciding for each."""
+    ids = desk.catalogue.bundle.customers.column("customer_id").to_pylist()
+    situation = Situation(channel, NOON, shoppers, {})
+    rows = [
+        row
+        for frame in decide(desk, np.arange(len(ids)), situation, silent)
+        for row in frame.to_dict("records")
+    ]
+    assert [row["customer_id"] for row in rows] == ids
+    for row in rows:
+        ask = OfferAsk(row["customer_id"], channel=channel)
+        shopper = shoppers.find(row["customer_id"])
+        alone = next_best_offer(desk, shopper, ask, Decider("d", NOON)).items[0]
+        assert row["action"] == alone.action
+        assert row["offer_value"] == pytest.approx(alone.terms.offer_value)
+        assert row["evidence"] == alone.terms.evidence
+        found = {name: row[name] for name in ("offer_id", "product_id")}
+        told = {"offer_id": alone.offer_id, "product_id": alone.product_id}
+        assert {k: None if isinstance(v, float) else v for k, v in found.items()} == told
+
+
+@pytest.mark.parametrize("channel", ["web", "email"])
+def test_one_customer_is_decided_on_as_among_many(desk: Desk, channel: str) -> None:
+    same(desk, channel, Shoppers())
+
+
+def test_so_on_random_shops(random_catalogues: list[Catalogue]) -> None:
+    for catalogue in random_catalogues:
+        same(open_desk(catalogue), "web", Shoppers())
+
+
+def test_what_was_rejected_is_not_offered_in_bulk_either(
+    desk: Desk, rejected: Callable[[dict[str, str]], Shoppers]
+) -> None:
+    same(desk, "web", rejected({"ada": "p3", "änne": "p6", "nobody": "p0"}))
+
+
+@pytest.fixture(scope="module")
+def rejected() -> Callable[[dict[str, str]], Shoppers]:
+    def of(products: dict[str, str]) -> Shoppers:
+        events, _ = check_events(
+            [
+                {"event_id": f"e-{c}", "type": "reject", "customer_id": c, "product_id": p,
+                 "ts": NOON.isoformat()}
+                for c, p in products.items()
+            ],
+            NOON,
+            lambda: "id",
+        )  # fmt: skip
+        return Shoppers(events.values())
+
+    return of
+
+
+def test_a_budget_holds_over_all_customers(desk: Desk) -> None:
+    ids = np.arange(6)
+    situation = Situation("email", NOON, Shoppers(), {})
+
+    def offered(budget: float | None) -> list[str]:
+        hello = Offer("o-hello", "Hello", contact_cost=0.5, channels=("email",), budget=budget)
+        book = OfferBook((hello,))
+        (frame,) = decide(desk.with_book(book), ids, situation, silent)
+        return frame.loc[frame["action"] == "offer", "customer_id"].tolist()
+
+    everyone = offered(None)
+    assert len(everyone) > 1
+    assert offered(0.0) == []
+    assert len(offered(0.6)) == 1
+
+
+def test_nothing_but_offers_goes_out_to_customers(desk: Desk) -> None:
+    # Dan's own candidates cannot be sold; änne never said whether she may be written to.
+    for customer in ("dan", "änne"):
+        items = decided(desk, customer, channel="email").items
+        assert [item.action for item in items] == ["do_nothing"]
+        assert decided(desk, customer, channel="web").items[0].action == "product"

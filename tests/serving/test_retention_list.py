@@ -1,0 +1,136 @@
+"""The retention list: gains in closed form, limits and consent kept, and honesty without data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from features.progress import silent
+from models.bundle import Bundle
+from models.offers.declarations import Caps, Policy
+from serving.catalogue import open_catalogue
+from serving.decisions.budget import Limits
+from serving.decisions.contact_policy import Contact, Contacted, History
+from serving.decisions.desk import Desk, open_desk
+from serving.decisions.offers import Offer, OfferBook
+from serving.decisions.retention_list import RetentionList, retention_list
+from serving.products.shoppers import Shoppers
+
+NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
+DRIVERS = '[{"text": "has not ordered for 74 days", "direction": "raises"}]'
+EFFECTS = {
+    "email_consent": [True, True, True, False, True, None],
+    "uplift": [0.05, 0.10, -0.02, 0.20, None, 0.20],
+    "uplift_lower": [0.01, 0.04, -0.06, 0.04, None, -0.03],
+    "uplift_upper": [0.09, 0.16, 0.02, 0.36, None, 0.43],
+    "p_orders": [0.4, 0.1, 0.2, 0.2, None, 0.7],
+    "value_if_orders": [30.0, 20.0, 25.0, 25.0, None, 40.0],
+    "drivers": [DRIVERS, *[None] * 5],
+}
+HELLO = Offer("o-hello", "Hello", contact_cost=0.12, channels=("email",))
+BREAD = Offer(
+    "o-bread", "Bread at half price", product_id="p0", discount_rate=0.5, contact_cost=0.12,
+    channels=("email",),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk_of(
+    tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
+) -> Callable[..., Desk]:
+    """Open the small shop with some offers, after campaigns by lot or without any."""
+
+    def opened(*offers: Offer, policy: Policy | None = None, treated: bool = True) -> Desk:
+        bundle = tiny_bundle()
+        names = [n for n in bundle.customers.column_names if n not in EFFECTS]
+        columns = {name: bundle.customers.column(name) for name in names}
+        added = EFFECTS if treated else {"email_consent": EFFECTS["email_consent"]}
+        said = bundle.manifest
+        if treated:
+            said = replace(said, evidence="randomised", response_days=14, contact_cost=0.25)
+        customers = pa.table({**columns, **added})
+        catalogue = open_catalogue(bundle_of(replace(bundle, manifest=said, customers=customers)))
+        return open_desk(catalogue).with_book(OfferBook(offers, policy or Policy()))
+
+    return opened
+
+
+def drawn(
+    desk: Desk, limits: Limits | None = None, history: History | None = None
+) -> RetentionList:
+    everyone, limits = np.arange(6), limits or Limits(contacts=6)
+    return retention_list(desk, everyone, limits, NOON, Shoppers(), history or {}, silent)
+
+
+def row_of(found: RetentionList, customer: str) -> pd.Series:
+    return found.rows.set_index("customer_id").loc[customer]
+
+
+def test_the_gain_is_the_definition(desk_of: Callable[..., Desk]) -> None:
+    ada = row_of(drawn(desk_of(BREAD)), "ada")
+    # Half of the bread's price of 2 goes to half of all her orders, won or not.
+    incentive = 0.5 * 0.5 * 2.0
+    p0, p1, v = 0.4, 0.45, 30.0
+    assert ada["expected_gain"] == pytest.approx(p1 * (v - incentive) - 0.12 - p0 * v)
+    assert ada["expected_cost"] == pytest.approx(p1 * incentive + 0.12)
+    low, high = (0.4 + u for u in (0.01, 0.09))
+    assert ada["expected_gain_lower"] == pytest.approx(low * (v - incentive) - 0.12 - p0 * v)
+    assert ada["expected_gain_upper"] == pytest.approx(high * (v - incentive) - 0.12 - p0 * v)
+    assert (ada["evidence"], ada["channel"], ada["offer_id"]) == ("randomised", "email", "o-bread")
+
+
+def test_only_who_gains_and_agreed_is_on_it_best_first(desk_of: Callable[..., Desk]) -> None:
+    rows = drawn(desk_of(HELLO)).rows
+    # Cleo is put off, dan did not agree, eve is not scored, of änne nobody knows.
+    assert rows["customer_id"].tolist() == ["ben", "ada"]
+    assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.12, 1.5 - 0.12])
+    assert rows["rank"].tolist() == [1, 2]
+
+
+def test_the_limits_are_kept(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(HELLO)
+    assert drawn(desk, Limits(contacts=1)).rows["customer_id"].tolist() == ["ben"]
+    assert drawn(desk, Limits(money=0.2)).rows["customer_id"].tolist() == ["ben"]
+    assert drawn(desk, Limits(money=0.1)).rows.empty
+    assert len(drawn(desk_of(replace(HELLO, budget=0.2))).rows) == 1
+
+
+def test_who_was_contacted_enough_is_left_in_peace(desk_of: Callable[..., Desk]) -> None:
+    sent = Contact("k", "ben", "o-hello", "email", NOON - timedelta(hours=3))
+    desk = desk_of(HELLO, policy=Policy(caps=Caps(day=1)))
+    rows = drawn(desk, history={"ben": Contacted((sent,))}).rows
+    assert rows["customer_id"].tolist() == ["ada"]
+
+
+def test_without_an_offer_that_goes_out_the_contact_itself_is_the_action(
+    desk_of: Callable[..., Desk],
+) -> None:
+    rows = drawn(desk_of(replace(HELLO, channels=("web",)))).rows
+    assert set(rows["offer_id"]) == {"contact"}
+    # At the cost that past contacts had.
+    assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.25, 1.5 - 0.25])
+
+
+def test_reasons_are_in_words(desk_of: Callable[..., Desk]) -> None:
+    said = row_of(drawn(desk_of(HELLO)), "ada")["reasons"]
+    assert said.startswith("has not ordered for 74 days; ")
+    assert "in 14 days from 40 % to 45 %" in said
+
+
+def test_without_treatment_data_it_is_risk_times_value_and_says_so(
+    desk_of: Callable[..., Desk],
+) -> None:
+    found = drawn(desk_of(HELLO, treated=False), Limits(contacts=3))
+    rows = found.rows
+    assert rows["customer_id"].tolist() == ["ben", "ada", "cleo"]
+    assert rows["value_at_risk"].tolist() == [90.0, 50.0, 50.0]
+    assert set(rows["evidence"]) == {"risk_only"}
+    gains = ["expected_gain", "expected_gain_lower", "expected_gain_upper"]
+    assert rows[gains].isna().all(axis=None)
+    assert rows["reasons"].str.contains("no treatment data").all()

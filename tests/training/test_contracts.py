@@ -1,0 +1,133 @@
+"""Churn by contracts, end to end on a simulated shop with contracts: train, judge, score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.engine import Engine, open_engine
+from features.errors import TrainingError
+from features.labels import GRACE_DAYS, build_contract_labels
+from features.prepare import Prepared, prepare
+from features.progress import silent
+from features.settings import DataSettings, EngineSettings, ShopSettings
+from features.simulate import ShopPlan, write_shop
+from features.vocabulary import Columns as C
+from models.boosting import BoostingParameters
+from models.next_purchase import NextPurchaseModel
+from models.registry import RegisteredModel
+from training.champions import Champions
+from training.report import JobReport
+from training.run import Horizons, run_job
+from training.scores import CustomerScores, score_customers
+from training.settings import TrainingSettings
+
+HORIZON_DAYS = 90
+TRAINING = TrainingSettings(churn="contracts", step_days=120, warm_up_days=180)
+QUICK = BoostingParameters(rounds=30, learning_rate=0.15, members=1)
+SHOP = ShopSettings(name="passes")
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    engine: Engine
+    prepared: Prepared
+
+    def run(self, job: str) -> JobReport:
+        horizons = Horizons(HORIZON_DAYS, "fixed", HORIZON_DAYS, "fixed")
+        return run_job(
+            job, self.engine, self.prepared, SHOP, TRAINING, horizons, self.as_of, silent,
+            boosting=QUICK,
+        )  # fmt: skip
+
+    @property
+    def as_of(self) -> date:
+        return self.prepared.today
+
+
+def opened(folder: Path, *tables: str) -> Iterator[Opened]:
+    settings = DataSettings(
+        shop=SHOP,
+        tables={name: {"path": f"data/{name}/*.parquet"} for name in tables},
+        base=folder,
+        engine=EngineSettings(threads=1, memory_limit="1GB"),
+        workspace=Path("-".join(tables)),
+    )
+    with open_engine(settings.engine, folder / "tmp") as engine:
+        yield Opened(engine, prepare(engine, settings, datetime(2026, 12, 1)))  # noqa: DTZ001
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("passes")
+    write_shop(ShopPlan(n_customers=1_000, seed=5, days=730), folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shop(folder: Path) -> Iterator[Opened]:
+    yield from opened(folder, "orders", "products", "contracts")
+
+
+@pytest.fixture(scope="module")
+def report(shop: Opened) -> JobReport:
+    return shop.run("churn")
+
+
+@pytest.fixture(scope="module")
+def scored(shop: Opened, report: JobReport) -> CustomerScores:
+    value = shop.run("value")
+    cards: dict[str, Any] = {
+        done.name: RegisteredModel(
+            done.name, "1", Path(),
+            {"definition": done.definition, "vector_fingerprint": done.vector_fingerprint},
+        )
+        for done in (report, value)
+    }  # fmt: skip
+    champions = Champions(report.model, value.model, NextPurchaseModel(), cards)  # type: ignore[arg-type]
+    return score_customers(shop.engine, shop.prepared, champions, SHOP, shop.as_of)
+
+
+def test_outcomes_are_of_contracts_and_known_when_the_window_ends(
+    shop: Opened, report: JobReport
+) -> None:
+    labels = build_contract_labels(
+        shop.engine, shop.prepared.rollups, [report.test], HORIZON_DAYS
+    ).set_index(C.CUSTOMER_ID)
+    assert report.test == shop.as_of - timedelta(days=HORIZON_DAYS + GRACE_DAYS)
+    theirs = labels.loc[list(report.contest.customer_ids), "churned"]
+    assert report.contest.actual.tolist() == theirs.tolist()
+    assert 0 < report.contest.actual.mean() < 1
+
+
+def test_it_tells_who_lets_a_pass_lapse(report: JobReport) -> None:
+    assert report.scorecard["roc_auc"].to_dict()["churn"] > 0.6
+    assert "contract" in report.definition["label"]
+
+
+def test_scores_are_of_who_holds_a_contract_and_value_of_who_orders(
+    shop: Opened, scored: CustomerScores
+) -> None:
+    everyone, frame = scored.vectors.frame, scored.frame
+    holds = (everyone["contracts_active"] > 0).to_numpy()
+    assert 0 < holds.sum() < len(holds)
+    assert frame["churn_probability"].notna().tolist() == holds.tolist()
+    assert frame["drivers"].notna().tolist() == holds.tolist()
+    orders = (everyone["recency_days"] <= SHOP.lookback_days).to_numpy()
+    assert frame["clv_predicted"].notna().tolist() == orders.tolist()
+    both = frame[holds & orders]
+    np.testing.assert_allclose(
+        both["value_at_risk"], both["churn_probability"] * both["value_if_retained"]
+    )
+
+
+def test_without_contracts_it_says_so(folder: Path) -> None:
+    for shop in opened(folder, "orders", "products"):
+        with pytest.raises(TrainingError, match="contracts"):
+            shop.run("churn")

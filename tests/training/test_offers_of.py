@@ -1,0 +1,59 @@
+"""Offers and consent on their way into the bundle, from the shop's tables and the declarations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.bundle_schema import OFFERS, conform
+from models.offers.declarations import NO_OFFERS, Declaration, Declarations
+from training.offers import email_consent, offers_of
+
+
+def test_the_table_s_offers_are_there_without_any_declaration(shop: Any) -> None:
+    table = offers_of(shop.engine, shop.prepared, NO_OFFERS)
+    assert conform("offers", table, OFFERS).equals(table.combine_chunks())
+    theirs = shop.engine.frame(shop.prepared.clean["offers"]).sort_values("offer_id")
+    assert table.column("offer_id").to_pylist() == theirs["offer_id"].tolist()
+    assert table.column("starts_on").to_pylist() == theirs["starts_at"].dt.date.tolist()
+    assert table.column("declaration").null_count == len(theirs) > 0
+
+
+def test_a_declaration_stands_in_the_place_of_the_table_s_offer(shop: Any) -> None:
+    declared = Declarations(
+        offers=(
+            Declaration(offer_id="A", name="A new one", starts_on=date(2026, 1, 1)),
+            Declaration(offer_id="OFFER00", name="Better", discount_rate=0.4, budget=9),
+        )
+    )
+    rows = offers_of(shop.engine, shop.prepared, declared).to_pylist()
+    assert [row["offer_id"] for row in rows[:3]] == ["A", "OFFER00", "OFFER01"]
+    assert rows[0]["starts_on"] == date(2026, 1, 1)
+    assert rows[1]["discount_rate"] == 0.4
+    read_back = [Declaration.model_validate_json(row["declaration"]) for row in rows[:2]]
+    assert read_back == list(declared.offers)
+    assert rows[2]["declaration"] is None
+
+
+def test_a_shop_without_the_table_has_the_declared_ones(shop: Any) -> None:
+    clean = {name: table for name, table in shop.prepared.clean.items() if name != "offers"}
+    bare = replace(shop.prepared, clean=clean)
+    assert offers_of(shop.engine, bare, NO_OFFERS).num_rows == 0
+    declared = Declarations(offers=(Declaration(offer_id="A", name="A"),))
+    assert offers_of(shop.engine, bare, declared).num_rows == 1
+
+
+def test_consent_is_what_the_customer_said_last(shop: Any) -> None:
+    theirs = shop.engine.frame(shop.prepared.clean["customers"])
+    ids = [*theirs["customer_id"].sort_values()[:50], "nobody"]
+    said = email_consent(shop.engine, shop.prepared, np.array(ids, dtype=str))
+    known = theirs.set_index("customer_id")["email_consent"]
+    assert said[:-1].tolist() == [bool(known[id_]) for id_ in ids[:-1]]
+    assert pd.isna(said[-1])
+    clean = {name: table for name, table in shop.prepared.clean.items() if name != "customers"}
+    unsaid = email_consent(shop.engine, replace(shop.prepared, clean=clean), np.array(ids))
+    assert pd.isna(unsaid).all()

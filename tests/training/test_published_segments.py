@@ -1,0 +1,142 @@
+"""Tiers from one publication to the next: frozen with the value champion, held at a cut-point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.progress import silent
+from features.vocabulary import Columns as C
+from models import registry
+from models.bundle import read_bundle
+from models.bundle_schema import BundleColumns as B
+from models.segments import BANK_TIERS, TIER_SHARES, TIERS, Segmentation
+from training.champions import JOBS, Champions, load_champions, model_name
+from training.publish import publish
+from training.scores import score_customers
+from training.segments import published_names
+from training.tracking import track
+
+# MLflow uses what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
+PLACE = list(TIER_SHARES).index("top_10")
+Published = Callable[[int], pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def champions(
+    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Champions:
+    mlruns = tmp_path_factory.mktemp("mlruns")
+    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
+    client = registry.open_client(mlruns)
+    for job in JOBS:
+        run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
+        model = registry.register(client, model_name("corner shop", job), run_id, folder)
+        registry.promote(client, model, "for the test")
+    return load_champions(client, "corner shop")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bundles")
+
+
+@pytest.fixture(scope="module")
+def published(shop: Any, champions: Champions, root: Path) -> Published:
+    """Return a way to publish some minutes later, which gives the customers' table."""
+
+    def after(minutes: int) -> pd.DataFrame:
+        now = NOW + timedelta(minutes=minutes)
+        arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
+        folder = publish(*arguments, now, root, silent)
+        frame: pd.DataFrame = read_bundle(folder).customers.to_pandas()
+        return frame.set_index(C.CUSTOMER_ID)
+
+    return after
+
+
+@pytest.fixture(scope="module")
+def first(published: Published) -> pd.DataFrame:
+    return published(0)
+
+
+@pytest.fixture
+def kept(champions: Champions, first: pd.DataFrame) -> Path:
+    """Return where the cut-points are once something was published."""
+    assert len(first)
+    return champions.cards["value"].folder / "segments"
+
+
+def least_of_top_10(folder: Path, value: float) -> None:
+    """Move one cut-point: the same as every value moving the other way."""
+    kept = Segmentation.load(folder)
+    tiers = list(kept.cuts.tiers)
+    tiers[PLACE] = value
+    replace(kept, cuts=replace(kept.cuts, tiers=tuple(tiers))).save(folder)
+
+
+def test_the_names_are_those_of_the_vocabulary(first: pd.DataFrame) -> None:
+    scored = first[first[B.CLV_PREDICTED].notna()]
+    assert set(scored[B.TIER]) == set(TIERS)
+    assert set(scored[B.BANK_TIER]) == set(BANK_TIERS)
+    assert first.loc[first[B.CLV_PREDICTED].isna(), [B.TIER, B.BANK_TIER]].isna().all(axis=None)
+
+
+def test_a_small_change_at_a_cut_point_flips_nobody_and_a_large_one_does(
+    first: pd.DataFrame, published: Published, kept: Path, shop: Any, champions: Champions,
+    root: Path,
+) -> None:  # fmt: skip
+    bound = Segmentation.load(kept).cuts.tiers[PLACE]
+    among = first[first[B.TIER] == "top_10"].sort_values(B.CLV_PREDICTED)
+    customer, value = among.index[0], float(among[B.CLV_PREDICTED].iloc[0])
+    assert value >= bound
+    least_of_top_10(kept, value * 1.05)
+    second = published(1)
+    assert second.loc[customer, B.CLV_PREDICTED] == value
+    assert second.loc[customer, B.TIER] == "top_10"
+    assert second[B.TIER].fillna("").tolist() == first[B.TIER].fillna("").tolist()
+    # A report on the same day reads what was published, so it says the same.
+    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
+    again = score_customers(*arguments, previous=published_names(root, shop.as_of))
+    assert again.frame[B.TIER].fillna("").tolist() == second[B.TIER].fillna("").tolist()
+    # Without a memory the same customer would have moved.
+    assert _tier(score_customers(*arguments).frame, customer) == "top_25"
+    least_of_top_10(kept, value * 1.3)
+    assert published(2).loc[customer, B.TIER] == "top_25"
+    least_of_top_10(kept, bound)
+
+
+def test_cut_points_stay_though_the_customers_change(
+    kept: Path, shop: Any, champions: Champions
+) -> None:
+    before = (kept / "cut_points.json").read_bytes()
+    earlier = shop.as_of - timedelta(days=60)
+    scored = score_customers(shop.engine, shop.prepared, champions, shop.settings, earlier)
+    assert scored.segmentation.as_of == shop.as_of
+    assert (kept / "cut_points.json").read_bytes() == before
+    top = scored.frame[B.TIER].isin(TIERS[: PLACE + 1])
+    bound = scored.segmentation.cuts.tiers[PLACE]
+    np.testing.assert_array_equal(top, scored.frame[B.CLV_PREDICTED] >= bound)
+
+
+def test_names_are_those_published_by_the_day(first: pd.DataFrame, shop: Any, root: Path) -> None:
+    names = published_names(root, shop.as_of)
+    assert names is not None
+    assert names[C.CUSTOMER_ID].tolist() == first.index.tolist()
+    assert published_names(root, shop.as_of - timedelta(days=1)) is None
+    assert published_names(root, shop.as_of, after=shop.as_of) is None
+    assert published_names(root / "nowhere", date.max) is None
+
+
+def _tier(frame: pd.DataFrame, customer: str) -> str:
+    return str(frame.set_index(C.CUSTOMER_ID).loc[customer, B.TIER])

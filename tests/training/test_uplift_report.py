@@ -1,0 +1,113 @@
+"""From campaigns to the bundle: the uplift job judged, kept, and written for every customer."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.vectors import Vectors
+from models.registry import RegisteredModel
+from models.uplift.evidence import Grade
+from models.uplift.trial import Trial
+from training.champions import UPLIFT, Champions
+from training.effects import score_effects, value_if_orders
+from training.uplift_report import area_over_random, transformed_outcome
+
+N = 4_000
+
+
+def trial_of(effect: np.ndarray, seed: int = 0) -> Trial:
+    """A trial by lot, three in ten treated, whose effects are known."""
+    rng = np.random.default_rng(seed)
+    treated = (rng.random(len(effect)) < 0.3).astype(float)
+    outcome = (rng.random(len(effect)) < 0.4 + treated * effect).astype(float)
+    return Trial(np.zeros((len(effect), 1)), treated, outcome, np.full(len(effect), 0.3))
+
+
+def test_the_transformed_outcome_averages_to_the_effect() -> None:
+    trial = trial_of(np.full(200_000, 0.1))
+    assert transformed_outcome(trial).mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_ranking_by_the_effect_has_area_and_none_has_not() -> None:
+    effect = np.repeat([0.3, -0.1], N)
+    score = transformed_outcome(trial_of(effect))
+    # Half the customers above the other half: the mean of effect x (place - 1/2).
+    assert area_over_random(score, effect) == pytest.approx(0.05, abs=0.02)
+    assert area_over_random(score, -effect) == pytest.approx(-0.05, abs=0.02)
+    assert area_over_random(score, np.zeros(2 * N)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_order_is_worth_the_margin_of_its_days() -> None:
+    # 100 a year, a fifth of it in the response days, ordered in by a quarter of such customers.
+    worth = value_if_orders(np.array([100.0]), np.array([120.0]), np.array([0.25]), share=0.2)
+    assert worth == pytest.approx([80.0])
+    capped = value_if_orders(np.array([100.0]), np.array([60.0]), np.array([0.25]), share=0.2)
+    assert capped == pytest.approx([60.0])
+
+
+def champions(uplift: Any, fingerprint: str = "v") -> Champions:
+    definition = {"response_days": 10, "contact_cost": 0.3}
+    card = {"vector_fingerprint": fingerprint, "definition": definition}
+    curve = SimpleNamespace(
+        horizons_days=(10, 30), predict=lambda rows: np.tile([0.8, 0.5], (len(rows), 1))
+    )
+    cards = {} if uplift is None else {UPLIFT: RegisteredModel("up", "1", Path(), card)}
+    churn: Any = SimpleNamespace(curve_=curve)
+    nobody: Any = None
+    return Champions(churn, nobody, nobody, cards, uplift)
+
+
+UPLIFT_MODEL: Any = SimpleNamespace(
+    grade_=Grade("randomised", "by lot"),
+    effect=lambda rows: np.full(len(rows), 0.05),
+    effect_interval=lambda rows: (np.full(len(rows), 0.01), np.full(len(rows), 0.09)),
+)
+VECTORS = Vectors(
+    pd.DataFrame({"customer_id": ["a", "b"], "as_of": [date(2026, 1, 1)] * 2}), (), "v"
+)
+SCORED = pd.DataFrame(
+    {
+        "churn_probability": [0.3, np.nan],
+        "clv_predicted": [50.0, np.nan],
+        "value_if_retained": [70.0, np.nan],
+    }
+)
+
+
+def test_effects_are_written_for_who_is_scored() -> None:
+    effects = score_effects(champions(UPLIFT_MODEL), VECTORS, SCORED, 100)
+    assert (effects.evidence, effects.response_days, effects.contact_cost) == (
+        "randomised", 10, 0.3,
+    )  # fmt: skip
+    assert effects.columns["uplift"].tolist() == pytest.approx([0.05, np.nan], nan_ok=True)
+    assert effects.columns["uplift_lower"][0] == pytest.approx(0.01)
+    assert effects.columns["p_orders"][0] == pytest.approx(0.2)
+    assert effects.columns["value_if_orders"][0] == pytest.approx(50 * 0.1 / 0.2)
+
+
+@pytest.mark.parametrize(
+    ("champion", "says"),
+    [
+        (champions(None), "nobody is known to have been treated"),
+        (champions(UPLIFT_MODEL, "other"), "the features have changed"),
+        (
+            champions(SimpleNamespace(grade_=Grade("risk_only", "the groups do not overlap"))),
+            "the groups do not overlap",
+        ),
+    ],
+)
+def test_without_evidence_nothing_is_claimed_and_the_reason_is_given(
+    champion: Champions, says: str
+) -> None:
+    effects = score_effects(champion, VECTORS, SCORED, 100)
+    assert effects.evidence == "risk_only"
+    assert not effects.columns
+    assert effects.response_days is None
+    assert says in effects.because
