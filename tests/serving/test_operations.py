@@ -46,8 +46,8 @@ def call(client: Any, method: str, path: str) -> Any:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_call_answers_as_documented(reader: Any, method: str, path: str) -> None:
-    response = call(reader, method, path)
+def test_every_call_answers_as_documented(client: Any, method: str, path: str) -> None:
+    response = call(client, method, path)
     assert response.status_code == 200
     adapter = TypeAdapter(ROUTES[method, path])
     again = json.loads(adapter.dump_json(adapter.validate_json(response.content)))
