@@ -25,9 +25,9 @@ def own_environment(name: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"regulars-{name}-{fingerprint}"
     python, ready = folder / "bin" / "python", folder / ".ready"
     if not ready.is_file():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         uv = Path(sys.executable).with_name("uv")
         install = [str(uv), "pip", "install", "-q", "--python", str(python), "--require-hashes"]
-        subprocess.run([*install, "-r", str(lock)], check=True)  # noqa: S603
+        subprocess.run([*install, "-r", str(lock)], check=True)
         ready.touch()
     return python

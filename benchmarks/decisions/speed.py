@@ -48,7 +48,7 @@ def rows(progress: Progress) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = publish(Path(name), _CUSTOMERS, _PRODUCTS)
         tick()
-        done = subprocess.run(  # noqa: S603  our own arguments
+        done = subprocess.run(
             [sys.executable, "-m", "benchmarks.decisions.speed", str(folder)],
             capture_output=True, text=True, check=True,
         )  # fmt: skip

@@ -126,7 +126,7 @@ def _rival(scorer: Scorer, crowd: Floats, held: Booleans, people: Floats, left: 
     return np.exp(chances(best, scores, _popular(crowd, people, held, left), left))
 
 
-def _popular(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -> Floats:  # noqa: ARG001
+def _popular(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -> Floats:
     """Return the log share of each product among the hidden, the same for everyone."""
     hidden = hide_each(held)
     counts = np.bincount(hidden.product, hidden.weight, minlength=held.shape[1]) + 0.5
@@ -146,7 +146,7 @@ def _neighbours(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -
     return scores
 
 
-def _ease(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -> Floats:  # noqa: ARG001
+def _ease(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -> Floats:
     """Return what the products left speak for, by the closed form of Steck 2019."""
     owned = held.astype(np.float64)
     return left @ ease_weights(owned.T @ owned, _EASE_PENALTY)

@@ -51,11 +51,11 @@ def rows(trial: Trial) -> list[Row]:
 def _small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     size = f"size={_MEGABYTES}m,mode=700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)  # noqa: S603, S607
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)  # noqa: S607
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
 
 
 def _fill(path: Path) -> None:

@@ -102,7 +102,7 @@ def _run(command: Sequence[str], server: PostgresServer) -> None:
     # Into a file: the server inherits it, and a pipe would be waited for until the server ends.
     said = server.folder / "said"
     with said.open("wb") as output:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, cwd=server.folder, stdout=output, stderr=output, check=False, **server.identity
         )
     assert done.returncode == 0, said.read_text(encoding="utf-8")

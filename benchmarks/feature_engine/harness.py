@@ -129,7 +129,7 @@ def run_once(arena: Arena, entry: Entry) -> Measurement:
     environment = {**os.environ, "POLARS_MAX_THREADS": str(arena.threads)}
     log = arena.folder / "log.txt"
     with log.open("w", encoding="utf-8") as complaints:
-        process = subprocess.Popen(  # noqa: S603  our own modules
+        process = subprocess.Popen(
             command,
             cwd=_PROJECT,
             env=environment,

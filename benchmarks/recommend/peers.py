@@ -75,7 +75,7 @@ def rectools(window: Window) -> dict[str, Peer]:
         (folder / "models.json").write_text(json.dumps(_MODELS), encoding="utf-8")
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         command = [str(python), str(_SCRIPT), str(folder)]
-        subprocess.run(command, check=True, env={**os.environ, **threads})  # noqa: S603
+        subprocess.run(command, check=True, env={**os.environ, **threads})
         seconds = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
         return {
             model: Peer(_ranked(window, folder / f"{model}.parquet"), took["fit"], took["ask"])

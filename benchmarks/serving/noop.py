@@ -18,7 +18,7 @@ def run(port: int) -> None:
     body = orjson.dumps({"items": _ITEMS})
 
     @app.get("/noop/{customer_id}")
-    async def answer(customer_id: str, n: int = 10) -> Response:  # noqa: ARG001
+    async def answer(customer_id: str, n: int = 10) -> Response:
         return Response(body, media_type="application/json")
 
     uvicorn.run(

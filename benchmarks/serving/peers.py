@@ -67,7 +67,7 @@ def _rows(measured: Mapping[str, Beside]) -> list[Row]:
 @contextmanager
 def _mlflow(folder: Path) -> Iterator[Target]:
     model = folder / "mlflow_model"
-    subprocess.run([sys.executable, str(_HERE / "mlflow_model.py"), str(model)], check=True)  # noqa: S603
+    subprocess.run([sys.executable, str(_HERE / "mlflow_model.py"), str(model)], check=True)
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("mlflow")), "models", "serve", "--model-uri", str(model),
@@ -90,7 +90,7 @@ def _feast(folder: Path) -> Iterator[Target]:
     shop = folder / "feast"
     shop.mkdir()
     described = [str(python), str(_HERE / "feast_shop.py"), str(shop)]
-    subprocess.run(described, check=True, env={**os.environ, **_SILENT})  # noqa: S603
+    subprocess.run(described, check=True, env={**os.environ, **_SILENT})
     port = free_port()
     command = [
         str(python.with_name("feast")), "--chdir", str(shop), "serve", "--port", str(port),

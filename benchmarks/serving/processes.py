@@ -96,7 +96,7 @@ def running_program(
     # First on the path: what the program starts is of its own environment.
     programs = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
     with log.open("wb") as said:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             stdout=said,
             stderr=subprocess.STDOUT,

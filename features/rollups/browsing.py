@@ -23,7 +23,7 @@ STEPS = {
 }
 
 
-def browsing_events(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def browsing_events(tables: Tables, shop: ShopSettings) -> ir.Table:
     """Events with their day, those with an ``event_id`` once, as the shop knew them first.
 
     A delivery repeated among the records rolled up together is harmless; events without an id
@@ -42,7 +42,7 @@ def browsing_events(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: AR
     )
 
 
-def customer_day_events(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_events(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day of browsing: events by kind, and by where they happened."""
     events = tables["browsing_events"]
     kind, channel = events[C.EVENT_TYPE], events[C.CHANNEL]
@@ -58,14 +58,14 @@ def customer_day_events(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa
     )
 
 
-def customer_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per visit and day it was seen on: count distinct sessions, not rows."""
     events = tables["browsing_events"]
     visits = events.filter(events[C.SESSION_ID].notnull())
     return visits.select(C.CUSTOMER_ID, C.SESSION_ID, DAY, KNOWN_FROM).distinct()
 
 
-def customer_day_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day: visits, each on the last day known of it, so that they add.
 
     A day stands for its visit until a later day of the same visit is known: from then on it
@@ -86,7 +86,7 @@ def customer_day_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:  # no
     )
 
 
-def customer_product_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_product_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer, product and day: its views, cart additions and purchases."""
     events, lines = tables["browsing_events"], tables["lines"]
     zero, one = (ibis.literal(count).cast("float64") for count in (0, 1))
@@ -106,7 +106,7 @@ def customer_product_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # n
     )
 
 
-def customer_day_steps(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_steps(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day: products looked at, put in the cart, and bought after that.
 
     Each product counts once a day, on the day of browsing, from when all that it takes to say so

@@ -9,7 +9,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def campaign_contacts(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def campaign_contacts(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per record of a contact. For labels alone: ``accepted_day`` lies in its future.
 
     A contact without an id is told apart by its campaign and time. One whose record comes again,

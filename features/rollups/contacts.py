@@ -16,7 +16,7 @@ from features.vocabulary import Columns as C
 MOVES = ("reached", "opened", "accepted")
 
 
-def contact_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def contact_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per contact sent, one more when it was opened, one more when it was accepted.
 
     The table of contacts holds their outcomes of today; as a row of its own an outcome is

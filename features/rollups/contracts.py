@@ -25,7 +25,7 @@ from features.vocabulary import Columns as C
 MOVES = ("started", "cancelled", "ended")
 
 
-def contract_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def contract_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per contract started, one more for the notice given, one more for the end.
 
     The row of the end bears the contract's last day. ``ends_on``, the last day to come, is on

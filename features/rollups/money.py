@@ -11,7 +11,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def customer_day(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day: all goods and money that moved, returns and costs included.
 
     Margin here is net of the cost to serve, which lands on the day that it arose.

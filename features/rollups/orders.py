@@ -25,7 +25,7 @@ BY_CHANNEL = (*(f"{name}_lines" for name in CHANNELS), "other_channel_lines")
 _SUMS = ("revenue", "margin", "discount", "units", "lines")
 
 
-def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per order, day and day known: the goods and money that moved.
 
     ``assumed_revenue`` is that of bought lines whose cost of goods is unknown; bought lines with
@@ -57,7 +57,7 @@ def _lines_by_channel(lines: ir.Table, bought: ir.BooleanValue) -> dict[str, ir.
     return {name: mark.cast("float64").sum() for name, mark in zip(BY_CHANNEL, marks, strict=True)}
 
 
-def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per order and state of knowledge: when placed, what it was worth, does it stand.
 
     Money and goods are those of the order's own day. An order stands while all of its records

@@ -13,7 +13,7 @@ MOVEMENTS = ("earned", "redeemed", "expired")
 EXPIRES_ON = "expires_on"
 
 
-def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer, day and, of points earned, day on which they lapse."""
     points = dated(tables["points"])
     earned = points[C.MOVEMENT] == "earned"
@@ -32,7 +32,7 @@ def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa
     )
 
 
-def customer_levels(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_levels(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per booking that says which level the customer then had.
 
     ``nth`` puts a customer's bookings in order: by second, and within one second what was

@@ -17,7 +17,7 @@ _DAYS = 1_000_000
 _DAY_KNOWN = (C.CUSTOMER_ID, DAY, KNOWN_FROM)
 
 
-def customer_product_day(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_product_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per line bought: a product in an order, its units and what was paid for them.
 
     They are not added up: most stand alone, and whoever reads them adds up by what they need.
@@ -37,7 +37,7 @@ def customer_product_day(tables: Tables, shop: ShopSettings) -> ir.Table:  # noq
     )
 
 
-def customer_day_firsts(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_firsts(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day with lines that were the first of their product.
 
     A line is the first when the shop knew of no other: what was known first stays first, so
@@ -46,7 +46,7 @@ def customer_day_firsts(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa
     return _firsts(tables["customer_product_day"], "products", C.PRODUCT_ID)
 
 
-def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day: bought lines, and how often the customer came back to them.
 
     A *bought line* is a product in an order, once for each day on which it was added.
@@ -128,7 +128,7 @@ def at_prices(bought: ir.Table) -> ir.Table:
     )
 
 
-def category_day(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def category_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per category and day: what the whole shop sold, at which prices."""
     bought = at_prices(tables["customer_product_day"])
     sums = ("lines", "units", "list_value", "discounted_lines")

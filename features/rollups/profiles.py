@@ -9,7 +9,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def customer_profiles(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_profiles(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer; what was declared is known from the day of signing up."""
     customers = tables["customers"]
     day = epoch_day(customers[C.SIGNED_UP_AT])

@@ -10,7 +10,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def customer_day_referrals(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_referrals(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day on which they brought someone or were brought."""
     referrals = dated(tables["referrals"])
     no, yes = ibis.literal(0, "int64"), ibis.literal(1, "int64")

@@ -9,7 +9,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def customer_day_support(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_day_support(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day with a cost of support: tickets and money."""
     costs = tables["costs"]
     support = dated(costs.filter(costs[C.COST_KIND] == "support"))

@@ -10,7 +10,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 
-def customer_answers(tables: Tables, shop: ShopSettings) -> ir.Table:  # noqa: ARG001
+def customer_answers(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per answer.
 
     ``share_of_scale`` runs from 0, the worst answer, to 1, the best, whatever the survey;

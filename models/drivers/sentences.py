@@ -51,12 +51,12 @@ def _gap_last(days: float, figures: Figures) -> str:
     return f"{counted(days, 'days')} between the last two order days{beside}"
 
 
-def _gap_variation(ratio: float, figures: Figures) -> str:  # noqa: ARG001
+def _gap_variation(ratio: float, figures: Figures) -> str:
     word = "regularly" if ratio < 0.5 else "fairly regularly" if ratio < 0.9 else "irregularly"
     return f"orders {word} (the gaps vary by {number(100 * ratio)} % of their mean)"
 
 
-def _orders_trend(orders: float, figures: Figures) -> str:  # noqa: ARG001
+def _orders_trend(orders: float, figures: Figures) -> str:
     if orders == 0:
         return "as many orders in the last 90 days as in the 90 before"
     more = "more" if orders > 0 else "fewer"
@@ -65,13 +65,13 @@ def _orders_trend(orders: float, figures: Figures) -> str:  # noqa: ARG001
 
 
 def _order_months(of: int) -> Callable[[float, Figures], str]:
-    def write(spans: float, figures: Figures) -> str:  # noqa: ARG001
+    def write(spans: float, figures: Figures) -> str:
         return f"ordered in {number(spans)} of the last {of} spans of 30 days"
 
     return write
 
 
-def _was_referred(yes: float, figures: Figures) -> str:  # noqa: ARG001
+def _was_referred(yes: float, figures: Figures) -> str:
     return "was brought by another customer" if yes else "was not brought by another customer"
 
 
