@@ -16,7 +16,7 @@ from features.sources import SOURCE_INDEX
 from features.vocabulary import ColumnSpec, TableSpec
 
 PLACE = (SOURCE_INDEX, SOURCE_FILE, SOURCE_ROW)
-_NO = ibis.literal(False)  # noqa: FBT003  it is a value, not an option
+_NO = ibis.literal(value=False)
 _NOTHING = ("nan", "null", "none")
 _WORDS = {"timestamp": "a date", "float64": "a number", "int64": "a whole number"}
 # What is a date and what a number is said here: engines differ in what else they would take.

@@ -96,7 +96,7 @@ def open_engine(settings: EngineSettings, temp_folder: Path) -> Iterator[Engine]
         with open_spark(settings, temp_folder) as spark:
             yield spark
     else:
-        from features.duckdb_engine import open_duckdb  # noqa: PLC0415  beside its sibling
+        from features.duckdb_engine import open_duckdb  # noqa: PLC0415  it imports this module
 
         with open_duckdb(settings, temp_folder) as duckdb:
             yield duckdb

@@ -19,7 +19,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks.table import RESULTS, Row
-from features.errors import RegularsError, TrainingError
+from features.errors import TrainingError
 from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
@@ -69,8 +69,6 @@ def outcome_of(number: int) -> str:
         return first_fault(answer(number)) or "answered"
     except TrainingError:
         return "refused"
-    except RegularsError as error:
-        return f"crash: {type(error).__name__}"
     except Exception as error:  # noqa: BLE001  whatever it is, it is what is counted
         return f"crash: {type(error).__name__} in shop {number}"
 

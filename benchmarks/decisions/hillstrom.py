@@ -94,7 +94,11 @@ def _qini(
                 whole[repeat, asked] = rankdata(scores) / len(scores)
             tick()
     both = {name: places[name] for name in (_CHOSEN, RESPONSE)}
-    table: Table = qini_table(both, trial, RESPONSE).to_dict(orient="index")  # type: ignore[assignment]
+    measured = qini_table(both, trial, RESPONSE)
+    table = {
+        str(name): {str(figure): float(value) for figure, value in row.items()}
+        for name, row in measured.iterrows()
+    }
     learners = {
         name: float(np.mean([qini_curve(each, trial).qini for each in repeats]))
         for name, repeats in places.items()

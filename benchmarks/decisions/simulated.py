@@ -18,6 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,11 @@ from features.simulate import ShopPlan, campaign_outcomes, true_churn_probabilit
 from features.vocabulary import Columns as C
 from models.bundle import read_bundle
 from models.bundle_schema import BundleColumns as B
+from models.churn import ChurnModel
+from models.next_purchase import NextPurchaseModel
 from models.registry import RegisteredModel
+from models.uplift.model import UpliftModel
+from models.value import ValueModel
 from regulars.console import progress_bars
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
@@ -146,8 +151,13 @@ def _train(shop: Shop, progress: Progress) -> Champions:
         job: RegisteredModel(job, "1", Path(), card(report, shop.prepared.fingerprint))
         for job, report in reports.items()
     }
-    models = {job: report.model for job, report in reports.items()}
-    return Champions(**models, cards=cards)  # type: ignore[arg-type]  # each job saves its own kind
+    return Champions(
+        churn=cast("ChurnModel", reports["churn"].model),
+        value=cast("ValueModel", reports["value"].model),
+        recommend=cast("NextPurchaseModel", reports["recommend"].model),
+        uplift=cast("UpliftModel", reports[UPLIFT].model),
+        cards=cards,
+    )
 
 
 def _true_gains(shop: Shop, truth_folder: Path) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="regulars-faults-") as name:
         console = Console(width=150, highlight=False)
-        rng = random.Random(given.seed)  # noqa: S311 - moments, not secrets
+        rng = random.Random(given.seed)
         trial = Trial(Path(name), given.kills, console, rng)
         publish(trial.bundles, CUSTOMERS, PRODUCTS)
         for part in given.part or _PARTS:

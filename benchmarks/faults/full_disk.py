@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -51,11 +52,17 @@ def rows(trial: Trial) -> list[Row]:
 def _small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     size = f"size={_MEGABYTES}m,mode=700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)  # noqa: S607
+    subprocess.run([_program("mount"), "-t", "tmpfs", "-o", size, "tmpfs", str(folder)], check=True)
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
+        subprocess.run([_program("umount"), "--lazy", str(folder)], check=True)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    assert found is not None, f"{name} is needed"
+    return found
 
 
 def _fill(path: Path) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+
 _ASKED: Final = "SELECT event_id FROM events"
 
 
@@ -57,8 +59,6 @@ class PostgresServer:
 
     def event_ids(self) -> list[str]:
         """Return the ids of all stored events, one for each row."""
-        import psycopg  # noqa: PLC0415  an extra: not everyone has it
-
         with psycopg.connect(host=str(self.folder), user="postgres") as connection:
             return [id_ for (id_,) in connection.execute(_ASKED)]
 

@@ -14,7 +14,7 @@ from mlflow.models import set_model
 _CUSTOMERS: Final = 10_000
 
 
-class LookUp(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class LookUp(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's types are not read
     """Ten items for each customer, precomputed."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class LookUp(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             for customer in range(_CUSTOMERS)
         }
 
-    def predict(self, context: Any, model_input: list[str]) -> list[list[str]]:  # noqa: ARG002
+    def predict(self, context: Any, model_input: list[str]) -> list[list[str]]:
         """Return the items of each customer."""
         return [self._items[customer] for customer in model_input]
 

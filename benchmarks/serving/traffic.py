@@ -40,7 +40,7 @@ class Traffic:
     @classmethod
     def draw(cls, shop: Shop, requests: int = 5_000, seed: int = 0) -> Traffic:
         """Draw customers, products, and carts of three products."""
-        rng = random.Random(seed)  # noqa: S311 - load, not secrets
+        rng = random.Random(seed)
         shown = [product_id(rng.randrange(shop.products)) for _ in range(requests)]
         return cls(
             [customer_id(rng.randrange(shop.customers)) for _ in range(requests)],

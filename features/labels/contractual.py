@@ -106,7 +106,7 @@ def _with_spells(contracts: ir.Table) -> ir.Table:
     earlier = ibis.window(group_by=contracts[C.CUSTOMER_ID], order_by=in_order, preceding=(None, 1))
     contracts = contracts.mutate(covered_until=contracts.ends_on.max().over(earlier))
     follows = contracts.starts_on - contracts.covered_until <= GRACE_DAYS
-    contracts = contracts.mutate(begins_spell=ibis.ifelse(follows.fill_null(False), 0, 1))  # noqa: FBT003
+    contracts = contracts.mutate(begins_spell=ibis.ifelse(follows, 0, 1))
     so_far = ibis.window(
         group_by=contracts[C.CUSTOMER_ID],
         order_by=[contracts.starts_on, contracts[C.CONTRACT_ID]],

@@ -58,7 +58,7 @@ def offer_responses(
     def compute(share: Rollups) -> ir.Table:
         sent = in_horizon(_contacts(share), cutoff_table, horizon_days)
         end = sent[AS_OF_DAY] + horizon_days
-        taken_up = (sent.accepted_day < end).fill_null(False)  # noqa: FBT003  a value, no flag
+        taken_up = (sent.accepted_day < end).fill_null(ibis.literal(value=False))
         judged = sent.select(
             *KEYS,
             DAY,

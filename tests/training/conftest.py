@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,11 @@ from features.settings import DataSettings, EngineSettings, ShopSettings
 from features.simulate import ShopPlan, write_shop
 from models import registry
 from models.registry import Client
+from training.champions import JOBS, Champions, load_champions, model_name
 from training.report import JobReport
 from training.run import Horizons, choose_horizons, run_job
 from training.settings import TrainingSettings
+from training.tracking import track
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 TABLES = ("orders", "products", "customers", "events", "costs", "offers")
@@ -87,3 +90,18 @@ def mlruns(migrated: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def client(mlruns: Path) -> Client:
     return registry.open_client(mlruns)
+
+
+@pytest.fixture(scope="module")
+def champions(
+    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Champions:
+    """Promote what was trained, whatever the gate would say, and load it from the registry."""
+    mlruns = tmp_path_factory.mktemp("mlruns")
+    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
+    client = registry.open_client(mlruns)
+    for job in JOBS:
+        run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
+        model = registry.register(client, model_name("corner shop", job), run_id, folder)
+        registry.promote(client, model, "for the test")
+    return load_champions(client, "corner shop")

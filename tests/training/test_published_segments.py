@@ -14,15 +14,13 @@ import pytest
 
 from features.progress import silent
 from features.vocabulary import Columns as C
-from models import registry
 from models.bundle import read_bundle
 from models.bundle_schema import BundleColumns as B
 from models.segments import BANK_TIERS, TIER_SHARES, TIERS, Segmentation
-from training.champions import JOBS, Champions, load_champions, model_name
+from training.champions import Champions
 from training.publish import publish
 from training.scores import score_customers
 from training.segments import published_names
-from training.tracking import track
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -30,20 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
 PLACE = list(TIER_SHARES).index("top_10")
 Published = Callable[[int], pd.DataFrame]
-
-
-@pytest.fixture(scope="module")
-def champions(
-    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Champions:
-    mlruns = tmp_path_factory.mktemp("mlruns")
-    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
-    client = registry.open_client(mlruns)
-    for job in JOBS:
-        run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
-        model = registry.register(client, model_name("corner shop", job), run_id, folder)
-        registry.promote(client, model, "for the test")
-    return load_champions(client, "corner shop")
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,14 @@ from pandas.testing import assert_frame_equal
 from features.errors import BundleError, DataError, RegistryError
 from features.progress import silent
 from features.vocabulary import Columns as C
-from models import registry
 from models.bundle import Bundle, SparseRows, current_version, read_bundle
 from models.bundle_schema import TIERS
 from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
-from training.champions import JOBS, Champions, load_champions, model_name
+from training.champions import JOBS, Champions, load_champions
 from training.publish import publish
 from training.purchases import describe_products, load_interactions
 from training.scores import SCORE_COLUMNS, score_customers, score_recommendations
-from training.tracking import track
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -42,21 +40,6 @@ DECLARED = Declarations(
     policy=Policy(caps=Caps(week=2)),
     offers=(Declaration(offer_id="A", name="For Austria", eligible='country == "Austria"'),),
 )
-
-
-@pytest.fixture(scope="module")
-def champions(
-    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Champions:
-    """Promote what was trained, whatever the gate would say, and load it from the registry."""
-    mlruns = tmp_path_factory.mktemp("mlruns")
-    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
-    client = registry.open_client(mlruns)
-    for job in JOBS:
-        run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
-        model = registry.register(client, model_name("corner shop", job), run_id, folder)
-        registry.promote(client, model, "for the test")
-    return load_champions(client, "corner shop")
 
 
 @pytest.fixture(scope="module")
