@@ -16,6 +16,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from features.adjustments import without_codes
 from features.casts import PLACE, flagged, original, type_rules, typed
 from features.engine import BUCKET, SOURCE_FILE, SOURCE_ROW, Engine, bucket_of
 from features.errors import DataError
@@ -54,6 +55,8 @@ class TableReport:
     ----------
     content
         Sum of hashes of the kept rows: with ``rows_kept`` it tells contents apart.
+    adjustments
+        Kept order lines that are no goods: only their money counts.
     """
 
     table: str
@@ -63,6 +66,7 @@ class TableReport:
     content: int
     rules: tuple[RuleCount, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    adjustments: int = 0
 
     @property
     def rows_quarantined(self) -> int:
@@ -92,6 +96,7 @@ class TableReport:
             self.content + later.content,
             tuple(rules.values()),
             self.notices,
+            self.adjustments + later.adjustments,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -140,12 +145,14 @@ def check_table(
 
     clean, quarantine = workspace / "clean" / table, workspace / "quarantine" / table
     is_good = judged[REASONS] == ""
+    good = judged.filter(is_good)
+    good = without_codes(good, checks) if table == "orders" else good
     with readable(spec, ", ".join(sorted({place.source.path for place in places}))):
-        _write_good(engine, judged.filter(is_good), spec, clean, part, buckets)
+        _write_good(engine, good, spec, clean, part, buckets)
         read = int(engine.frame(together.aggregate(rows=together.count()))["rows"].iloc[0])
-        kept, content = _kept(engine, spec, clean, part)
+        kept, adjustments, content = _kept(engine, spec, clean, part)
         if kept == read:
-            return TableReport(table, read, kept, 0, content)
+            return TableReport(table, read, kept, 0, content, adjustments=adjustments)
         engine.write(_as_written(judged.filter(~is_good), spec), quarantine, part)
     bad = engine.open(f"bad_{table}", sorted(quarantine.glob(f"{part}*.parquet")))
     rules = [*type_rules(spec), *row_rules, *copy_rules]
@@ -156,7 +163,7 @@ def check_table(
         for rule, rows in zip(rules, failing, strict=True)
         if rows
     ]
-    return TableReport(table, read, kept, surprising, content, rules=tuple(counts))
+    return TableReport(table, read, kept, surprising, content, tuple(counts), (), adjustments)
 
 
 def _write_good(
@@ -182,13 +189,17 @@ def _as_written(bad: ir.Table, spec: TableSpec) -> ir.Table:
     return bad.select(*PLACE, REASONS, **values)
 
 
-def _kept(engine: Engine, spec: TableSpec, clean: Path, part: str) -> tuple[int, int]:
+def _kept(engine: Engine, spec: TableSpec, clean: Path, part: str) -> tuple[int, int, int]:
+    """Count the good rows and the adjustments among them, and sum the hashes of their content."""
     files = sorted(clean.glob(f"**/{part}*.parquet"))
     if not files:
-        return 0, 0
+        return 0, 0, 0
     good = engine.open(f"kept_{spec.name}", files)
-    rows = int(engine.frame(good.aggregate(rows=good.count()))["rows"].iloc[0])
-    return rows, engine.content_hash(good)
+    rows = good.count()
+    goods = good[C.PRODUCT_ID].count() if spec.name == "orders" else rows
+    counts = engine.frame(good.aggregate(rows=rows, goods=goods)).iloc[0]
+    kept = int(counts["rows"])
+    return kept, kept - int(counts["goods"]), engine.content_hash(good)
 
 
 def _fails(bad: ir.Table, rules: Sequence[Rule]) -> ir.BooleanValue:

@@ -17,7 +17,8 @@ def products_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir.
     known
         What was derived from earlier orders; the answer is as if all came at once.
     """
-    sold = orders.filter((orders[C.QUANTITY] > 0) & (orders[C.UNIT_PRICE] > 0))
+    is_sale = (orders[C.QUANTITY] > 0) & (orders[C.UNIT_PRICE] > 0)
+    sold = orders.filter(orders[C.PRODUCT_ID].notnull() & is_sale)
     sales = sold.select(
         C.PRODUCT_ID, C.TS, C.PRODUCT_NAME, C.UNIT_COST, list_price=sold[C.UNIT_PRICE]
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def _identifier(name: str) -> str:
 
 class DuckDBEngine:
     """One DuckDB connection with its limits set and its clock on UTC."""
+
+    numbers_customers = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
@@ -98,8 +101,20 @@ class DuckDBEngine:
 
     def create(self, name: str, expression: ir.Table) -> ir.Table:
         """Compute an expression once, into a temporary table."""
-        self.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {self._stored(expression)}")
-        return self.bind(name)
+        return self._created(name, _stored(expression))
+
+    def create_all(self, expressions: Mapping[str, ir.Table]) -> list[ir.Table]:
+        """Compute expressions one after the other, each into the temporary table of its name.
+
+        While one is computed the next are put into SQL, which takes one processor alone.
+        """
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            return [
+                self._created(name, sql)
+                for name, sql in zip(
+                    expressions, ahead.map(_stored, expressions.values()), strict=True
+                )
+            ]
 
     def drop(self, *names: str) -> None:
         """Forget temporary tables that exist."""
@@ -113,18 +128,16 @@ class DuckDBEngine:
     def write(self, expression: ir.Table, folder: Path, part: str) -> None:
         """Add an expression's rows to a folder of Parquet files; see :class:`Engine`."""
         folder.mkdir(parents=True, exist_ok=True)
-        parquet = "FORMAT parquet, COMPRESSION zstd"
+        parquet = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
         if BUCKET in expression.columns:
             self.execute(
-                f"COPY ({self._stored(expression)}) TO {sql_literal(str(folder))} ({parquet}, "
+                f"COPY ({_stored(expression)}) TO {sql_literal(str(folder))} ({parquet}, "
                 f"PARTITION_BY ({BUCKET}), FILENAME_PATTERN {sql_literal(part + '-{i}')}, "
                 "OVERWRITE_OR_IGNORE)"
             )
             return
         partial, whole = folder / f"{part}.partial", folder / f"{part}.parquet"
-        self.execute(
-            f"COPY ({self._stored(expression)}) TO {sql_literal(str(partial))} ({parquet})"
-        )
+        self.execute(f"COPY ({_stored(expression)}) TO {sql_literal(str(partial))} ({parquet})")
         partial.replace(whole)
 
     def content_hash(self, table: ir.Table) -> int:
@@ -133,15 +146,9 @@ class DuckDBEngine:
         sql = f"SELECT sum(hash({columns})) FROM ({compile_sql(table)})"
         return int(self.execute(sql).fetchall()[0][0] or 0)
 
-    def _stored(self, expression: ir.Table) -> str:
-        """Return the SQL of an expression whose sums of whole numbers stay whole numbers.
-
-        DuckDB adds them up in 128 bits, which Parquet does not know and would make floats of.
-        """
-        sql = compile_sql(expression)
-        wide = [row[0] for row in self.execute(f"DESCRIBE {sql}").fetchall() if row[1] == "HUGEINT"]
-        casts = ", ".join(f"{_identifier(name)}::BIGINT AS {_identifier(name)}" for name in wide)
-        return f"SELECT * REPLACE ({casts}) FROM ({sql})" if wide else sql
+    def _created(self, name: str, sql: str) -> ir.Table:
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        return self.bind(name)
 
     def _numbered(self, name: str, file: Path, relation: str) -> ir.Table:
         return self._view(
@@ -184,6 +191,17 @@ def open_duckdb(settings: EngineSettings, temp_folder: Path) -> Iterator[DuckDBE
         yield DuckDBEngine(connection)
     finally:
         connection.close()
+
+
+def _stored(expression: ir.Table) -> str:
+    """Return the SQL of an expression whose sums of whole numbers stay whole numbers.
+
+    DuckDB adds them up in 128 bits, which Parquet does not know and would make floats of.
+    """
+    sql = compile_sql(expression)
+    whole = [name for name, kind in expression.schema().items() if kind.is_int64()]
+    casts = ", ".join(f"{_identifier(name)}::BIGINT AS {_identifier(name)}" for name in whole)
+    return f"SELECT * REPLACE ({casts}) FROM ({sql})" if whole else sql
 
 
 _IBIS_TYPES = {

@@ -8,7 +8,7 @@ is particular to an engine in one file.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,15 @@ class EngineError(Exception):
 
 
 class Engine(Protocol):
-    """What the room asks of an engine; names are of temporary views and tables."""
+    """What the room asks of an engine; names are of temporary views and tables.
+
+    Attributes
+    ----------
+    numbers_customers
+        Whether vectors are to be grouped by whole numbers in place of customers' ids.
+    """
+
+    numbers_customers: bool
 
     def read_csv(self, name: str, file: Path) -> ir.Table:
         """Open a CSV file as text columns with ``source_file`` and ``source_row``."""
@@ -49,6 +57,9 @@ class Engine(Protocol):
 
     def create(self, name: str, expression: ir.Table) -> ir.Table:
         """Compute an expression once, into a temporary table."""
+
+    def create_all(self, expressions: Mapping[str, ir.Table]) -> list[ir.Table]:
+        """Compute expressions one after the other, each into the temporary table of its name."""
 
     def drop(self, *names: str) -> None:
         """Forget temporary tables that exist."""
@@ -76,7 +87,7 @@ def _compiled(operation: Any, dialect: str) -> str:
     """Compile once what is asked for often: for small shops it takes longer than the query."""
     if dialect == "pyspark":
         return spark_sql(operation.to_expr())
-    return str(ibis.to_sql(operation.to_expr(), dialect=dialect))
+    return str(ibis.to_sql(operation.to_expr(), dialect=dialect, pretty=False))
 
 
 def bucket_of(key: ir.Column, buckets: int) -> ir.IntegerValue:

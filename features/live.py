@@ -13,6 +13,7 @@ from datetime import date, datetime
 import ibis.expr.types as ir
 import pandas as pd
 
+from features.adjustments import without_codes
 from features.casts import flagged, typed
 from features.engine import SOURCE_FILE, SOURCE_ROW, Engine
 from features.errors import DataError
@@ -36,6 +37,9 @@ def vectors_now(
     as_of: date,
     now: datetime,
     customers: Sequence[str] = (),
+    checks: CheckSettings | None = None,
+    *,
+    set_aside: bool = False,
 ) -> Vectors:
     """Compute the vectors of a few customers from what is stored and what is fresh.
 
@@ -49,6 +53,10 @@ def vectors_now(
         Naive UTC; records dated later are impossible.
     customers
         Those asked for besides the ones in ``fresh``.
+    checks
+        The shop's own: they say which lines are no products.
+    set_aside
+        Leave bad records out, as a batch does, instead of refusing all for one.
 
     Raises
     ------
@@ -56,7 +64,10 @@ def vectors_now(
         A fresh record is bad, or of a table that the shop's files do not have.
     """
     tables = {
-        table: _checked(engine, table, frame, now, prepared) for table, frame in fresh.items()
+        table: _checked(
+            engine, table, frame, now, prepared, checks or CheckSettings(), set_aside=set_aside
+        )
+        for table, frame in fresh.items()
     }
     named = [frame[C.CUSTOMER_ID] for frame in fresh.values() if C.CUSTOMER_ID in frame.columns]
     everyone = sorted({*customers, *(str(name) for ids in named for name in ids)})
@@ -65,9 +76,16 @@ def vectors_now(
 
 
 def _checked(
-    engine: Engine, table: str, frame: pd.DataFrame, now: datetime, prepared: Prepared
+    engine: Engine,
+    table: str,
+    frame: pd.DataFrame,
+    now: datetime,
+    prepared: Prepared,
+    checks: CheckSettings,
+    *,
+    set_aside: bool,
 ) -> ir.Table:
-    """Give fresh records their types, and refuse them where one is bad."""
+    """Give fresh records their types; where one is bad, leave it out or refuse them."""
     if table not in prepared.store.tables:
         raise DataError(
             f"{table}: fresh records came of a table that the shop's files do not have",
@@ -77,15 +95,18 @@ def _checked(
     placed = frame.reset_index(drop=True)
     placed[SOURCE_FILE], placed[SOURCE_ROW] = "fresh", placed.index + 1
     raw = engine.register(f"fresh_{table}", placed)
-    judged = flagged(typed(raw, spec, 0), rules_for(spec, CheckSettings(), now))
+    judged = flagged(typed(raw, spec, 0), rules_for(spec, checks, now))
     checked = engine.create(f"checked_{table}", judged)
-    bad = checked.filter(checked[REASONS] != "").order_by(SOURCE_ROW).limit(1)
+    good = checked[REASONS] == ""
+    bad = checked.filter(~good).order_by(SOURCE_ROW).limit(1)
     first = engine.frame(bad.select(SOURCE_ROW, REASONS))
-    if len(first):
+    checked = checked.filter(good)
+    if len(first) and not set_aside:
         raise DataError(
             f"{table}: fresh record {first[SOURCE_ROW].iloc[0]} is bad: {first[REASONS].iloc[0]}",
             "correct it and send it again",
         )
+    checked = without_codes(checked, checks) if table == "orders" else checked
     return checked.select(*(column.name for column in spec.columns))
 
 

@@ -20,6 +20,7 @@ import ibis.expr.types as ir
 from features.checks import TableReport, check_table, stop_if_unusable
 from features.derive import customers_from_orders, products_from_orders
 from features.engine import BUCKET, Engine, bucket_of
+from features.errors import DataError
 from features.progress import Progress, silent
 from features.refresh import refresh_rollups
 from features.rollup import DAY, Rollups, from_epoch_day
@@ -31,6 +32,7 @@ from features.vocabulary import Columns as C
 
 Work = Literal["kept", "appended", "rebuilt"]
 
+_CHECKED_AT = "checked_at"
 _DERIVED = {"products": products_from_orders, "customers": customers_from_orders}
 # About what a share of the customers may hold, and what an order line takes in a file.
 _LINES_PER_BUCKET = 8_000_000
@@ -50,6 +52,8 @@ class Prepared:
         Changes when any kept row of any table changes.
     lines_without_cost
         Order lines whose margin is assumed from the shop's margin rate.
+    checked_at
+        When something new was last found in the tables, naive UTC.
     work
         What each table and the roll-ups took: kept, appended or rebuilt.
     """
@@ -61,6 +65,7 @@ class Prepared:
     last_day: date
     fingerprint: str
     lines_without_cost: int
+    checked_at: datetime
     work: dict[str, Work]
     store: Store
 
@@ -126,10 +131,24 @@ def prepare(
     tick()
     shop = _digest(settings.shop.model_dump(mode="json", include={"margin_rate"}))
     work["rollups"] = refresh_rollups(engine, store, settings.shop, shop, progress)
-    if set(work.values()) != {"kept"} or not store.facts:
-        store.facts = _facts(engine, store, settings)
+    if set(work.values()) != {"kept"} or _CHECKED_AT not in store.facts:
+        store.facts = {**_facts(engine, store, settings), _CHECKED_AT: now.isoformat()}
         store.save()
     return _opened(engine, store, settings, work)
+
+
+def as_it_stands(engine: Engine, settings: DataSettings) -> Prepared:
+    """Open what was checked and rolled up before; nothing is read anew, nothing written.
+
+    Raises
+    ------
+    DataError
+        Nothing was, or by another version.
+    """
+    store = Store.read(settings.base / settings.workspace)
+    if _CHECKED_AT not in store.facts or not settings.tables.keys() <= store.tables.keys():
+        raise DataError(f"no tables are checked in {store.folder}", "run `regulars refresh` first")
+    return _opened(engine, store, settings, dict.fromkeys((*settings.tables, "rollups"), "kept"))
 
 
 def _refresh_table(
@@ -202,6 +221,7 @@ def _opened(
         last_day=from_epoch_day(store.facts["last_day"]),
         fingerprint=data_fingerprint(store, settings.tables),
         lines_without_cost=store.facts["lines_without_cost"],
+        checked_at=datetime.fromisoformat(store.facts[_CHECKED_AT]),
         work=work,
         store=store,
     )
@@ -245,7 +265,8 @@ def _notices(engine: Engine, store: Store, settings: DataSettings) -> dict[str, 
     ):
         if table not in settings.tables:
             continue
-        strangers = orders.anti_join(store.open_clean(engine, table), key)
+        named = orders.filter(orders[key].notnull())
+        strangers = named.anti_join(store.open_clean(engine, table), key)
         count = strangers.aggregate(lines=strangers.count(), ids=strangers[key].nunique())
         lines, ids = engine.frame(count).iloc[0]
         if lines:

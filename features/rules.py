@@ -7,12 +7,13 @@ each rule speaks only of rows that have something to judge.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
 
+from features.adjustments import is_product
 from features.engine import SOURCE_FILE, SOURCE_ROW
 from features.settings import CheckSettings
 from features.sources import SOURCE_INDEX
@@ -44,17 +45,8 @@ def rules_for(spec: TableSpec, checks: CheckSettings, now: datetime) -> list[Rul
         Naive UTC; a record dated later is impossible.
     """
     rules = [*_time_rules(spec, now), *_TABLE_RULES.get(spec.name, ())]
-    if spec.name == "orders" and checks.product_id_pattern is not None:
-        pattern = checks.product_id_pattern
-        rules.append(
-            Rule(
-                "not_a_product",
-                C.PRODUCT_ID,
-                lambda t: ~t[C.PRODUCT_ID].re_search(pattern),
-                f"does not match product_id_pattern {pattern}",
-                "these lines are charges or notes; correct checks.product_id_pattern if not",
-            )
-        )
+    if spec.name == "orders":
+        rules.append(_product_price_rule(checks))
     return rules
 
 
@@ -147,6 +139,12 @@ def _negative(column: str) -> Rule:
     )
 
 
+def _product_price_rule(checks: CheckSettings) -> Rule:
+    """Build the rule against negative prices of goods; a credit may be written as one."""
+    rule = _negative(C.UNIT_PRICE)
+    return replace(rule, is_bad=lambda t: rule.is_bad(t) & is_product(t, checks))
+
+
 def _one_of(column: str, allowed: tuple[str, ...]) -> Rule:
     return Rule(
         f"{column}_unknown",
@@ -175,7 +173,6 @@ def _score_outside(t: ir.Table) -> ir.BooleanValue:
 
 _TABLE_RULES: dict[str, tuple[Rule, ...]] = {
     "orders": (
-        _negative(C.UNIT_PRICE),
         _negative(C.UNIT_COST),
         Rule(
             "quantity_zero",

@@ -60,7 +60,9 @@ class CheckSettings(Frozen):
         frozenset(), description="rules known to fail here; their rows do not count as bad"
     )
     product_id_pattern: str | None = Field(
-        None, description="order lines whose product_id does not match are no products"
+        None,
+        description="order lines whose product_id does not match are adjustments, such as postage "
+        "and credits: their money counts, and they are no products",
     )
 
     @field_validator("product_id_pattern")

@@ -12,7 +12,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,8 @@ _FILE = "regexp_replace(url_decode(replace(_metadata.file_path, '+', '%2B')), '^
 
 class SparkEngine:
     """A Spark session, and a folder for what is computed once."""
+
+    numbers_customers = False
 
     def __init__(self, session: SparkSession, settings: EngineSettings, scratch: Path) -> None:
         self.session = session
@@ -100,6 +102,10 @@ class SparkEngine:
         folder = self._new_folder()
         self._rows(expression).write.parquet(_url(folder))
         return self._keep(name, folder)
+
+    def create_all(self, expressions: Mapping[str, ir.Table]) -> list[ir.Table]:
+        """Compute expressions one after the other, each into the temporary table of its name."""
+        return [self.create(name, expression) for name, expression in expressions.items()]
 
     def drop(self, *names: str) -> None:
         """Forget temporary tables that exist."""

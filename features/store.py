@@ -21,7 +21,7 @@ from features.rollup import Rollup, Rollups, discover_rollups
 
 _STATE = "state.json"
 # Raised whenever what is derived changes meaning: older workspaces are then rebuilt.
-_LAYOUT = 5
+_LAYOUT = 6
 PART = "part"
 
 

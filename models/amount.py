@@ -17,7 +17,7 @@ the quantiles.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,11 @@ class Amount:
         categorical: list[int],
         on_round: Callable[[], None] = lambda: None,
     ) -> Amount:
-        """Fit on buyers; a margin at or below zero counts as the least that is seen."""
+        """Fit on buyers; a margin at or below zero counts as the least that is seen.
+
+        The recipe is that of the curve, with more rounds: see :func:`rounds_of`.
+        """
+        parameters = replace(parameters, rounds=rounds_of(parameters))
         least = np.quantile(margin[margin > 0], _LOWEST_SHARE)
         log_margin = np.log(np.maximum(margin, least))
 
@@ -110,6 +114,15 @@ class Amount:
         """Read back what :meth:`save` wrote."""
         _, arrays = load_state(folder)
         return cls(Ensemble.load(folder / "location"), Ensemble.load(folder / "scale"), arrays["z"])
+
+
+def rounds_of(parameters: BoostingParameters) -> int:
+    """Return how many rounds either part of an amount takes.
+
+    Nothing foretells amounts to begin from. With as few as a curve takes, on Online Retail II's
+    windows of December 2010 to June 2011, RMSE was 401 instead of 384, decile MAPE .49 not .42.
+    """
+    return parameters.rounds * 5 // 3
 
 
 @dataclass(frozen=True)

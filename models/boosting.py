@@ -33,7 +33,7 @@ class Objective(Protocol):
 class BoostingParameters:
     """What may be tuned; defaults were chosen on validation windows of a real shop."""
 
-    rounds: int = 100
+    rounds: int = 60
     learning_rate: float = 0.06
     leaves: int = 15
     min_rows_in_leaf: int = 200
@@ -43,6 +43,7 @@ class BoostingParameters:
     l2: float = 10.0
     members: int = 2
     seed: int = 0
+    threads: int = 0  # all cores
 
     def for_lightgbm(self, objective: Any, member: int, shape: tuple[int, ...]) -> dict[str, Any]:
         """Return LightGBM's parameters for one member, given (rows, columns) to learn from."""
@@ -60,6 +61,7 @@ class BoostingParameters:
             "bagging_freq": 1,
             "lambda_l2": self.l2,
             "seed": self.seed + member,
+            "num_threads": self.threads,
             "deterministic": True,
             # A tree looks at few of the columns: by rows it would read them all, in twice the time.
             "force_col_wise": True,

@@ -100,7 +100,7 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.UPLIFT_LOWER, pa.float64()),  # with the next, its 95 % interval
         pa.field(B.UPLIFT_UPPER, pa.float64()),
         pa.field(B.P_ORDERS, pa.float64()),  # P(order)
-        pa.field(B.VALUE_IF_ORDERS, pa.float64()),  # money: margin of these days, given an order
+        pa.field(B.VALUE_IF_ORDERS, pa.float64()),  # money: expected margin of an order
         # The likeliest one to hold next, of who holds a contract, and P(it | one more is held).
         pa.field(B.NEXT_PRODUCT, _TEXT),
         pa.field(B.NEXT_PRODUCT_PROBABILITY, pa.float64()),

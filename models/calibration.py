@@ -16,7 +16,9 @@ Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
 
 
-def fit_slope(scores: Floats, outcomes: Floats, windows: Days) -> tuple[float, float]:
+def fit_slope(
+    scores: Floats, outcomes: Floats, windows: Days, least: float = 0.3
+) -> tuple[float, float]:
     """Fit a common slope and one intercept per window by maximum likelihood.
 
     Parameters
@@ -27,6 +29,8 @@ def fit_slope(scores: Floats, outcomes: Floats, windows: Days) -> tuple[float, f
         What happened, 0 or 1.
     windows
         Which window each row belongs to.
+    least
+        The slope is no smaller.
 
     Returns
     -------
@@ -47,6 +51,6 @@ def fit_slope(scores: Floats, outcomes: Floats, windows: Days) -> tuple[float, f
 
     start = np.concatenate([[1.0], np.zeros(count)])
     found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=[(0.3, 3.0), *[(-5, 5)] * count]
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(least, 3.0), *[(-5, 5)] * count]
     )
     return float(found.x[0]), float(found.x[1:].mean())

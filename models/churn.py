@@ -118,7 +118,7 @@ class ChurnModel:
         return self.curve_.contributions(vectors)
 
     def importance(self) -> dict[str, float]:
-        """Return each feature's share of the training gain."""
+        """Return each feature's share of the trees' gain, beyond :mod:`models.history_score`."""
         return dict(zip(self.encoder_.columns, self.ensemble_.gain().tolist(), strict=True))
 
     @property

@@ -77,9 +77,14 @@ class CompositeObjective:
         (n, horizons) with NaN where unknown.
     weight
         Row weights, shape (n,); a row's known horizons share its weight.
+    start
+        What the booster's own scores are added to, shape (n,) or one for all.
     """
 
-    def __init__(self, silent: Floats, days: Days, weight: Floats) -> None:
+    def __init__(
+        self, silent: Floats, days: Days, weight: Floats, start: Floats | float = 0.0
+    ) -> None:
+        self._start = start
         self._windows, self._window = np.unique(days, return_inverse=True)
         known = ~np.isnan(silent)
         # Mean weight 1, so that leaf sizes and the penalty mean the same in every shop.
@@ -92,6 +97,7 @@ class CompositeObjective:
 
     def __call__(self, scores: Floats, _data: Any) -> tuple[Floats, Floats]:
         """Return gradient and Hessian of the loss at each row's score."""
+        scores = scores + self._start
         residual, curvature = self._terms(scores)
         if self._round % _ROUNDS_A_STEP == 0:
             step = _newton(residual.T, curvature.T, self._window, len(self._windows))

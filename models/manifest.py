@@ -76,6 +76,9 @@ class Manifest:
         goes with the cart.
     breadth
         What holding one more category, or product under contract, goes with.
+    further_product_rate
+        Share of holders of contracts who held one more product a churn horizon later; None where
+        nobody held any.
     offer_policy
         What holds for all offers, as :class:`models.offers.declarations.Policy` writes it.
     files
@@ -107,6 +110,7 @@ class Manifest:
     response_days: int | None = None
     contact_cost: float | None = None
     breadth: tuple[BreadthEffect, ...] = ()
+    further_product_rate: float | None = None
 
 
 _MANIFEST_JSON: Final = TypeAdapter(Manifest)

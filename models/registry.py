@@ -131,7 +131,7 @@ def champion(client: Client, name: str) -> RegisteredModel | None:
         The champion's files are gone.
     """
     try:
-        version = client.get_model_version_by_alias(name, CHAMPION)
+        found = client.get_model_version_by_alias(name, CHAMPION)
     except MlflowException as error:
         if error.error_code not in _NO_SUCH:
             raise RegistryError(
@@ -139,12 +139,34 @@ def champion(client: Client, name: str) -> RegisteredModel | None:
                 "check mlruns/mlflow.db, or restore it",
             ) from error
         return None
-    folder = folder_of(version.source)
-    found = RegisteredModel(name, str(version.version), folder, {})
+    return _on_disk(name, str(found.version), found.source)
+
+
+def version_of(client: Client, name: str, version: str) -> RegisteredModel:
+    """Return one version of a model, champion or not.
+
+    Raises
+    ------
+    RegistryError
+        There is no such version, or its files are gone.
+    """
+    try:
+        found = client.get_model_version(name, version)
+    except MlflowException as error:
+        raise RegistryError(
+            f"the registry does not have version {version} of {name}",
+            "restore mlruns/, or train and publish again",
+        ) from error
+    return _on_disk(name, version, found.source)
+
+
+def _on_disk(name: str, version: str, source: str) -> RegisteredModel:
+    folder = folder_of(source)
+    found = RegisteredModel(name, version, folder, {})
     parts = (folder / CARD, found.model_folder, found.judged_folder)
     if not all(part.exists() for part in parts):
         raise RegistryError(
-            f"the files of {name} version {version.version} are not in {folder}",
+            f"the files of {name} version {version} are not in {folder}",
             "restore mlruns/artifacts, or train again after removing mlruns/",
         )
     return replace(found, card=_read_card(folder))

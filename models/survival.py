@@ -2,7 +2,8 @@
 
 Churn is the curve at the churn horizon, P(buys) its complement at the value horizon, expected
 silence by any day lies between. A single score per customer is boosted from every outcome known
-so far (:mod:`models.horizons`); the shop's level at the cutoff asked for is forecast
+so far (:mod:`models.horizons`), beginning from what the purchase history alone foretells
+(:mod:`models.history_score`); the shop's level at the cutoff asked for is forecast
 (:mod:`models.levels`); how far scores should be stretched is measured on windows later than
 those that earlier trees had seen (Platt 1999). Horizons cannot cross: each is held to the one
 before it.
@@ -26,6 +27,7 @@ from features.rollup import to_epoch_day
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters, Ensemble
 from models.calibration import fit_slope
+from models.history_score import HistoryScore
 from models.horizons import CompositeObjective, Days, Floats, Outcomes, fit_levels
 from models.levels import LevelForecast
 from models.state import load_state, save_state
@@ -101,8 +103,9 @@ class SurvivalModel:
         self.encoder_, X = known.select(kept), X[:, kept]
         self.slopes_ = np.ones(len(self.horizons_days))
         self.earlier_ = self._look_back(X, outcomes, on_round)
+        self.history_ = self._fit_history(X, outcomes.silent, days)
         self.ensemble_ = self._boost(X, outcomes.silent, days, on_round)
-        self.levels_ = self._levels(self.ensemble_.raw_score(X), outcomes.silent, days)
+        self.levels_ = self._levels(self.scores(X), outcomes.silent, days)
         return self
 
     def fit_rounds(self, outcomes: Outcomes) -> int:
@@ -116,7 +119,11 @@ class SurvivalModel:
 
     def predict_encoded(self, X: Floats, days: Days) -> Floats:
         """Answer as :meth:`predict` from the encoded matrix and the rows' cutoffs."""
-        return self._silence(self.ensemble_.raw_score(X), days, self.levels_)
+        return self._silence(self.scores(X), days, self.levels_)
+
+    def scores(self, X: Floats) -> Floats:
+        """Return each row's score, before slopes and levels, from the encoded matrix; (n,)."""
+        return self._start(X) + self.ensemble_.raw_score(X)
 
     def survival(self, vectors: pd.DataFrame, days_ahead: Sequence[float]) -> Floats:
         """Return P(no order within so many days), shape (n, days_ahead)."""
@@ -124,8 +131,11 @@ class SurvivalModel:
 
     def contributions(self, vectors: pd.DataFrame) -> pd.DataFrame:
         """Return each feature's contribution to the log odds of silence, one row per customer."""
-        parts = self.ensemble_.contributions(self.encoder_.transform(vectors))
-        return pd.DataFrame(parts[:, :-1], columns=list(self.encoder_.columns))
+        X = self.encoder_.transform(vectors)
+        parts = self.ensemble_.contributions(X)[:, :-1]
+        if self.history_ is not None:
+            parts[:, self.history_.places] += self.history_.contributions(X)
+        return pd.DataFrame(parts, columns=list(self.encoder_.columns))
 
     def save(self, folder: Path) -> None:
         """Write the model as JSON and LightGBM text."""
@@ -136,6 +146,7 @@ class SurvivalModel:
             "encoder": self.encoder_.to_json(),
             "slopes": self.slopes_.tolist(),
             "levels": self.levels_.to_json(),
+            "history": None if self.history_ is None else self.history_.to_json(),
         }
         save_state(folder, parameters)
         self.ensemble_.save(folder)
@@ -152,17 +163,19 @@ class SurvivalModel:
         model.encoder_ = Encoder.from_json(stored["encoder"])
         model.slopes_ = np.array(stored["slopes"])
         model.levels_ = LevelForecast.from_json(stored["levels"])
+        history = stored["history"]
+        model.history_ = None if history is None else HistoryScore.from_json(history)
         model.ensemble_ = Ensemble.load(folder)
         return model
 
     def _boost(
         self, X: Floats, silent: Floats, days: Days, on_round: Callable[[], None]
     ) -> Ensemble:
-        weight = recency_weight(days, self.half_life_days)
+        weight, start = recency_weight(days, self.half_life_days), self._start(X)
         return Ensemble.fit(
             X,
             np.zeros(len(X)),
-            objective=lambda: CompositeObjective(silent, days, weight),
+            objective=lambda: CompositeObjective(silent, days, weight, start),
             parameters=self.boosting,
             categorical=self.encoder_.categorical_positions,
             on_round=on_round,
@@ -180,13 +193,21 @@ class SurvivalModel:
         ends = days[:, None] + np.array(self.horizons_days)
         then = np.where(ends <= day, silent, np.nan)
         past, later = ~np.isnan(then).all(axis=1), days >= day
+        self.history_ = self._fit_history(X[past], then[past], days[past])
         trees = self._boost(X[past], then[past], days[past], on_round)
-        scores = trees.raw_score(X)
+        scores = self._start(X) + trees.raw_score(X)
         self.slopes_ = np.array(
             [_slope(scores[later], silent[later, k], days[later]) for k in range(silent.shape[1])]
         )
         levels = self._levels(scores[past], then[past], days[past])
         return Earlier(day, later, self._silence(scores[later], days[later], levels))
+
+    def _fit_history(self, X: Floats, silent: Floats, days: Days) -> HistoryScore | None:
+        columns, longest = self.encoder_.columns, self.horizons_days[-1]
+        return HistoryScore.fit(X, days, silent[:, -1], columns, longest)
+
+    def _start(self, X: Floats) -> Floats:
+        return np.zeros(len(X)) if self.history_ is None else self.history_.score(X)
 
     def _levels(self, scores: Floats, silent: Floats, days: Days) -> LevelForecast:
         windows, levels, counts = fit_levels(scores, silent, days, self.slopes_)

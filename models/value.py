@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from features.errors import TrainingError
 from features.family import Column
-from models.amount import Amount, Described, dated
+from models.amount import Amount, Described, dated, rounds_of
 from models.amount_level import AmountLevel
 from models.boosting import BoostingParameters
 from models.churn import ChurnModel, FitCurve
@@ -138,8 +138,9 @@ class ValueModel:
 
         All of it twice where there is an earlier day to look back to.
         """
-        curve = SurvivalModel(outcomes.horizons_days, boosting=self.boosting)
-        return 3 * curve.fit_rounds(outcomes)
+        fitted = SurvivalModel(outcomes.horizons_days, boosting=self.boosting)
+        curves = fitted.fit_rounds(outcomes) // self.boosting.rounds
+        return curves * (self.boosting.rounds + 2 * rounds_of(self.boosting))
 
     def predict_if_buys(self, vectors: pd.DataFrame) -> Floats:
         """Return E[margin | buys], money, shape (n,)."""

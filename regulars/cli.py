@@ -19,6 +19,7 @@ from regulars.commands import (
     models,
     offers,
     reasons,
+    rescoring,
     running,
 )
 
@@ -29,7 +30,10 @@ app = typer.Typer(
     help="Customer value, churn and the next best offer, from one consistent snapshot.\n\n"
     "Start with `regulars init`, then check, train, score and serve.",
 )
-for commands in (data, models, offers, decisions, evaluate, experiments, bundles, reasons, running):
+for commands in (
+    *(data, models, offers, decisions, evaluate, experiments, bundles, reasons, rescoring),
+    running,
+):
     commands.add_to(app)
 
 

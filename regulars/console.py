@@ -90,6 +90,11 @@ def show_checks(console: Console, reports: Sequence[TableReport], *, reused: boo
                 f"  {report.table}: {count.rows:,} rows {word}: {escape(count.problem)} "
                 f"[dim]\\[{count.rule}] {escape(count.example())}[/]"
             )
+        if report.adjustments:
+            console.print(
+                f"  {report.table}: {report.adjustments:,} rows are adjustments: no goods, and "
+                "their money counts"
+            )
         for notice in report.notices:
             console.print(f"  {report.table}: {escape(notice)}")
 

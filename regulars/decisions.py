@@ -127,7 +127,7 @@ def open_decisions(
     if erased:
         ids = catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
         catalogue.customers.forgotten.update(erased_positions(ids, erased).tolist())
-    with _store(settings) as store:
+    with event_store(settings) as store:
         shoppers, history = Shoppers(), dict[str, Contacted]()
         if store is not None:
             manifest = catalogue.manifest
@@ -140,7 +140,7 @@ def open_decisions(
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[SqlStore | None]:
+def event_store(settings: Settings) -> Iterator[SqlStore | None]:
     """Open the store, where there is one: none before the first serve."""
     if settings.serving.database is None and not (settings.workspace / "events.db").exists():
         yield None

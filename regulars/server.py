@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,21 +22,23 @@ def serve_shop(
     *,
     access_log: bool = True,
 ) -> None:
-    """Serve the current bundle until interrupted."""
+    """Serve the current bundle until interrupted, and score customers again beside it."""
+    from regulars.rescoring.child import rescoring_beside
     from serving.run import serve
 
     serving = settings.serving
     settings.workspace.mkdir(parents=True, exist_ok=True)
-    serve(
-        settings.bundles,
-        host or serving.host,
-        port or serving.port,
-        database_url(settings),
-        None if serving.keys is None else settings.base / serving.keys,
-        serving,
-        workers=workers or serving.workers,
-        access_log=access_log,
-    )
+    with rescoring_beside(settings) if serving.rescore else nullcontext():
+        serve(
+            settings.bundles,
+            host or serving.host,
+            port or serving.port,
+            database_url(settings),
+            None if serving.keys is None else settings.base / serving.keys,
+            serving,
+            workers=workers or serving.workers,
+            access_log=access_log,
+        )
 
 
 def database_url(settings: Settings) -> str:

@@ -56,6 +56,11 @@ class ServingSettings(PolicySettings):
         "serve; by default a SQLite file in the workspace",
     )
     offers: Path | None = Field(None, description="TOML file of offers, their rules and caps")
+    rescore: bool = Field(
+        default=True,
+        description="score customers again within a minute of what they did, in a process beside "
+        "the workers; where several machines share a store, one is enough",
+    )
 
 
 class Settings(BaseSettings):

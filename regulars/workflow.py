@@ -129,7 +129,10 @@ def train_shop(
         horizons = choose_horizons(*arguments, day)
         console.print(f"  Churn within {horizons.churn_days} days: {horizons.churn_evidence}")
         console.print(f"  Value over {horizons.value_reach_days} days: {horizons.value_evidence}")
-        client = open_client(settings.mlruns)
+        with progress_bars(console) as progress:
+            tick = progress("Registry, opened", 1)
+            client = open_client(settings.mlruns)
+            tick()
         table, curves = None, Curves()
         for name in JOBS if job == "all" else (job,):
             with progress_bars(console) as progress:
@@ -144,9 +147,12 @@ def train_shop(
                 report = run_job(name, *arguments, horizons, day, progress, table, recipe, curves)
             if recipe is not None:
                 show_frame(console, tried.head(_TRIALS_SHOWN), "Recipes tried, best first")
-            outcome = record(
-                client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint, now
-            )
+            with progress_bars(console) as progress:
+                tick = progress(f"{name.capitalize()}, recorded", 1)
+                outcome = record(
+                    client, report, settings.mlruns, settings.shop, shop.prepared.fingerprint, now
+                )
+                tick()
             show_scorecard(console, outcome)
         try:
             champions = load_champions(client, settings.shop.name)

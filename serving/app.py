@@ -63,6 +63,7 @@ def create_app(
         tasks = [
             asyncio.create_task(server.decisions.run()),
             asyncio.create_task(server.follow(_FOLLOW_SECONDS)),
+            asyncio.create_task(server.freshness.follow(lambda: server.view.rescored)),
         ]
         try:
             yield

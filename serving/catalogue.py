@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from features.vocabulary import Columns as C
 from models.bundle import Bundle, Manifest
 from models.bundle_schema import BundleColumns as B
+from serving.columns import booleans, coded, floats
 from serving.name_index import NameIndex
 from serving.table_rows import TableRows
 
@@ -55,6 +56,12 @@ class IdIndex:
 
     def __len__(self) -> int:
         return self._length
+
+    def ids(self) -> list[str]:
+        """Return all ids in their order, forgotten ones too."""
+        if self._places is not None:
+            return list(self._places)
+        return [str(self._bytes(place), "utf-8") for place in range(self._length)]
 
     def position(self, key: str) -> int | None:
         """Return where the id stands, or None when it is not there."""
@@ -155,19 +162,15 @@ class Catalogue:
         return self.names[product] or self.product_ids[product]
 
 
-def floats(column: Any) -> NDArray[np.float64]:
-    """Return an Arrow column of numbers as an array, NaN where it is null."""
-    return np.asarray(column.to_numpy(), dtype=np.float64)
-
-
 def open_catalogue(bundle: Bundle) -> Catalogue:
     """Prepare a bundle for serving."""
     table = bundle.products
     products = IdIndex(table.column(C.PRODUCT_ID))
     names: list[str | None] = table.column(C.PRODUCT_NAME).to_pylist()
-    categories: list[str | None] = table.column(C.CATEGORY).to_pylist()
-    known_categories = sorted({name for name in categories if name is not None})
-    codes = {category: code for code, category in enumerate(known_categories)}
+    category_of, known = coded(table.column(C.CATEGORY))
+    # Each category's name once, however many products it has.
+    categories = [None if code < 0 else known[code] for code in category_of.tolist()]
+    codes = {category: code for code, category in enumerate(sorted(known))}
     category_code = np.array(
         [-1 if name is None else codes[name] for name in categories], dtype=np.int32
     )
@@ -178,12 +181,12 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
     fill_position = np.empty_like(fill_order)
     fill_position[fill_order] = np.arange(len(fill_order), dtype=np.int32)
     churn_probability = floats(bundle.customers.column(B.CHURN_PROBABILITY))
-    known = churn_probability[~np.isnan(churn_probability)]
+    scored = ~np.isnan(churn_probability)
     return Catalogue(
         bundle=bundle,
         customers=IdIndex(bundle.customers.column(C.CUSTOMER_ID)),
         products=products,
-        product_ids=table.column(C.PRODUCT_ID).to_pylist(),
+        product_ids=products.ids(),
         names=names,
         categories=categories,
         category_codes=codes,
@@ -194,7 +197,7 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         },
         price=floats(table.column(B.PRICE)),
         margin=floats(table.column(B.MARGIN)),
-        sellable=_booleans(table.column(B.IN_STOCK)) & ~_booleans(table.column(B.RETIRED)),
+        sellable=booleans(table.column(B.IN_STOCK)) & ~booleans(table.column(B.RETIRED)),
         fill_order=fill_order,
         fill_position=fill_position,
         popular_score=_scatter(popular.indices, popular.values[C.SCORE], len(products)),
@@ -206,15 +209,11 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
             segment: row for row, segment in enumerate(bundle.manifest.newcomer_segments)
         },
         names_index=NameIndex(
-            [" ".join(filter(None, words)) for words in zip(names, categories, strict=True)]
+            " ".join(filter(None, words)) for words in zip(names, categories, strict=True)
         ),
         churn_probability=churn_probability,
-        average_p_buys=float(1 - known.mean()) if len(known) else None,
+        average_p_buys=float(1 - churn_probability.mean(where=scored)) if scored.any() else None,
     )
-
-
-def _booleans(column: Any) -> NDArray[np.bool_]:
-    return np.asarray(column.to_numpy(), dtype=np.bool_)
 
 
 def _scatter(indices: Indices, values: NDArray[np.float32], size: int) -> NDArray[np.float32]:

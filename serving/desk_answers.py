@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from serving.answers import Definition
 from serving.customers.ordered_since import OrderedSince
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Purchased:
     """A product that the customer bought, and when last."""
 
@@ -22,13 +22,20 @@ class Purchased:
     last_on: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CustomerProfile:
     """Everything known of one customer; null where a quantity is not known."""
 
     customer_id: str
     model_version: str
-    as_of: date
+    as_of: Annotated[date, Field(description="The scores count what was known before this day.")]
+    scored_at: Annotated[
+        datetime | None,
+        Field(
+            description="When scores and vector were made again, from what was sent since the "
+            "bundle; null where they are the bundle's."
+        ),
+    ]
     churn_probability: float | None
     p_alive: float | None
     clv_simple: float | None
@@ -58,7 +65,7 @@ class CustomerProfile:
     definition: Definition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AtRisk:
     """One row of the churn list."""
 
@@ -77,7 +84,7 @@ class AtRisk:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChurnList:
     """One page of the churn list."""
 

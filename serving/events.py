@@ -130,13 +130,15 @@ def check_events(
 ) -> tuple[dict[int, Event], list[Rejected]]:
     """Split a batch into good events, by index, and rejected ones.
 
-    A missing ``event_id`` comes from ``new_id``, a missing ``ts`` from ``now``.
+    A missing ``event_id`` is one that ``new_id`` gave and the place in the batch, a missing ``ts``
+    is ``now``.
     """
     good: dict[int, Event] = {}
     rejected: list[Rejected] = []
+    batch_id = new_id()
     for index, fields in enumerate(raw):
         try:
-            event = Event.model_validate(_complete(fields, now, new_id))
+            event = Event.model_validate(_complete(fields, now, batch_id, index))
         except ValidationError as error:
             rejected.append(Rejected(index, _describe(error)))
         else:
@@ -147,14 +149,14 @@ def check_events(
     return good, rejected
 
 
-def _complete(fields: Any, now: datetime, new_id: Callable[[], str]) -> Any:
+def _complete(fields: Any, now: datetime, batch_id: str, index: int) -> Any:
     """Add what may be missing; what holds no fields stays what it is, to be refused."""
     if not isinstance(fields, dict):
         return fields
     event_id, ts = fields.get("event_id"), fields.get("ts")
     return {
         **fields,
-        "event_id": new_id() if event_id is None else event_id,
+        "event_id": f"{batch_id}-{index:03}" if event_id is None else event_id,
         "ts": now if ts is None else ts,
     }
 

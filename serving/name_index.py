@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -27,16 +28,22 @@ class NameIndex:
         For each product what it is called; None where unknown.
     """
 
-    def __init__(self, texts: Sequence[str | None]) -> None:
-        found: dict[str, list[int]] = {}
+    def __init__(self, texts: Iterable[str | None]) -> None:
+        numbers: dict[str, int] = {}
+        words, products = array("i"), array("i")
+        self._count = 0
         for product, text in enumerate(texts):
+            self._count += 1
             for word in set(_words(text or "")):
-                found.setdefault(word, []).append(product)
-        self._products = {
-            word: np.array(products, dtype=np.int32) for word, products in found.items()
-        }
-        self._sorted = sorted(found)
-        self._count = len(texts)
+                words.append(numbers.setdefault(word, len(numbers)))
+                products.append(product)
+        # Each word's products are a stretch of one array: an array for each takes ten times that.
+        numbered = np.frombuffer(words, np.int32) if words else np.empty(0, np.int32)
+        order = np.argsort(numbered, kind="stable")
+        self._products = np.array(products, dtype=np.int32)[order]
+        self._ends = np.cumsum(np.bincount(numbered, minlength=len(numbers)))
+        self._numbers = numbers
+        self._sorted = sorted(numbers)
 
     def matching(self, query: str, most: int) -> Matches:
         """Return at most so many products and the share of the query that each one holds.
@@ -58,15 +65,20 @@ class NameIndex:
     def _having(self, word: str) -> NDArray[np.int32]:
         # The plural of most words in most shops' names.
         for form in (word, word.removesuffix("s"), f"{word}s"):
-            if form in self._products:
-                return self._products[form]
+            if form in self._numbers:
+                return self._named(form)
         if len(word) < _LEAST_PREFIX:
             return np.empty(0, dtype=np.int32)
         start = bisect_left(self._sorted, word)
         alike = [w for w in self._sorted[start : start + _MOST_WORDS] if w.startswith(word)]
         if not alike:
             return np.empty(0, dtype=np.int32)
-        return np.unique(np.concatenate([self._products[w] for w in alike]))
+        return np.unique(np.concatenate([self._named(w) for w in alike]))
+
+    def _named(self, word: str) -> NDArray[np.int32]:
+        number = self._numbers[word]
+        start = self._ends[number - 1] if number else 0
+        return self._products[start : self._ends[number]]
 
 
 def _words(text: str) -> list[str]:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-import orjson
-
 from features.errors import BundleError, RegularsError
-from features.vocabulary import Columns as C
-from models.erasure import customer_hash, erased_positions
-from serving.answers import EventsReceipt, NextBestOffer, Recommendations, Reloaded
+from models.erasure import customer_hash
+from serving.answers import EventsReceipt, Reloaded
 from serving.bundles import BundleSource
-from serving.catalogue import Catalogue, open_catalogue
-from serving.customers.churn_list import ChurnList
-from serving.customers.ordered_since import RecentBuyers
-from serving.decisions.desk import Desk, open_desk
 from serving.decisions.experiments import Experiments
 from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
 from serving.events import Event, check_events
+from serving.freshness import Freshness
 from serving.http.keys import Keys
 from serving.http.metrics import Metrics
 from serving.patience import SharedQuestion
-from serving.products.shoppers import WISH_DAYS, Shoppers
 from serving.storage.decision_log import DecisionLog
 from serving.storage.inbox import Inbox
-from serving.storage.store import Decision, Store, StoreError
+from serving.storage.store import Store, StoreError
+from serving.view import View, forget, midnight, open_view
 
 _LOG = logging.getLogger("regulars.bundles")
 
@@ -39,17 +32,6 @@ NEWS_PATIENCE_SECONDS: Final = 0.25
 # The longest that events wait for a store before they are refused.
 EVENTS_PATIENCE_SECONDS: Final = 5.0
 _CHECK_PATIENCE_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """What one request reads from beginning to end; replaced whole, never changed in part."""
-
-    catalogue: Catalogue
-    churn: ChurnList
-    shoppers: Shoppers
-    desk: Desk
-    recent: RecentBuyers
 
 
 class Server:
@@ -94,6 +76,7 @@ class Server:
         self.refused_version: str | None = None
         self._show_bundle()
         self._news = SharedQuestion(self._listen, NEWS_PATIENCE_SECONDS)
+        self.freshness = Freshness(store, clock, self.metrics.scores)
         self._check = SharedQuestion(
             partial(asyncio.to_thread, store.check), _CHECK_PATIENCE_SECONDS
         )
@@ -124,9 +107,14 @@ class Server:
         False when the store could not tell in time: this answer counts what was known before.
         """
         try:
-            version = self.store.version()
-            if version is not None and version == self.view.shoppers.version:
-                return True
+            shoppers, version = self.view.shoppers, self.store.version()
+            if version is not None:
+                if version == shoppers.version:
+                    return True
+                latest = self.store.only_own_since(shoppers.heard)
+                if latest is not None:
+                    shoppers.heard, shoppers.version = latest, version
+                    return True
             if await self._news.answered():
                 return True
         except StoreError:
@@ -140,9 +128,11 @@ class Server:
         if version is None or version != shoppers.version:
             news = await asyncio.to_thread(self.store.news, shoppers.heard)
             if news.erased:
-                await asyncio.to_thread(_forget, view, news.erased)
+                await _forget_here(view, news.erased)
             for event in news.events:
                 shoppers.record(event)
+            for rescored in news.rescored:
+                view.rescored.record(rescored)
             shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
         if view is not self.view:
             # A reload came between: what it read back may be older than this question.
@@ -181,7 +171,7 @@ class Server:
         await self.decisions.flush()
         async with self._inbox.pause:
             records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
-            await asyncio.to_thread(_forget, self.view, {customer_hash(customer_id)})
+            await _forget_here(self.view, {customer_hash(customer_id)})
         return records
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
@@ -216,81 +206,18 @@ class Server:
         if new or not self._may_be_in_bundle(event):
             self.view.shoppers.record(event)
 
-    def log_decision(
-        self,
-        kind: str,
-        answer: Recommendations | NextBestOffer,
-        candidates: int,
-        session_id: str | None = None,
-        context: Mapping[str, Any] | None = None,
-        propensity: float = 1.0,
-        choices: str | None = None,
-    ) -> bytes:
-        """Keep an answer, with the probability that it was chosen, for learning.
-
-        Parameters
-        ----------
-        propensity
-            1 where the answer was certain, as it is for products.
-        choices
-            What a policy chose from; see :class:`serving.storage.store.Decision`.
-
-        Returns
-        -------
-        The answer as JSON, which is what is kept.
-        """
-        written = orjson.dumps(answer)
-        self.decisions.add(
-            Decision(
-                id=_id_of(answer),
-                ts=self.clock(),
-                kind=kind,
-                customer_id=answer.customer_id,
-                session_id=session_id,
-                model_version=answer.model_version,
-                variant=answer.variant,
-                fallback=answer.fallback,
-                answer=written.decode(),
-                propensity=propensity,
-                candidates=candidates,
-                context=context or {},
-                choices=choices,
-            )
-        )
-        return written
-
     def _may_be_in_bundle(self, repeated: Event) -> bool:
         # When it first came in is not known here: counting it twice must be avoided.
-        as_of = _midnight(self.view.catalogue.manifest.as_of)
+        as_of = midnight(self.view.catalogue.manifest.as_of)
         return repeated.type == "purchase" and repeated.ts < as_of
 
     def _read_view(self) -> View:
-        catalogue = open_catalogue(self.bundle_source.load())
-        manifest = catalogue.manifest
-        # A purchase of before as_of that came in after the bundle was made is not in it either.
-        since, received_after = _midnight(manifest.as_of), manifest.created_at
-        heard = self.store.heard()
-        wished_since = self.clock() - WISH_DAYS
-        shoppers = Shoppers(self.store.shopper_events(since, received_after, wished_since), heard)
-        recent = RecentBuyers(catalogue)
-        view = View(catalogue, ChurnList(catalogue), shoppers, open_desk(catalogue), recent)
-        _forget(view, self.store.erased())
-        return view
+        return open_view(self.bundle_source.load(), self.store, self.clock())
 
 
-def _forget(view: View, hashes: Collection[str]) -> None:
-    """Serve the customers of these hashes as strangers from now on."""
-    if hashes:
-        ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
-        view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
-        view.shoppers.forget(hashes)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=UTC)
-
-
-def _id_of(answer: Recommendations | NextBestOffer) -> str:
-    if isinstance(answer, NextBestOffer):
-        return answer.decision_id
-    return answer.recommendation_id
+async def _forget_here(view: View, hashes: Collection[str]) -> None:
+    await asyncio.to_thread(forget, view, hashes)
+    # Last, and where answers are given: none that was worked out before comes in after.
+    view.shelves.clear()
+    view.profiles.clear()
+    view.offers.clear()

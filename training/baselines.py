@@ -43,7 +43,8 @@ def churn_baselines(
             subsample=20_000,
             random_state=0,
         ),
-        LogisticRegression(C=0.05, max_iter=1_000, tol=1e-3),
+        # Many rows of few columns: Newton's steps reach the same optimum in a quarter of the time.
+        LogisticRegression(C=0.05, solver="newton-cholesky"),
     )
     some = slice(None, None, -(-len(train) // _ROWS_OF_A_LINE))
     linear.fit(train[numeric].iloc[some].to_numpy(), churned[some])

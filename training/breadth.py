@@ -9,7 +9,7 @@ import numpy as np
 
 from features.family import Column
 from models.tabular import Encoder
-from models.uplift.breadth import BreadthEffect
+from models.uplift.breadth import HELD_COLUMNS, BreadthEffect
 from models.uplift.cross_sell import Step, cross_sell_effect, retention_term
 from training.dataset import Rows
 
@@ -23,7 +23,6 @@ _OTHER_WORDS: Final = {
         "products_held", "products_ever_held", "contracts_active", "contracts_ever",
     },
 }  # fmt: skip
-_HELD: Final = {"categories": "categories_bought", "products": "products_held"}
 _MOST_CUSTOMERS: Final = 20_000
 
 
@@ -43,7 +42,7 @@ def breadth_effects(
     -------
     Nothing where the shop says nothing of ``what``.
     """
-    held_column = _HELD[what]
+    held_column = HELD_COLUMNS[what]
     if held_column not in rows.vectors.columns:
         return ()
     known = [column for column in columns if column.name not in _OTHER_WORDS[what]]

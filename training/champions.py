@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -90,6 +91,42 @@ def load_champions(client: Client, shop: str, as_of: date | None = None) -> Cham
         uplift = uplift if uplift is not None and _is_readable(uplift) else None
     if uplift is not None:
         cards[UPLIFT] = uplift
+    return _loaded(cards)
+
+
+def load_versions(client: Client, shop: str, versions: Mapping[str, str]) -> Champions:
+    """Load the models that a bundle was made with, champions still or not.
+
+    Parameters
+    ----------
+    versions
+        By job, as the bundle's manifest names them.
+
+    Raises
+    ------
+    RegistryError
+        A version is not there any more, or was saved by another version of Regulars.
+    """
+    if missing := sorted(set(JOBS) - set(versions)):
+        raise RegistryError(
+            f"the bundle does not name its models for {', '.join(missing)}",
+            "publish another with `regulars train`",
+        )
+    cards = {
+        job: registry.version_of(client, model_name(shop, job), version)
+        for job, version in versions.items()
+    }
+    for job, card in cards.items():
+        if not _is_readable(card):
+            raise RegistryError(
+                f"version {card.version} of {card.name} was saved by another version of Regulars",
+                f"run `regulars train {job}` to have it learn again",
+            )
+    return _loaded(cards)
+
+
+def _loaded(cards: dict[str, RegisteredModel]) -> Champions:
+    uplift = cards.get(UPLIFT)
     return Champions(
         ChurnModel.load(cards["churn"].model_folder),
         ValueModel.load(cards["value"].model_folder),

@@ -70,18 +70,23 @@ def train_churn(
     boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or Curves()
     horizon_days = windows.horizon_days
     judged = _fit(data.taught, data, horizon_days, boosting, curves, progress, "Churn, judged")
+    tick = progress("Churn, baselines", 2)
     rivals = churn_baselines(
         data.train.vectors, data.train.churned, data.test.vectors, judged.encoder_
     )
+    tick()
     outlook = fit_outlook(data.histories)
     if outlook is not None:
         foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
         rivals["bg_nbd"] = foretold[P_NO_ORDER].to_numpy()
+    tick()
     model = _fit(data.taught_final, data, horizon_days, boosting, curves, progress, "Churn, served")
     ours = judged.predict_proba(data.test.vectors)[:, 1]
     predicted = {"churn": ours, **rivals}
     scorecard = {name: churn_scorecard(data.test.churned, says) for name, says in predicted.items()}
+    tick = progress("Churn by categories held", 1)
     breadth = breadth_effects(data.test, data.columns, "categories", seed=settings.seed)
+    tick()
     return JobReport(
         name="churn",
         as_of=windows.as_of,
@@ -121,7 +126,7 @@ def train_churn(
             "gains": gains_plot(data.test.churned, predicted, "churners"),
             "importance": bar_plot(
                 dict(sorted(judged.importance().items(), key=lambda i: -i[1])[:20]),
-                "What churn is read from", "share of training gain",
+                "What trees read churn from", "share of training gain",
             ),
         },
     )  # fmt: skip

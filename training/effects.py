@@ -13,12 +13,20 @@ from models.bundle_schema import BundleColumns as B
 from models.manifest import NO_TREATMENT_DATA
 from models.survival import interpolated
 from models.uplift.evidence import Evidence
+from models.uplift.order_margin import OrderMargin
 from models.uplift.trial import Floats
 from training.champions import UPLIFT, Champions
+from training.uplift import ORDERS_AND_MARGIN
 
 _FEATURES_CHANGED = (
     "the features have changed since what contacts change was learned from them: a risk ranking; "
     "learn it again with `regulars train uplift`"
+)
+
+
+_ANOTHER_VERSION = (
+    "what contacts change was learned by a version that did not say what an order brings: a risk "
+    "ranking; learn it again with `regulars train uplift`"
 )
 
 
@@ -29,8 +37,11 @@ class Effects:
     Attributes
     ----------
     columns
-        ``uplift`` and its 95 % interval, ``p_orders`` and ``value_if_orders``, all of the
-        response days; NaN for customers who are not scored. Empty without treatment data.
+        ``uplift`` and its 95 % interval and ``p_orders``, of the response days, and
+        ``value_if_orders``, the margin of an order: what an effect is worth is counted over the
+        days in which it was measured, since whether an order won by a contact brings others
+        later no campaign has shown. NaN for customers who are not scored. Empty without
+        treatment data.
     """
 
     columns: Mapping[str, Floats] = field(default_factory=dict)
@@ -40,23 +51,22 @@ class Effects:
     contact_cost: float | None = None
 
 
-def score_effects(
-    champions: Champions, vectors: Vectors, scored: pd.DataFrame, value_horizon_days: int
-) -> Effects:
+def score_effects(champions: Champions, vectors: Vectors, scored: pd.DataFrame) -> Effects:
     """Return the effect of a contact on each customer of :func:`training.scores.score_customers`.
 
     Parameters
     ----------
     vectors, scored
         Of the same customers, in the same order.
-    value_horizon_days
-        Over which ``clv_predicted`` is stated.
     """
     if champions.uplift is None:
         return Effects()
     card = champions.cards[UPLIFT].card
     if card["vector_fingerprint"] != vectors.fingerprint:
         return Effects(because=_FEATURES_CHANGED)
+    order_margin = card["definition"].get("order_margin")
+    if order_margin is None:
+        return Effects(because=_ANOTHER_VERSION)
     grade = champions.uplift.grade_
     if grade.evidence == "risk_only":
         return Effects(because=grade.because)
@@ -65,18 +75,14 @@ def score_effects(
     customers = vectors.frame[known]
     low, high = champions.uplift.effect_interval(customers)
     curve = champions.churn.curve_
+    orders, margin = (customers[name].to_numpy(dtype=np.float64) for name in ORDERS_AND_MARGIN)
     p_orders = 1.0 - interpolated(curve.predict(customers), curve.horizons_days, [days])[:, 0]
     columns = {
         B.UPLIFT: champions.uplift.effect(customers),
         B.UPLIFT_LOWER: low,
         B.UPLIFT_UPPER: high,
         B.P_ORDERS: p_orders,
-        B.VALUE_IF_ORDERS: value_if_orders(
-            scored.loc[known, B.CLV_PREDICTED].to_numpy(dtype=np.float64),
-            scored.loc[known, B.VALUE_IF_RETAINED].to_numpy(dtype=np.float64),
-            p_orders,
-            share=min(1.0, days / value_horizon_days),
-        ),
+        B.VALUE_IF_ORDERS: OrderMargin(**order_margin).expected(orders, margin),
     }
     return Effects(
         {name: _spread(values, known) for name, values in columns.items()},
@@ -85,23 +91,6 @@ def score_effects(
         days,
         card["definition"]["contact_cost"],
     )
-
-
-def value_if_orders(clv: Floats, if_retained: Floats, p_orders: Floats, share: float) -> Floats:
-    """Return E[margin of the response days | an order in them], money.
-
-    What an effect is worth is counted over the days in which it was measured, and no further:
-    whether an order won by a contact brings others later, no campaign has shown. Margin comes
-    evenly over the value horizon; so ``share`` of it falls into these days.
-
-    Parameters
-    ----------
-    clv, if_retained
-        Expected margin over the value horizon, and given an order in it; the latter is never
-        exceeded.
-    """
-    of_these_days = clv * share / np.maximum(p_orders, 1e-9)
-    return np.asarray(np.minimum(of_these_days, if_retained))
 
 
 def _spread(values: Floats, known: np.ndarray) -> Floats:

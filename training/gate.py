@@ -38,17 +38,24 @@ class Verdict:
 
 def compare(contest: Contest, predicted: Floats, rival: str, rival_says: Floats) -> Difference:
     """Bootstrap the difference of the headline metric over customers."""
+    return _difference(rival, _measured(contest, predicted), _measured(contest, rival_says))
+
+
+def _measured(contest: Contest, predicted: Floats) -> Floats:
+    """Return the headline metric of the sample, and then of resamples that all models share."""
     rng = np.random.default_rng(0)
     size = len(contest.actual)
-    draws = []
+    draws = [contest.metric(contest.actual, predicted)]
     for _ in range(_RESAMPLES):
         rows = rng.integers(0, size, size)
-        actual = contest.actual[rows]
-        ours = contest.metric(actual, predicted[rows])
-        draws.append(ours - contest.metric(actual, rival_says[rows]))
-    point = contest.metric(contest.actual, predicted) - contest.metric(contest.actual, rival_says)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return Difference(rival, float(point), float(low), float(high))
+        draws.append(contest.metric(contest.actual[rows], predicted[rows]))
+    return np.array(draws)
+
+
+def _difference(rival: str, ours: Floats, theirs: Floats) -> Difference:
+    gaps = ours - theirs
+    low, high = np.percentile(gaps[1:], [2.5, 97.5])
+    return Difference(rival, float(gaps[0]), float(low), float(high))
 
 
 def judge(
@@ -68,9 +75,9 @@ def judge(
     another question, or reads features that are gone) is replaced by one that clearly beats
     the baselines.
     """
-    ours = contest.predicted[challenger]
+    ours = _measured(contest, contest.predicted[challenger])
     differences = tuple(
-        compare(contest, ours, name, says)
+        _difference(name, ours, _measured(contest, says))
         for name, says in contest.predicted.items()
         if name != challenger
     )
@@ -94,7 +101,7 @@ def judge(
             reason=f"the champion cannot be compared, and every baseline is beaten: {worst}",
             differences=differences,
         )
-    against = compare(contest, ours, "the champion", champion_says)
+    against = _difference("the champion", ours, _measured(contest, champion_says))
     differences = (*differences, against)
     if against.low > 0:
         return Verdict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -73,6 +73,24 @@ def next_products(
     nothing.loc[holders[asked], B.NEXT_PRODUCT] = products[best[asked]]
     nothing.loc[holders[asked], B.NEXT_PRODUCT_PROBABILITY] = chance[asked]
     return nothing
+
+
+def further_product_rate(
+    engine: Engine, prepared: Prepared, as_of: date, horizon_days: int
+) -> float | None:
+    """Return the share of holders, a horizon before, who hold one more product by the date.
+
+    A base rate: nobody was asked to take one. None where nobody held any.
+    """
+    if _CONTRACT_MOVES not in prepared.rollups:
+        return None
+    before = standing_contracts(engine, prepared, as_of - timedelta(days=horizon_days))
+    if before.empty:
+        return None
+    after = standing_contracts(engine, prepared, as_of)
+    held = after.merge(before, how="left", on=[C.CUSTOMER_ID, C.PRODUCT_ID], indicator="since")
+    one_more = held.loc[held["since"] == "left_only", C.CUSTOMER_ID]
+    return float(before[C.CUSTOMER_ID].drop_duplicates().isin(one_more).mean())
 
 
 def standing_contracts(engine: Engine, prepared: Prepared, as_of: date) -> pd.DataFrame:

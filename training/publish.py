@@ -26,7 +26,7 @@ from models.uplift.breadth import BreadthEffect
 from training.champions import Champions
 from training.dataset import population
 from training.effects import Effects, score_effects
-from training.next_products import next_products
+from training.next_products import further_product_rate, next_products
 from training.offers import email_consent, offers_of
 from training.purchases import describe_products, load_interactions
 from training.scores import CustomerScores, score_customers
@@ -58,17 +58,20 @@ def publish(
         When the export happens; part of the bundle's version.
     """
     _refuse_other_money(champions, shop)
-    tick = progress("Bundle", 4)
+    tick = progress("Scores of all customers", 2)
     before = published_names(root, as_of)
     scored = score_customers(engine, prepared, champions, shop, as_of, previous=before)
+    tick()
     keep_segmentation(champions, scored.segmentation)
-    effects = score_effects(champions, scored.vectors, scored.frame, scored.value_horizon_days)
+    effects = score_effects(champions, scored.vectors, scored.frame)
     following = next_products(engine, prepared, scored.vectors, as_of)
     tick()
+    tick = progress("Products for all customers", 2)
     customer_ids = scored.frame[C.CUSTOMER_ID].to_numpy(dtype=str)
     purchases = load_interactions(engine, prepared.rollups, as_of)
     interactions = describe_products(engine, prepared, purchases)
     champions.recommend.fit(interactions)
+    tick()
     catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
     assumed = prepared.lines_without_cost > 0 or bool(catalogue[C.UNIT_COST].isna().any())
     shelf = fill_shelf(
@@ -76,6 +79,7 @@ def publish(
         champions.churn.horizon_days,
     )  # fmt: skip
     tick()
+    tick = progress("Bundle", 2)
     bundle = Bundle(
         manifest=_manifest(
             prepared,
@@ -87,18 +91,17 @@ def publish(
             effects,
             shelf,
             declared,
+            further_product_rate(engine, prepared, as_of, champions.churn.horizon_days),
             assumed=assumed,
         ),
         customers=pa.Table.from_pandas(
-            # What is the same for everyone stands in the manifest.
-            scored.frame.drop(columns=[C.AS_OF, "value_basis"]).assign(
-                **effects.columns,
+            scored_columns(scored, effects).assign(
                 **following,
                 **{C.EMAIL_CONSENT: email_consent(engine, prepared, customer_ids)},
             ),
             preserve_index=False,
         ),
-        vectors=_vector_table(scored.vectors.frame, scored.vectors.names),
+        vectors=vector_table(scored.vectors.frame, scored.vectors.names),
         products=pa.Table.from_pandas(shelf.catalogue, preserve_index=False),
         offers=offers_of(engine, prepared, declared),
         **shelf.rows,
@@ -138,6 +141,7 @@ def _manifest(
     effects: Effects,
     shelf: Shelf,
     declared: Declarations,
+    further_products: float | None,
     *,
     assumed: bool,
 ) -> Manifest:
@@ -167,6 +171,7 @@ def _manifest(
         breadth=tuple(
             BreadthEffect(**effect) for effect in champions.cards["churn"].card.get("breadth", ())
         ),
+        further_product_rate=further_products,
         **shelf.said,
     )
 
@@ -201,7 +206,13 @@ def _catalogue(
     ).reset_index(drop=True)
 
 
-def _vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
+def scored_columns(scored: CustomerScores, effects: Effects) -> pd.DataFrame:
+    """Return the bundle's customer columns as far as they are scores."""
+    # What is the same for everyone stands in the manifest.
+    return scored.frame.drop(columns=[C.AS_OF, "value_basis"]).assign(**effects.columns)
+
+
+def vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
     """Round numbers for the eye: they are shown and ruled by, not learned from."""
     rounded = frame[[C.CUSTOMER_ID, *names]].round(4)
     return pa.Table.from_pandas(rounded, preserve_index=False)

@@ -61,9 +61,11 @@ def train_recommend(
             f"no known customer ordered between {test} and {windows.as_of}",
             "lengthen training.horizon_days",
         )
+    baselines = _baselines()
+    tick = progress("Test window, ranked", 1 + len(baselines))
     ranked = {"recommend": judged.fit(known).rank(customers, _DEEPEST)}
-    tick = progress("Baselines", 3)
-    for name, baseline in _baselines().items():
+    tick()
+    for name, baseline in baselines.items():
         ranked[name] = _rank(baseline, known, customers)
         tick()
     history = known.customer_matrix()[customers]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -11,20 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.engine import Engine
-from features.errors import DataError, RegistryError, TrainingError
+from features.errors import DataError, RegistryError
 from features.family import discover_families
 from features.prepare import Prepared
 from features.settings import ShopSettings
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
-from models.btyd.outlook import EXPECTED_ORDERS, OUTPUTS, P_ALIVE, Outlook
+from models.btyd.outlook import EXPECTED_ORDERS, P_ALIVE
 from models.drivers import churn_drivers
 from models.extension import Extension
-from models.forecast import Forecast, forecast
+from models.forecast import forecast
 from models.manifest import ValueBasis
 from models.next_purchase import NextPurchaseModel
 from models.recommend.topk import ranked_products
 from models.segments import Segmentation
+from training.backdrop import Backdrop
 from training.champions import Champions
 from training.contracts import POPULATION as CONTRACT_POPULATION
 from training.contracts import contract_customers
@@ -45,7 +46,6 @@ SCORE_COLUMNS = (
 Floats = NDArray[np.float64]
 
 _CUSTOMERS_PER_BLOCK = 20_000
-_YEAR_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -103,45 +103,54 @@ def score_customers(
         Nobody ordered in the look-back before ``as_of``.
     """
     vectors = build_vectors(engine, prepared.rollups, discover_families(), [as_of])
+    if not (vectors.frame["recency_days"] <= shop.lookback_days).any():
+        raise DataError(
+            f"nobody ordered in the {shop.lookback_days} days before the cutoff",
+            "choose an earlier --as-of, or lengthen shop.lookback_days",
+        )
+    backdrop = Backdrop.of(vectors.frame)
+    scored = score_vectors(vectors, champions, shop, backdrop, previous)
+    if customers is None:
+        return scored
+    wanted = scored.frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
+    frame, segments, kept = (
+        table[wanted].reset_index(drop=True)
+        for table in (scored.frame, scored.segments, vectors.frame)
+    )
+    few = Vectors(kept, vectors.columns, vectors.fingerprint)
+    return replace(scored, frame=frame, segments=segments, vectors=few)
+
+
+def score_vectors(
+    vectors: Vectors,
+    champions: Champions,
+    shop: ShopSettings,
+    backdrop: Backdrop,
+    previous: pd.DataFrame | None = None,
+) -> CustomerScores:
+    """Score whom the vectors are of, at their one cutoff: everyone, or a few as among everyone.
+
+    Parameters
+    ----------
+    backdrop
+        Of the customer base that they belong to.
+    previous
+        See :func:`score_customers`.
+
+    Raises
+    ------
+    RegistryError
+        The vectors are not those that the champions learned from.
+    """
     for job in ("churn", "value"):
         if champions.cards[job].card["vector_fingerprint"] != vectors.fingerprint:
             raise RegistryError(
                 f"the features have changed since the {job} champion learned from them",
                 f"train again: regulars train {job}",
             )
-    outlook = _outlook(vectors.frame)
-    reach = champions.cards["value"].card["definition"].get("extrapolated_to_days")
-    beyond = None
-    if reach is not None and outlook is not None:
-        beyond = Extension(outlook, reach, shop.discount_rate)
-    said, frame, cut, segments = _scored(vectors, champions, shop, outlook, beyond, previous)
-    counted = (said.value_horizon_days, said.value_basis, cut)
-    if customers is None:
-        return CustomerScores(frame, vectors, *counted, segments)
-    wanted = frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
-    kept = Vectors(
-        vectors.frame[wanted].reset_index(drop=True), vectors.columns, vectors.fingerprint
-    )
-    frame, segments = (table[wanted].reset_index(drop=True) for table in (frame, segments))
-    return CustomerScores(frame, kept, *counted, segments)
-
-
-def _scored(
-    vectors: Vectors,
-    champions: Champions,
-    shop: ShopSettings,
-    outlook: Outlook | None,
-    beyond: Extension | None,
-    previous: pd.DataFrame | None,
-) -> tuple[Forecast, pd.DataFrame, Segmentation, pd.DataFrame]:
     everyone = vectors.frame
     recency = everyone["recency_days"].to_numpy(dtype=np.float64)
     inside = recency <= shop.lookback_days
-    if not inside.any():
-        raise DataError(
-            f"nobody ordered in the {shop.lookback_days} days before the cutoff",
-            "choose an earlier --as-of, or lengthen shop.lookback_days",
-        )
     population = everyone[inside]
 
     def spread(values: Floats) -> Floats:
@@ -150,8 +159,9 @@ def _scored(
     by_contract = champions.cards["churn"].card["definition"]["population"] == CONTRACT_POPULATION
     # Whether a contract lapses says nothing of the next order: value then reads its own curve.
     orders_churn = champions.value.buys_ if by_contract else champions.churn
+    beyond = _beyond(champions, shop, backdrop)
     said = forecast(orders_churn, champions.value, population, beyond)
-    foretold = _foretold(outlook, everyone)
+    foretold = backdrop.year_ahead(everyone)
     silent, if_retained = spread(said.churn_probability), spread(said.value_if_buys)
     judged = contract_customers(everyone) if by_contract else inside
     churn = (
@@ -181,7 +191,7 @@ def _scored(
             **{name: segments[name] for name in ("tier", "segment", "stage")},
             "value_at_risk": churn * if_retained,
             "value_basis": pd.Series(said.value_basis, everyone.index, dtype="str").where(inside),
-            "clv_simple": _clv_simple(everyone),
+            "clv_simple": backdrop.clv_simple(everyone),
             "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
             "bank_tier": segments["bank_tier"],
             "value_if_retained": if_retained,
@@ -193,7 +203,17 @@ def _scored(
             "drivers": drivers,
         }
     )
-    return said, frame, segmentation, segments
+    return CustomerScores(
+        frame, vectors, said.value_horizon_days, said.value_basis, segmentation, segments
+    )
+
+
+def _beyond(champions: Champions, shop: ShopSettings, backdrop: Backdrop) -> Extension | None:
+    """Return how value goes on past what was learned, where it is to."""
+    reach = champions.cards["value"].card["definition"].get("extrapolated_to_days")
+    if reach is None or backdrop.outlook is None:
+        return None
+    return Extension(backdrop.outlook, reach, shop.discount_rate)
 
 
 def _spread(values: Floats, among: NDArray[np.bool_]) -> Floats:
@@ -201,33 +221,6 @@ def _spread(values: Floats, among: NDArray[np.bool_]) -> Floats:
     full = np.full(len(among), np.nan)
     full[among] = values
     return full
-
-
-def _outlook(everyone: pd.DataFrame) -> Outlook | None:
-    """Fit BG/NBD and Gamma-Gamma on everyone's histories, if they can be."""
-    try:
-        return Outlook.fit(everyone)
-    except TrainingError:
-        return None
-
-
-def _foretold(outlook: Outlook | None, everyone: pd.DataFrame) -> pd.DataFrame:
-    """Return what BG/NBD foretells of a year; missing where it could not be fitted."""
-    if outlook is None:
-        return pd.DataFrame(np.nan, index=everyone.index, columns=list(OUTPUTS))
-    return outlook.predict(everyone, _YEAR_DAYS)
-
-
-def _clv_simple(vectors: pd.DataFrame) -> NDArray[np.float64]:
-    """Return yearly margin x mean relationship length in years, undiscounted.
-
-    The length of a relationship is counted from first to last order, over all repeat buyers.
-    """
-    span = (vectors["first_order_days"] - vectors["recency_days"]).to_numpy(dtype=np.float64)
-    repeat = span > 0
-    years = span[repeat].mean() / 365.0 if repeat.any() else 0.0
-    yearly = vectors["margin_365d"].to_numpy(dtype=np.float64)
-    return np.asarray(yearly * years, dtype=np.float64)
 
 
 def score_recommendations(

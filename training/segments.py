@@ -6,17 +6,20 @@ name in the last bundle keeps it until past a cut-point by a margin.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.errors import BundleError
 from features.vectors import Vectors
 from features.vocabulary import Columns as C
-from models.bundle import list_versions, read_bundle, read_manifest
+from models.bundle import Bundle, list_versions, read_bundle, read_manifest
 from models.bundle_schema import BundleColumns as B
 from models.drivers.families import known_families
 from models.segments import Segmentation
@@ -77,11 +80,24 @@ def published_names(bundles: Path, as_of: date, after: date = date.min) -> pd.Da
     if last is None:
         return None
     try:
-        customers = read_bundle(bundles / last.version, verify=False).customers
+        return names_in(read_bundle(bundles / last.version, verify=False))
     except BundleError:  # written before some name was published
         return None
-    frame: pd.DataFrame = customers.select(_NAMED).to_pandas()
+
+
+def names_in(bundle: Bundle, customer_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the tiers and stages that a bundle gives to everyone, or to some; as above."""
+    names = bundle.customers.select(_NAMED)
+    if customer_ids is not None:
+        ids = names.column(C.CUSTOMER_ID)
+        names = names.filter(pc.is_in(ids, pa.array(customer_ids, ids.type)))
+    frame: pd.DataFrame = names.to_pandas()
     return frame
+
+
+def is_frozen(champions: Champions) -> bool:
+    """Tell whether cut-points were kept with the value champion."""
+    return _folder(champions).is_dir()
 
 
 def _folder(champions: Champions) -> Path:

@@ -26,6 +26,7 @@ from models.tabular import Encoder
 from models.uplift.evidence import Design
 from models.uplift.learners import RESPONSE
 from models.uplift.model import UpliftModel
+from models.uplift.order_margin import OrderMargin
 from models.uplift.overlap import bounded, check_overlap, estimate_propensity
 from models.uplift.qini import qini_table
 from models.uplift.response import ResponseModel
@@ -34,8 +35,11 @@ from models.uplift.trial import Floats, Trial
 ORDERED = "ordered"
 """The outcome: a net-positive order within the response days, whether or not contacted."""
 
+ORDERS_AND_MARGIN = ("orders_lifetime", "margin_per_order")
+"""The columns from which it is told what an order of a customer brings."""
+
 _JUDGED_SHARE = 0.25
-_MOST_DAYS = 12
+_MOST_DAYS = 24  # two years of monthly campaigns: effects are small, and every contact counts
 _KEYS = [C.CUSTOMER_ID, C.AS_OF]
 
 
@@ -89,6 +93,8 @@ class UpliftReport:
         Fitted before the judged campaigns, and on everything.
     contact_cost
         What a contact made cost on average, money; None where no cost was recorded.
+    order_margin
+        What an order brings, as of the latest campaign.
     latest, trial, scores
         The judged campaigns, as what judges took them, and what each ranking said of them.
     """
@@ -102,6 +108,7 @@ class UpliftReport:
     model: UpliftModel
     vector_fingerprint: str
     contact_cost: float | None
+    order_margin: OrderMargin
     latest: Campaigns
     trial: Trial
     scores: Mapping[str, Floats]
@@ -209,6 +216,7 @@ def train_uplift(
         model=model,
         vector_fingerprint=campaigns.vector_fingerprint,
         contact_cost=mean_contact_cost(engine, prepared, as_of),
+        order_margin=_order_margin(latest),
         latest=latest,
         trial=trial,
         scores=scores,
@@ -221,6 +229,13 @@ def mean_contact_cost(engine: Engine, prepared: Prepared, as_of: date) -> float 
     known = moves.filter(moves.sent_on < to_epoch_day(as_of))
     mean = engine.frame(known.aggregate(cost=known.cost.mean()))["cost"].iloc[0]
     return None if pd.isna(mean) else float(mean)
+
+
+def _order_margin(latest: Campaigns) -> OrderMargin:
+    """Learn what an order brings from the customers of the last campaign day."""
+    rows = latest.rows[latest.rows[C.AS_OF] == max(latest.rows[C.AS_OF])]
+    orders, own = (rows[name].to_numpy(dtype=np.float64) for name in ORDERS_AND_MARGIN)
+    return OrderMargin.fit(orders, own)
 
 
 def _as_trial(campaigns: Campaigns, design: Design, seed: int) -> Trial:

@@ -40,6 +40,7 @@ def uplift_report(found: UpliftReport) -> JobReport:
             "label": found.definition["outcome"],
             "horizon_days": found.definition["response_days"],
             "contact_cost": found.contact_cost,
+            "order_margin": asdict(found.order_margin),
         },
         parameters={
             **asdict(found.model.boosting),

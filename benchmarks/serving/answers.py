@@ -8,13 +8,15 @@ from benchmarks.serving import noop
 from benchmarks.serving.load import Load, load
 from benchmarks.serving.processes import running, serve_ours
 from benchmarks.serving.rounds import Beside, Pace, Target, p99, rate, side_by_side
-from benchmarks.serving.traffic import Shop, Traffic
+from benchmarks.serving.traffic import Shop, Traffic, once_each
 from benchmarks.table import Row
 
 _RECOMMEND: Final = "recommendations"
+_ONCE: Final = "recommendations, each customer once"
 # At least this share of the no-op's requests per second.
 _BARS: Final = {
     _RECOMMEND: 0.8,
+    _ONCE: 0.8,
     "fresh sessions": 0.45,
     "cart cross-sell": 0.75,
     "product cross-sell": 0.75,
@@ -23,10 +25,16 @@ _BARS: Final = {
     "single events, durable": 0.45,
 }
 _BATCH: Final = 100
+# More than one load can ask for.
+_PER_LOAD: Final = 20_000
 
 
 def rows(shop: Shop, pace: Pace) -> list[Row]:
-    """Measure one worker."""
+    """Measure one worker.
+
+    The 5,000 customers come again and again, as in visits of several pages; a row beside it asks
+    for each customer once.
+    """
     traffic = Traffic.draw(shop)
     asked = {
         _RECOMMEND: traffic.recommendations(),
@@ -42,6 +50,8 @@ def rows(shop: Shop, pace: Pace) -> list[Row]:
         running(serve_ours, shop.bundles, shop.database("answers")) as ours,
     ):
         targets = {what: Target(ours.port, requests) for what, requests in asked.items()}
+        strangers = once_each(shop, _PER_LOAD * (pace.rounds + 1))
+        targets[_ONCE] = Target(ours.port, strangers, each_once=True)
         measured = side_by_side(targets, Target(nothing.port, [noop.REQUEST]), pace)
         batches = load(ours.port, traffic.events(_BATCH), seconds=pace.rounds * pace.seconds)
     written = [row for what, beside in measured.items() for row in _rows(what, beside)]

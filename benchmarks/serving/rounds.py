@@ -16,10 +16,18 @@ from benchmarks.serving.load import Load, load
 
 @dataclass(frozen=True)
 class Target:
-    """A server's port and the requests to load it with."""
+    """A server's port and the requests to load it with.
+
+    With ``each_once`` every load takes a part of its own, so that none is sent twice.
+    """
 
     port: int
     requests: Sequence[bytes]
+    each_once: bool = False
+
+    def part(self, number: int, parts: int) -> Sequence[bytes]:
+        """Return what the load of a number is to send, of so many loads."""
+        return self.requests[number::parts] if self.each_once else self.requests
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,16 @@ def p99(measured: Load) -> float:
 
 def side_by_side(targets: Mapping[str, Target], reference: Target, pace: Pace) -> dict[str, Beside]:
     """Load all targets in turn, and the reference before and after each of them."""
+    loads = pace.rounds + 1
     for each in (reference, *targets.values()):
-        load(each.port, each.requests, seconds=min(pace.seconds, 0.5))  # to warm up
+        load(each.port, each.part(0, loads), seconds=min(pace.seconds, 0.5))  # to warm up
     taken: dict[str, list[Load]] = {name: [] for name in targets}
     around: dict[str, list[tuple[Load, Load]]] = {name: [] for name in targets}
     before = load(reference.port, reference.requests, seconds=pace.seconds)
     for round_ in range(pace.rounds):
         for name, target in targets.items():
-            taken[name].append(load(target.port, target.requests, seconds=pace.seconds))
+            requests = target.part(round_ + 1, loads)
+            taken[name].append(load(target.port, requests, seconds=pace.seconds))
             after = load(reference.port, reference.requests, seconds=pace.seconds)
             around[name].append((before, after))
             before = after

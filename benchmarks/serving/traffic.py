@@ -29,6 +29,12 @@ class Shop:
         return f"sqlite:///{self.folder / name}.db"
 
 
+def once_each(shop: Shop, requests: int, seed: int = 0) -> list[bytes]:
+    """Ask for ten items with reasons for customers of whom none comes twice."""
+    drawn = random.Random(seed).sample(range(shop.customers), min(requests, shop.customers))
+    return [_shelf(customer_id(number)) for number in drawn]
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Ids to ask about, drawn with repetition."""
@@ -50,7 +56,7 @@ class Traffic:
 
     def recommendations(self) -> list[bytes]:
         """Ask for ten items with reasons."""
-        return [get(f"/v1/customers/{id_}/recommendations?n=10") for id_ in self.customers]
+        return [_shelf(id_) for id_ in self.customers]
 
     def fresh_sessions(self) -> list[bytes]:
         """Ask for ten items in the light of what is in the visit."""
@@ -86,3 +92,7 @@ class Traffic:
             ]})
             for batch in batches
         ]  # fmt: skip
+
+
+def _shelf(customer: str) -> bytes:
+    return get(f"/v1/customers/{customer}/recommendations?n=10")

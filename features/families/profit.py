@@ -44,12 +44,10 @@ COLUMNS = (
            "money", "acquisition cost unknown"),
 )  # fmt: skip
 
-_MEASURES = ("revenue", "margin", *_MONEY)
-
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Add up money and orders by window, and take off what winning the customer cost."""
-    facts = _money_sums(history(_money(rollups["customer_day"]), cutoffs))
+    facts = _money_sums(history(rollups["customer_day"], cutoffs))
     placed = standing_orders(rollups, cutoffs)
     orders = placed.group_by(*KEYS).aggregate(
         orders_lifetime=placed.count(), orders_365d=within(placed, 365).sum()
@@ -60,33 +58,25 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _money_sums(seen: ir.Table) -> ir.Table:
+    money = {
+        "revenue": seen.revenue,
+        "margin": seen.margin,
+        "cost_of_goods": seen.revenue - seen.margin - seen.cost_to_serve,
+        "discounts": seen.discount,
+        "cost_to_serve": seen.cost_to_serve,
+        "shipping_cost": seen.shipping_cost,
+        "payment_cost": seen.payment_cost,
+    }
     return seen.group_by(*KEYS).aggregate(
-        **{f"{name}_lifetime": seen[name].sum() for name in _MEASURES},
+        **{f"{name}_lifetime": value.sum() for name, value in money.items()},
         **{
-            f"{name}_{days}d": (seen[name] * within(seen, days)).sum()
-            for name in _MEASURES
+            f"{name}_{days}d": (value * within(seen, days)).sum()
+            for name, value in money.items()
             for days in WINDOWS_DAYS
         },
-        taken=seen.taken.sum(),
+        # Before money was given back.
+        taken=(seen.revenue + seen.refunds).sum(),
         assumed=seen.assumed_revenue.sum(),
-    )
-
-
-def _money(moved: ir.Table) -> ir.Table:
-    """Name the measures of :data:`_MONEY`, and the revenue taken before money was given back."""
-    return moved.select(
-        C.CUSTOMER_ID,
-        DAY,
-        KNOWN_FROM,
-        "revenue",
-        "margin",
-        "cost_to_serve",
-        "shipping_cost",
-        "payment_cost",
-        "assumed_revenue",
-        cost_of_goods=moved.revenue - moved.margin - moved.cost_to_serve,
-        discounts=moved.discount,
-        taken=moved.revenue + moved.refunds,
     )
 
 

@@ -56,7 +56,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     # Structs compare field by field: the youngest order comes first, and of those the largest.
     youngest = ibis.struct({"age": placed[AGE_DAYS], "less": -placed.revenue})
     orders = placed.group_by(*KEYS).aggregate(
-        last=youngest.min(),
+        order_value_last=-youngest.min()["less"],
         recency_days=placed[AGE_DAYS].min(),
         first_order_days=placed[AGE_DAYS].max(),
         orders_lifetime=placed.count(),
@@ -70,7 +70,6 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
             for days in HALF_LIVES_DAYS
         },
     )
-    orders = orders.mutate(order_value_last=-orders["last"]["less"]).drop("last")
     moved = history(rollups["customer_day"], cutoffs)
     money = moved.group_by(*KEYS).aggregate(
         revenue_lifetime=moved.revenue.sum(),

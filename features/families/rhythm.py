@@ -17,7 +17,6 @@ import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, standing_orders, within
 from features.rollup import DAY, Rollups
-from features.vocabulary import Columns as C
 
 _ONE_DAY = "fewer than two order days"
 _NO_ORDER = "no net-positive order"
@@ -79,7 +78,7 @@ COLUMNS = (
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Measure gaps between the distinct order days that stand at each cutoff."""
-    facts = _facts(_order_days(rollups, cutoffs))
+    facts = _facts(_spaced_orders(rollups, cutoffs))
     gap_mean = facts.gap_mean_days.nullif(0)
     angle = (facts[AS_OF_DAY] % 365.25) * (2 * math.pi / 365.25)
     lately = facts.orders_90d / ibis.least(facts.age, 90)
@@ -115,30 +114,22 @@ def _habit(
     }
 
 
-def _order_days(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """One row per key and day with orders, its gap to the day before and its rank from today.
+def _spaced_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Return the orders that stand, each with its gap to the day before and its rank from today.
 
-    ``new_span`` is 1 where a day is the newest of its span of 30 days, counted from today.
+    Orders of one day share their ``rank``, which counts days, and one of them has the gap.
+    ``new_span`` is 1 where an order is the newest of its span of 30 days, counted from today.
     """
     orders = standing_orders(rollups, cutoffs)
-    part = orders.hour // _HOURS_OF_PART
-    days = orders.group_by(*KEYS, DAY).aggregate(
-        orders=orders.count().cast("float64"),
-        revenue=orders.revenue.sum(),
-        hours=orders.hour.cast("float64").sum(),
-        **{
-            name: (part == number).cast("float64").sum()
-            for number, name in enumerate(_PARTS_OF_DAY)
-        },
-    )
-    days = days.mutate((days[AS_OF_DAY] - days[DAY]).name(AGE_DAYS))
     newest_first = ibis.window(
-        group_by=[days[C.CUSTOMER_ID], days[AS_OF_DAY]], order_by=days[AGE_DAYS]
+        group_by=[orders[key] for key in KEYS],
+        order_by=orders[AGE_DAYS],
     )
-    span, newer = _span(days[AGE_DAYS]), _span(days[AGE_DAYS].lag().over(newest_first))
-    return days.mutate(
-        gap=(days[DAY] - days[DAY].lead().over(newest_first)).cast("float64"),
-        rank=ibis.row_number().over(newest_first),
+    span, newer = _span(orders[AGE_DAYS]), _span(orders[AGE_DAYS].lag().over(newest_first))
+    gap = orders[DAY] - orders[DAY].lead().over(newest_first)
+    return orders.mutate(
+        gap=gap.nullif(0).cast("float64"),
+        rank=ibis.dense_rank().over(newest_first),
         new_span=(newer.isnull() | (newer != span)).cast("int64"),
     )
 
@@ -147,45 +138,46 @@ def _span(age_days: ir.IntegerValue) -> ir.IntegerValue:
     return (age_days - 1) // 30
 
 
-def _facts(days: ir.Table) -> ir.Table:
+def _facts(orders: ir.Table) -> ir.Table:
     """Count orders by when they were, and describe the gaps."""
 
     def where(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
         return ibis.ifelse(condition, value, None)
 
-    recent, before = within(days, 90), within(days, 180) - within(days, 90)
+    def count(condition: ir.BooleanValue) -> ir.Value:
+        return condition.cast("int64").sum()
+
+    recent, before = within(orders, 90), within(orders, 180) - within(orders, 90)
     # The 90 days that began a year before the cutoff: ages 276 to 365.
-    same_season = within(days, 365) - within(days, 275)
-    weekday = (days[DAY] + 3) % _WEEKDAYS  # from Monday
-    return days.group_by(*KEYS).aggregate(
-        order_days=days.count(),
-        order_months_180d=(days.new_span * within(days, 180)).sum(),
-        order_months_365d=(days.new_span * within(days, 360)).sum(),
-        orders=days.orders.sum(),
-        recency=days[AGE_DAYS].min(),
-        age=days[AGE_DAYS].max(),
-        orders_90d=(days.orders * recent).sum(),
-        orders_365d=(days.orders * within(days, 365)).sum(),
-        orders_trend=(days.orders * (recent - before)).sum(),
-        order_revenue_trend=(days.revenue * (recent - before)).sum(),
-        orders_same_season=(days.orders * same_season).sum(),
-        order_revenue_same_season=(days.revenue * same_season).sum(),
-        hours=days.hours.sum(),
-        **{name: days[name].sum() for name in _PARTS_OF_DAY},
-        **{
-            f"weekday_{number}": (days.orders * (weekday == number).cast("int64")).sum()
-            for number in range(_WEEKDAYS)
-        },
-        second_last_order_days=where(days.rank == 1, days[AGE_DAYS]).max(),
-        third_last_order_days=where(days.rank == 2, days[AGE_DAYS]).max(),
-        fifth_last_order_days=where(days.rank == 4, days[AGE_DAYS]).max(),
-        gap_mean_days=days.gap.mean(),
-        gap_median_days=days.gap.median(),
-        gap_max_days=days.gap.max(),
-        gap_deviation=days.gap.std(how="sample"),
-        gap_last_days=where(days.rank == 0, days.gap).max(),
-        gap_recent_days=where(days.rank <= 2, days.gap).mean(),
-        gap_deviation_365d_days=where(days[AGE_DAYS] <= 365, days.gap).std(how="sample"),
+    same_season = within(orders, 365) - within(orders, 275)
+    weekday = (orders[DAY] + 3) % _WEEKDAYS  # from Monday
+    day_part = orders.hour // _HOURS_OF_PART
+    return orders.group_by(*KEYS).aggregate(
+        order_days=orders.gap.count() + 1,
+        order_months_180d=(orders.new_span * within(orders, 180)).sum(),
+        order_months_365d=(orders.new_span * within(orders, 360)).sum(),
+        orders=orders.count(),
+        recency=orders[AGE_DAYS].min(),
+        age=orders[AGE_DAYS].max(),
+        orders_90d=recent.sum(),
+        orders_365d=within(orders, 365).sum(),
+        orders_trend=(recent - before).sum(),
+        order_revenue_trend=(orders.revenue * (recent - before)).sum(),
+        orders_same_season=same_season.sum(),
+        order_revenue_same_season=(orders.revenue * same_season).sum(),
+        hours=orders.hour.sum(),
+        **{name: count(day_part == number) for number, name in enumerate(_PARTS_OF_DAY)},
+        **{f"weekday_{number}": count(weekday == number) for number in range(_WEEKDAYS)},
+        second_last_order_days=where(orders.rank == 1, orders[AGE_DAYS]).max(),
+        third_last_order_days=where(orders.rank == 2, orders[AGE_DAYS]).max(),
+        fifth_last_order_days=where(orders.rank == 4, orders[AGE_DAYS]).max(),
+        gap_mean_days=orders.gap.mean(),
+        gap_median_days=orders.gap.median(),
+        gap_max_days=orders.gap.max(),
+        gap_deviation=orders.gap.std(how="sample"),
+        gap_last_days=where(orders.rank == 0, orders.gap).max(),
+        gap_recent_days=where(orders.rank <= 2, orders.gap).mean(),
+        gap_deviation_365d_days=where(orders[AGE_DAYS] <= 365, orders.gap).std(how="sample"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from features.rollup import Rollup, Tables, dated
@@ -16,7 +17,8 @@ def order_lines(tables: Tables, shop: ShopSettings) -> ir.Table:
     """Price every order line.
 
     Margin is revenue less cost of goods; where the cost is unknown, revenue times the shop's
-    stated margin rate, and ``margin_assumed`` is 1.
+    stated margin rate, and ``margin_assumed`` is 1. An adjustment, which has no product, moves
+    money and no units; ``adjustment`` is its revenue, and 0 for goods.
     """
     orders, products = dated(tables["orders"]), tables["products"]
     catalogue = products.select(C.PRODUCT_ID, C.CATEGORY, product_cost=products[C.UNIT_COST])
@@ -25,6 +27,7 @@ def order_lines(tables: Tables, shop: ShopSettings) -> ir.Table:
     revenue = lines[C.QUANTITY] * lines[C.UNIT_PRICE] - discount
     unit_cost = lines[C.UNIT_COST].fill_null(lines["product_cost"])
     margin = (revenue - lines[C.QUANTITY] * unit_cost).fill_null(revenue * shop.margin_rate)
+    is_product = lines[C.PRODUCT_ID].notnull()
     return lines.select(
         C.CUSTOMER_ID,
         C.ORDER_ID,
@@ -33,8 +36,9 @@ def order_lines(tables: Tables, shop: ShopSettings) -> ir.Table:
         category=lines[C.CATEGORY].fill_null("unknown"),
         day=lines.day,
         known_from=lines.known_from,
-        units=lines[C.QUANTITY],
+        units=ibis.ifelse(is_product, lines[C.QUANTITY], 0.0),
         revenue=revenue,
+        adjustment=ibis.ifelse(is_product, 0.0, revenue),
         discount=discount,
         margin=margin,
         margin_assumed=unit_cost.isnull().cast("int8"),

@@ -28,23 +28,27 @@ _SUMS = ("revenue", "margin", "discount", "units", "lines")
 def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per order, day and day known: the goods and money that moved.
 
-    ``assumed_revenue`` is that of bought lines whose cost of goods is unknown; bought lines with
-    a channel are counted by channel too.
+    All money counts, and of lines only goods: ``adjustments`` is the part of the revenue that is
+    of none. ``refunds`` is money given back, for goods or as a credit; ``assumed_revenue`` money
+    taken whose cost of goods is unknown. Bought lines with a channel are counted by channel too.
     """
     lines = tables["lines"]
-    bought = lines.units > 0
+    bought, is_product = lines.units > 0, lines.units != 0
     return lines.group_by(*_ORDER, DAY, KNOWN_FROM).aggregate(
         revenue=lines.revenue.sum(),
+        adjustments=lines.adjustment.sum(),
         margin=lines.margin.sum(),
         discount=lines.discount.sum(),
         units=lines.units.sum(),
-        lines=lines.count(),
+        lines=is_product.cast("int64").sum(),
         lines_assumed=lines.margin_assumed.sum(),
-        hour=lines.hour.min(),
-        refunds=ibis.ifelse(bought, 0.0, -lines.revenue).sum(),
-        return_lines=(~bought).cast("int64").sum(),
+        hour=ibis.ifelse(is_product, lines.hour, None).min(),
+        refunds=ibis.greatest(-lines.revenue, 0.0).sum(),
+        return_lines=(lines.units < 0).cast("int64").sum(),
         bought_units=ibis.ifelse(bought, lines.units, 0.0).sum(),
-        assumed_revenue=ibis.ifelse(bought & (lines.margin_assumed == 1), lines.revenue, 0.0).sum(),
+        assumed_revenue=ibis.ifelse(
+            lines.margin_assumed == 1, ibis.greatest(lines.revenue, 0.0), 0.0
+        ).sum(),
         **_lines_by_channel(lines, bought),
     )
 
@@ -60,19 +64,21 @@ def _lines_by_channel(lines: ir.Table, bought: ir.BooleanValue) -> dict[str, ir.
 def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per order and state of knowledge: when placed, what it was worth, does it stand.
 
-    Money and goods are those of the order's own day. An order stands while all of its records
-    known so far, returns and cancellations included, leave revenue: from the day that they no
-    longer do it counts as no purchase, though its money (in, and out again) still does.
+    Money and goods are those of the order's own day, its first with goods. An order stands while
+    all of its records known so far, returns and cancellations included, leave revenue, and so do
+    its goods alone: from the day that they no longer do it counts as no purchase, though its
+    money (in, and out again) still does. What holds no goods is no order.
     """
     moves = tables["order_moves"]
     # Nearly all orders moved once and are known in one way: only the others need a closer look.
     times = moves.group_by(*_ORDER).aggregate(times=moves.count())
     several = times.filter(times.times > 1)
     plain = moves.anti_join(several, list(_ORDER))
+    plain = plain.filter(plain.lines > 0)
     plain = plain.mutate(
         ibis.null().cast("int32").name(KNOWN_UNTIL),
         plain[KNOWN_FROM].name(FIRST_KNOWN_FROM),
-        (plain.revenue >= HALF_A_CENT).name(STANDS),
+        _leave_revenue(plain.revenue, plain.adjustments).name(STANDS),
     )
     restated = _restated(moves.semi_join(several, list(_ORDER)))
     columns = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM, DAY, *_SUMS, "hour", STANDS)
@@ -83,27 +89,40 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 def _restated(moves: ir.Table) -> ir.Table:
     """Sum up what was known of an order on each day that more of it became known."""
-    known = _states(moves.select(*_ORDER, KNOWN_FROM).distinct()).join(
-        moves.rename(learned_on=KNOWN_FROM), list(_ORDER)
-    )
+    learned = moves.rename(learned_on=KNOWN_FROM)
+    known = _states(moves).join(learned, list(_ORDER))
     known = known.filter(known.learned_on <= known[KNOWN_FROM])
-    first_day = known[DAY].min().over(group_by=[known[name] for name in (*_ORDER, KNOWN_FROM)])
+    with_goods = ibis.ifelse(known.lines > 0, known[DAY], None)
+    first_day = with_goods.min().over(group_by=[known[name] for name in (*_ORDER, KNOWN_FROM)])
     known = known.mutate(placed_on=first_day)
+    known = known.filter(known.placed_on.notnull())
     placed = known[DAY] == known.placed_on
     state = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM)
     sums = {name: ibis.ifelse(placed, known[name], 0).sum() for name in _SUMS}
     rolled = known.group_by(*state, day=known.placed_on).aggregate(
-        **sums, hour=ibis.ifelse(placed, known.hour, None).min(), net=known.revenue.sum()
+        **sums,
+        hour=ibis.ifelse(placed, known.hour, None).min(),
+        net=known.revenue.sum(),
+        adjusted=known.adjustments.sum(),
     )
-    return rolled.mutate((rolled.net >= HALF_A_CENT).name(STANDS))
+    return rolled.mutate(_leave_revenue(rolled.net, rolled.adjusted).name(STANDS))
 
 
-def _states(days: ir.Table) -> ir.Table:
-    """Give each day on which more of an order became known the next such day, and the first."""
+def _leave_revenue(net: ir.FloatingValue, adjustments: ir.FloatingValue) -> ir.BooleanValue:
+    """Return whether an order leaves revenue as a whole, and its goods alone."""
+    return ibis.least(net, net - adjustments) >= HALF_A_CENT
+
+
+def _states(moves: ir.Table) -> ir.Table:
+    """Return each day on which more of an order became known, the next, and the first of goods."""
+    days = moves.group_by(*_ORDER, KNOWN_FROM).aggregate(lines=moves.lines.sum())
     order = [days[name] for name in _ORDER]
-    return days.mutate(
+    with_goods = ibis.ifelse(days.lines > 0, days[KNOWN_FROM], None)
+    return days.select(
+        *_ORDER,
+        KNOWN_FROM,
         days[KNOWN_FROM].lead().over(group_by=order, order_by=days[KNOWN_FROM]).name(KNOWN_UNTIL),
-        days[KNOWN_FROM].min().over(group_by=order).name(FIRST_KNOWN_FROM),
+        with_goods.min().over(group_by=order).name(FIRST_KNOWN_FROM),
     )
 
 

@@ -38,8 +38,9 @@ SHARE_THERE_AT_START = 0.25
 N_FAVOURITES = 6
 SMALLEST_EFFECT, LARGEST_EFFECT = -0.6, 2.5
 
-_SURVIVORS_DROPOUT = 0.6  # whoever is still there at the start drops out more slowly
-_TASTE_CONCENTRATION = 4.0
+SURVIVORS_DROPOUT = 0.6  # whoever is still there at the start drops out more slowly
+TASTE_CONCENTRATION = 4.0
+TREATS = ("Beauty", "Bed & Bath", "Toys")
 
 
 class Acquisition(NamedTuple):
@@ -131,14 +132,17 @@ def draw_customers(plan: ShopPlan, catalogue: Catalogue, block: int) -> Customer
     purchase = purchase_tilt * rng.gamma(PURCHASE_SHAPE, 1 / PURCHASE_SHAPE, n)
     dropout_tilt = np.array([way.dropout_tilt for way in ACQUISITIONS])[acquisition]
     dropout_tilt = dropout_tilt * np.array([place.dropout_tilt for place in REGIONS])[region]
-    dropout_tilt = dropout_tilt * np.where(born < 0, _SURVIVORS_DROPOUT, 1.0)
+    dropout_tilt = dropout_tilt * np.where(born < 0, SURVIVORS_DROPOUT, 1.0)
     # A floor keeps lifetimes finite: a Gamma of small shape can come out as zero.
     dropout = np.maximum(dropout_tilt * rng.gamma(DROPOUT_SHAPE, 1 / DROPOUT_SHAPE, n), 1e-4)
     lifetime = rng.standard_exponential(n) / (MEAN_DROPOUT_PER_DAY * dropout)
 
     taste = _draw_taste(n, rng)
     email_consent = rng.random(n) < 0.75
-    effect = _campaign_effect(purchase, acquisition, taste, rng.standard_normal(n))
+    names = [kind.name for kind in CATEGORIES]
+    treats = taste[:, [names.index(name) for name in TREATS]].sum(axis=1)
+    shift = np.array([way.effect_shift for way in ACQUISITIONS])[acquisition]
+    effect = campaign_effect(purchase, shift, treats, rng.standard_normal(n))
     return Customers(
         number=number,
         born=born,
@@ -159,6 +163,29 @@ def draw_customers(plan: ShopPlan, catalogue: Catalogue, block: int) -> Customer
         birth_year=np.clip(rng.normal(1984, 13, n), 1938, 2007).astype(np.int64),
         gender=rng.choice(len(GENDERS), n, p=[0.55, 0.38, 0.07]),
     )
+
+
+def campaign_effect(purchase: Floats, shift: Floats, treats: Floats, noise: Floats) -> Floats:
+    """Return how much an e-mail multiplies the purchase rate, less 1; all of shape (n,).
+
+    Learnable in part: the rarely seen, those won by social media and those with a taste for
+    treats respond; the frequent buy anyway; some are put off.
+
+    Parameters
+    ----------
+    purchase
+        Purchase rate over the shop's mean.
+    shift
+        Of the way in which the customer was won.
+    treats
+        Share of the taste that goes to treats.
+    noise
+        Standard normal: what no record shows.
+    """
+    rarity = -np.clip(np.log(purchase + 1e-9), -2.5, 1.5)
+    effect = 0.05 + shift + 0.30 * rarity + 0.9 * treats + 0.30 * noise
+    bounded: Floats = np.clip(effect, SMALLEST_EFFECT, LARGEST_EFFECT)
+    return bounded
 
 
 def pick_categories(taste: Floats, rng: np.random.Generator) -> Integers:
@@ -208,26 +235,9 @@ def _draw_births(plan: ShopPlan, n: int, rng: np.random.Generator) -> Floats:
 
 def _draw_taste(n: int, rng: np.random.Generator) -> Floats:
     demand = np.array([kind.demand for kind in CATEGORIES])
-    weight = rng.gamma(_TASTE_CONCENTRATION * demand, 1.0, (n, demand.size)) + 1e-9
+    weight = rng.gamma(TASTE_CONCENTRATION * demand, 1.0, (n, demand.size)) + 1e-9
     taste: Floats = weight / weight.sum(axis=1, keepdims=True)
     return taste
-
-
-def _campaign_effect(
-    purchase: Floats, acquisition: Integers, taste: Floats, noise: Floats
-) -> Floats:
-    """Return how much an e-mail multiplies the purchase rate, less 1.
-
-    Learnable in part: the rarely seen, those won by social media and those with a taste for
-    treats respond; the frequent buy anyway; some are put off.
-    """
-    names = [kind.name for kind in CATEGORIES]
-    treats = taste[:, [names.index("Beauty"), names.index("Bed & Bath"), names.index("Toys")]]
-    shift = np.array([way.effect_shift for way in ACQUISITIONS])[acquisition]
-    rarity = -np.clip(np.log(purchase + 1e-9), -2.5, 1.5)
-    effect = 0.05 + shift + 0.30 * rarity + 0.9 * treats.sum(axis=1) + 0.30 * noise
-    bounded: Floats = np.clip(effect, SMALLEST_EFFECT, LARGEST_EFFECT)
-    return bounded
 
 
 def _draw_favourites(

@@ -10,6 +10,8 @@ from models.drivers.wording import counted, figure, number, told
 
 # One figure of the customer by its column's name; None where it is missing or not computed.
 Figures = Callable[[str], float | str | None]
+# Two orders of one day are one beat of the rhythm.
+_BETWEEN: Final = " between order days"
 
 
 def sentence(column: Column, figures: Figures, currency: str) -> str:
@@ -33,7 +35,7 @@ def _recency(days: float, figures: Figures) -> str:
 
 def _overdue_days(days: float, figures: Figures) -> str:
     usual = _number(figures, "gap_mean_days")
-    between = "" if usual is None else f" than the usual {counted(usual, 'days')} between orders"
+    between = "" if usual is None else f" than the usual {counted(usual, 'days')}{_BETWEEN}"
     if days < 0:
         return f"has waited {counted(-days, 'days')} less{between}"
     return f"has waited {counted(days, 'days')} longer{between}"
@@ -41,8 +43,8 @@ def _overdue_days(days: float, figures: Figures) -> str:
 
 def _overdue_ratio(ratio: float, figures: Figures) -> str:
     usual = _number(figures, "gap_mean_days")
-    gap = "gap between orders" if usual is None else f"{counted(usual, 'days')} between orders"
-    return f"has waited {number(ratio)} times the usual {gap}"
+    gap = "gap" if usual is None else counted(usual, "days")
+    return f"has waited {number(ratio)} times the usual {gap}{_BETWEEN}"
 
 
 def _gap_last(days: float, figures: Figures) -> str:
@@ -53,7 +55,8 @@ def _gap_last(days: float, figures: Figures) -> str:
 
 def _gap_variation(ratio: float, figures: Figures) -> str:
     word = "regularly" if ratio < 0.5 else "fairly regularly" if ratio < 0.9 else "irregularly"
-    return f"orders {word} (the gaps vary by {number(100 * ratio)} % of their mean)"
+    share = number(100 * ratio)
+    return f"orders {word} (the gaps between order days vary by {share} % of their mean)"
 
 
 def _orders_trend(orders: float, figures: Figures) -> str:
@@ -71,6 +74,12 @@ def _order_months(of: int) -> Callable[[float, Figures], str]:
     return write
 
 
+def _repeat_days(days: float, figures: Figures) -> str:
+    if days == 0:
+        return "bought on one day only"
+    return f"bought on {counted(days, 'more days')} after the first"
+
+
 def _was_referred(yes: float, figures: Figures) -> str:
     return "was brought by another customer" if yes else "was not brought by another customer"
 
@@ -84,16 +93,19 @@ def _number(figures: Figures, name: str) -> float | None:
 _TEMPLATES: Final[Mapping[str, str]] = {
     "btyd_age_days": "first ordered {} ago",
     "btyd_value_mean": "order days of {} on average, the first left out",
-    "btyd_recency_days": "{} from the first order to the last",
+    "btyd_recency_days": "{} from the first order day to the last",
     "cost_of_goods_90d": "bought goods that cost the shop {} in the last 90 days",
     "cost_of_goods_365d": "bought goods that cost the shop {} in the last 365 days",
     "discount_depth_mean_365d": "discounted lines of the last 365 days: {} off on average",
     "first_order_days": "first ordered {} ago",
-    "gap_max_days": "longest time between orders: {}",
-    "gap_mean_days": "orders every {} on average",
-    "gap_median_days": "usually orders every {}",
+    "gap_deviation_365d_days": "the gaps between order days of the last 365 days deviate by {}",
+    "gap_max_days": "longest time between order days: {}",
+    "gap_mean_days": "{} between order days on average",
+    "gap_median_days": "usually {} between order days",
+    "gap_recent_days": "{} on average between the latest order days",
     "new_product_share_90d": "{} of the lines of the last 90 days are of products new to them",
     "new_product_share_365d": "{} of the lines of the last 365 days are of products new to them",
+    "order_days": "bought on {}",
     "order_revenue_half_life_60d": "orders of {} when each counts half as much every 60 days",
     "order_revenue_half_life_180d": "orders of {} when each counts half as much every 180 days",
     "order_revenue_same_season": "orders of {} in the 90 days after this date a year ago",
@@ -103,11 +115,12 @@ _TEMPLATES: Final[Mapping[str, str]] = {
     "repeat_product_share": "{} of the bought lines are of products bought before",
     "season_cosine": "the time of year",
     "season_sine": "the time of year",
-    "second_last_order_days": "the last order but one was {} ago",
-    "third_last_order_days": "the last order but two was {} ago",
-    "fifth_last_order_days": "the last order but four was {} ago",
+    "second_last_order_days": "the last order day but one was {} ago",
+    "third_last_order_days": "the last order day but two was {} ago",
+    "fifth_last_order_days": "the last order day but four was {} ago",
 }
 _SENTENCES: Final[Mapping[str, Callable[[float, Figures], str]]] = {
+    "btyd_frequency": _repeat_days,
     "recency_days": _recency,
     "overdue_days": _overdue_days,
     "overdue_ratio": _overdue_ratio,

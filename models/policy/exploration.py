@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, ndtr
 
 from features.errors import DataError
 from models.policy.assignment import draw, unit_uniform
@@ -71,6 +70,8 @@ def thompson(accepted: Floats, declined: Floats) -> Floats:
     accepted, declined
         Counts of each candidate so far, shape (candidates,).
     """
+    from scipy.special import betainc
+
     alpha, beta = np.asarray(accepted) + 1.0, np.asarray(declined) + 1.0
     below = betainc(alpha[:, None], beta[:, None], _grid(alpha, beta))
     return _best_of(np.asarray(below, dtype=np.float64))
@@ -87,6 +88,8 @@ def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
     values, deviations
         Mean and standard error of each candidate's value, shape (candidates,).
     """
+    from scipy.special import ndtr
+
     # A known value steps up within a hair, which the grid holds on both sides.
     hair = 1e-9 * max(float(np.abs(values).max()), float(deviations.max()), 1e-300)
     spread = np.maximum(deviations, hair)[:, None]

@@ -12,8 +12,8 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from models.recommend.factors import best_products, nearest_products, on_grid
+from models.recommend.fold_in import factor_gram, fold_in
 from models.recommend.interactions import Interactions
-from models.recommend.live import factor_gram, fold_in
 from models.recommend.matrices import Candidates, Indices
 from models.recommend.topk import tie_order
 from models.state import load_state, save_state

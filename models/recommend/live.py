@@ -1,22 +1,24 @@
 """A shopper's fresh views, carts and orders turned into an answer, without training again.
 
 Pure functions on arrays, for a server that has the matrices mapped: a handful of products with
-weights is the question, the rows of an item-item matrix or a folded-in point are the answer.
+weights is the question, the rows of an item-item matrix are the answer. Nothing here needs scipy,
+which would be 20 MB in every worker; what does is in :mod:`models.recommend.fold_in`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
-from models.recommend.factors import on_grid
-from models.recommend.matrices import Indices
+from features.vocabulary import Columns as C
+from models.sparse_rows import SparseRows
 
 Floats = NDArray[np.floating[Any]]
+Indices = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -78,96 +80,31 @@ def gathered(products: Indices, weights: Floats) -> tuple[NDArray[np.int64], NDA
     return named[is_first], np.asarray(totals, dtype=np.float64)
 
 
-def item_item_scores(
-    indptr: NDArray[np.integer[Any]],
-    indices: NDArray[np.integer[Any]],
-    values: Floats,
-    products: Indices,
-    weights: Floats,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def weighted_rows(
+    matrix: SparseRows, weights: Mapping[int, float]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Score what the given products speak for: a weighted sum of rows of an item-item matrix.
 
     Parameters
     ----------
-    indptr, indices, values
-        The matrix in CSR form, in any order within a row.
-    products, weights
-        The question; negative products are unknown and say nothing.
+    matrix
+        With a value ``score``; a row names a product once.
+    weights
+        The question: how much each product says; at least one.
 
     Returns
     -------
     products, scores
-        Each product named by a row once, ascending.
+        Each product named by a row once.
     """
-    asked, how_much = gathered(products, weights)
-    spans = [slice(int(indptr[row]), int(indptr[row + 1])) for row in asked]
-    named = np.concatenate([indices[:0], *(indices[span] for span in spans)]).astype(np.int64)
-    scores = np.concatenate(
-        [
-            np.zeros(0),
-            *(values[span] * weight for span, weight in zip(spans, how_much, strict=True)),
-        ]
-    )
-    return gathered(named, scores)
-
-
-def best_of(
-    products: NDArray[np.int64],
-    scores: Floats,
-    excluded: Indices,
-    places: NDArray[np.int64],
-    n: int,
-) -> NDArray[np.int64]:
-    """Return at most ``n`` products of positive score, best first, without the excluded ones.
-
-    Parameters
-    ----------
-    places
-        Place of every product by popularity, which decides between equal scores.
-    """
-    kept = (scores > 0) & ~np.isin(products, excluded)
-    left, values = products[kept], np.asarray(scores)[kept]
-    return left[np.lexsort((places[left], -values))[:n]]
-
-
-def factor_gram(product_factors: Floats) -> NDArray[np.float64]:
-    """Return ``Y'Y``, computed once for all fold-ins; shape (factors, factors)."""
-    factors = np.asarray(product_factors, dtype=np.float64)
-    return np.asarray(factors.T @ factors)
-
-
-def fold_in(
-    product_factors: Floats,
-    gram: NDArray[np.float64],
-    products: Indices,
-    weights: Floats,
-    *,
-    alpha: float,
-    regularization: float,
-) -> NDArray[np.float32]:
-    """Point of a customer with this history, exactly as one half-step of ALS puts it.
-
-    Hu, Koren & Volinsky 2008, equation 4, with the confidence of ``implicit``: ``alpha`` times
-    the weight for what was bought and 1 for the rest, that is
-    ``(Y'Y + Y'(C - I)Y + regularization I) x = Y'C p``.
-
-    Parameters
-    ----------
-    gram
-        From :func:`factor_gram`.
-    products, weights
-        The history: faded order counts, or any weights above 0; negative products are unknown.
-
-    Returns
-    -------
-    array, shape (factors,)
-        Zeros where the history is empty.
-    """
-    bought, counts = gathered(products, weights)
-    factors = np.asarray(product_factors[bought], dtype=np.float64)
-    confidence = alpha * counts
-    system = gram + factors.T @ (factors * (confidence - 1)[:, None])
-    system += regularization * np.eye(gram.shape[0])
-    if not bought.size:
-        return np.zeros(gram.shape[0], dtype=np.float32)
-    return on_grid(linalg.solve(system, confidence @ factors, assume_a="pos"))
+    spans = [matrix.span(product) for product in weights]
+    values = matrix.values[C.SCORE]
+    scores = [
+        values[span].astype(np.float64) * weight
+        for span, weight in zip(spans, weights.values(), strict=True)
+    ]
+    if len(spans) == 1:
+        return matrix.indices[spans[0]], scores[0]
+    named = np.concatenate([matrix.indices[span] for span in spans])
+    products, totals = gathered(named, np.concatenate(scores))
+    return products.astype(np.int32), totals

@@ -74,7 +74,9 @@ class Neighbours:
         self._spoken = self.history_[self.references_]
         self._units = _directions(self.history_)
         self._directions = sparse.csr_matrix(self._units[self.references_].T)
-        self._seats = np.arange(self.references_.size)
+        self._places = np.arange(self.references_.size)
+        self._seats = np.full(self.history_.shape[0], -1)
+        self._seats[self.references_] = self._places
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
@@ -82,12 +84,13 @@ class Neighbours:
 
         def speak(block: NDArray[np.int64]) -> sparse.csr_matrix[np.float64]:
             cosines = rows_at(self._units, block) @ self._directions
-            rows = row_numbers(cosines)
-            cosines.data[self.references_[cosines.indices] == block[rows]] = 0.0
-            nearest = top_per_row(cosines, self.nearest, self._seats)
+            # Nobody speaks for themself.
+            own = np.repeat(self._seats[block], np.diff(cosines.indptr))
+            cosines.data[cosines.indices == own] = 0.0
+            nearest = top_per_row(cosines, self.nearest, self._places)
             return sparse.csr_matrix(nearest @ self._spoken)
 
-        return score_in_blocks(customers, limit, self.ties_, speak)
+        return score_in_blocks(customers, limit, self.ties_, speak, self.references_.size)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return empty rows: neighbours are customers, not products."""

@@ -28,7 +28,7 @@ class RankerParameters:
     row_share: float = 0.7
     l2: float = 10.0
     deepest: int = 20
-    threads: int = 1
+    threads: int = 0  # to learn with, all cores; trees do not depend on it
     seed: int = 0
 
     def for_lightgbm(self) -> dict[str, Any]:
@@ -46,7 +46,8 @@ class RankerParameters:
             "num_threads": self.threads,
             "seed": self.seed,
             "deterministic": True,
-            "force_row_wise": True,
+            # A tree looks at some of the columns: by rows it would read them all.
+            "force_col_wise": True,
             "verbose": -1,
         }
 
@@ -68,6 +69,20 @@ class Lesson:
     X: NDArray[np.float32]
     bought: NDArray[np.bool_]
     sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """All that two stages have learned of putting products in order; who bought what is apart.
+
+    Attributes
+    ----------
+    weights
+        Of each source in the blend, shape (n_sources,).
+    """
+
+    weights: NDArray[np.float64]
+    ranker: Ranker
 
 
 class Ranker:
@@ -101,7 +116,8 @@ class Ranker:
         """Return a score per candidate, the higher the better within one customer's list."""
         if self.booster_ is None or X.shape[0] == 0:
             return np.zeros(X.shape[0])
-        scores = self.booster_.predict(X, num_threads=self.parameters.threads)
+        # One core: blocks of customers are asked side by side.
+        scores = self.booster_.predict(X, num_threads=1)
         return np.asarray(scores, dtype=np.float64)
 
     def save(self, folder: Path) -> None:

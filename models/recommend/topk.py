@@ -17,8 +17,12 @@ from models.recommend.matrices import Candidates, Indices, canonical, row_number
 
 Scores = sparse.csr_matrix[Any] | NDArray[Any]
 
-_CELLS_PER_BLOCK: Final = 4_000_000
-"""Scores held at once, about 16 MB in float32: what bounds memory at any number of rows."""
+_CELLS_PER_BLOCK: Final = 1_000_000
+"""Scores held at once, about 4 MB in float32: it bounds memory, and what is larger than the
+processor's caches takes twice the time."""
+
+_LONG_ROWS: Final = 4
+"""Times the entries to keep that a mean row must hold for cutting rows one by one to pay."""
 
 
 def tie_order(popularity: NDArray[Any]) -> NDArray[np.int64]:
@@ -47,6 +51,9 @@ def top_per_row(scores: Scores, limit: int, ties: NDArray[np.int64]) -> Candidat
     Candidates
         Canonical CSR (columns ascending) of at most ``limit`` positive scores per row.
     """
+    long = _LONG_ROWS * limit * scores.shape[0]
+    if not isinstance(scores, np.ndarray) and 0 < long < scores.nnz:
+        scores = _contenders(scores, limit)
     blocks = [
         _select(*_padded(scores, start, stop, ties), limit, ties.size)
         for start, stop in _row_blocks(scores)
@@ -54,11 +61,28 @@ def top_per_row(scores: Scores, limit: int, ties: NDArray[np.int64]) -> Candidat
     return stack(blocks, ties.size)
 
 
+def _contenders(scores: sparse.csr_matrix[Any], limit: int) -> sparse.csr_matrix[np.float32]:
+    """Drop what cannot be among the best of its row: less than the ``limit``-th, ties kept.
+
+    Long rows of uneven length are each cut alone; a rectangle of them would be mostly padding.
+    """
+    lengths, values = np.diff(scores.indptr), scores.data.astype(np.float32)
+    least = np.zeros(lengths.size, dtype=np.float32)
+    for row in np.flatnonzero(lengths > limit):
+        own = values[scores.indptr[row] : scores.indptr[row + 1]]
+        least[row] = np.partition(own, own.size - limit)[own.size - limit]
+    kept = (values > 0) & (values >= np.repeat(least, lengths))
+    before = np.concatenate(([0], np.cumsum(kept)))
+    parts = (values[kept], scores.indices[kept], before[scores.indptr])
+    return sparse.csr_matrix(parts, shape=scores.shape)
+
+
 def score_in_blocks(
     customers: Indices,
     limit: int,
     ties: NDArray[np.int64],
     score_block: Callable[[NDArray[np.int64]], Scores],
+    width: int = 0,
 ) -> Candidates:
     """Score known customers block by block and give unknown ones (negative) empty rows.
 
@@ -66,10 +90,12 @@ def score_in_blocks(
     ----------
     score_block
         From m customer indices to their scores, shape (m, n_products).
+    width
+        Numbers held for each customer on the way, where these are more than the products.
     """
     wanted = np.asarray(customers, dtype=np.int64)
     known = wanted[wanted >= 0]
-    size = max(_CELLS_PER_BLOCK // max(ties.size, 1), 1)
+    size = max(_CELLS_PER_BLOCK // max(ties.size, width, 1), 1)
     blocks = [
         top_per_row(score_block(known[start : start + size]), limit, ties)
         for start in range(0, known.size, size)

@@ -27,13 +27,14 @@ from models.recommend.neighbours import Neighbours
 from models.recommend.personal import Personal
 from models.recommend.popular import Popular
 from models.recommend.protocols import Window, last_basket, time_split
-from models.recommend.ranker import Lesson, Ranker, RankerParameters
+from models.recommend.ranker import Lesson, Ranker, RankerParameters, Taught
 from models.recommend.repurchase import Repurchase
 from models.recommend.stages import Stages
 from models.recommend.stored import load_interactions, save_interactions
 from models.recommend.topk import fill_with_popular, tie_order, top_per_row
 from models.recommend.transitions import Transitions
 from models.recommend.weights import choose_weights
+from models.side_by_side import side_by_side
 from models.state import load_state, save_state
 
 IMPERSONAL: Final = frozenset({Popular.name, Stages.name})
@@ -41,7 +42,7 @@ IMPERSONAL: Final = frozenset({Popular.name, Stages.name})
 
 _BLEND_SHARE: Final = 0.1
 """Power of the blend's rank beside the ranker's."""
-_CUSTOMERS_PER_BLOCK: Final = 2_000
+_CUSTOMERS_PER_BLOCK: Final = 500
 _CUSTOMERS_FOR_WEIGHTS: Final = 2_000
 
 
@@ -141,18 +142,31 @@ class TwoStage:
         self.ranker_.fit(lessons)
         return self
 
-    def _lessons(self, window: Window) -> Iterator[Lesson]:
-        """Yield what was known of the candidates, and which of them were bought."""
+    @property
+    def taught(self) -> Taught:
+        """What was learned, for :meth:`take` on another day."""
+        return Taught(self.weights_, self.ranker_)
+
+    def take(self, taught: Taught) -> Self:
+        """Go by what others of the same sources have learned; :meth:`refit` before use."""
+        self.weights_, self.ranker_ = taught.weights, taught.ranker
+        return self
+
+    def _lessons(self, window: Window) -> list[Lesson]:
+        """Return what was known of the candidates, and which of them were bought."""
         some = spread_evenly(window.customers.size, self.most_taught)
-        for part in _blocks(some.size):
+
+        def lesson(part: slice) -> Lesson:
             block = some[part]
             chosen = self._shortlist(window.customers[block])
             pattern = chosen.matrix(np.ones(chosen.rows.size))
-            yield Lesson(
+            return Lesson(
                 self._numbers(chosen, window.customers[block]),
                 entries_in(pattern, window.truth[block]),
                 chosen.sizes,
             )
+
+        return side_by_side(lesson, _blocks(some.size))
 
     def refit(self, interactions: Interactions) -> Self:
         """Fit the sources and the evidence anew; what was learned stays."""
@@ -211,13 +225,15 @@ class TwoStage:
         """
         wanted = np.asarray(customers, dtype=np.int64)
         telling = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
-        scores, told = [], []
-        for block in _blocks(wanted.size):
+
+        def answer(block: slice) -> tuple[Candidates, NDArray[np.bool_]]:
             chosen = self._shortlist(wanted[block])
-            scores.append(self._score(chosen, wanted[block], limit))
+            scores = self._score(chosen, wanted[block], limit)
             own = chosen.kept(np.asarray(chosen.scores[:, telling].any(axis=1)))
-            told.append(entries_in(scores[-1], own.matrix(np.ones(own.rows.size))))
-        return stack(scores, self.ties_.size), np.concatenate(told)
+            return scores, entries_in(scores, own.matrix(np.ones(own.rows.size)))
+
+        scores, told = zip(*side_by_side(answer, _blocks(wanted.size)), strict=True)
+        return stack(list(scores), self.ties_.size), np.concatenate(told)
 
     def _score(self, chosen: Shortlist, customers: NDArray[np.int64], limit: int) -> Candidates:
         values = -chosen.scores[:, -1].astype(np.float64)
@@ -268,7 +284,7 @@ class TwoStage:
 
 
 def _blocks(n: int) -> list[slice]:
-    """Cut n customers so that the candidates of a block stay within some hundred megabytes."""
+    """Cut n customers so that the candidates of a block stay near the processor's caches."""
     starts = range(0, max(n, 1), _CUSTOMERS_PER_BLOCK)
     return [slice(start, min(start + _CUSTOMERS_PER_BLOCK, n)) for start in starts]
 

@@ -14,7 +14,6 @@ from features.errors import TrainingError
 from models.metrics.ranking import ndcg_at, truth_sizes
 from models.recommend.blend import normalised
 from models.recommend.matrices import Candidates, row_numbers
-from models.recommend.topk import best_cells
 
 _STEPS: Final = (0.5, 0.25, 0.12, 0.06, 0.03)
 _LEAST_GAIN: Final = 1e-5
@@ -72,40 +71,68 @@ def choose_weights(
 
 @dataclass(frozen=True)
 class _Pool:
-    """All candidates of each customer in a rectangle: m is the longest row."""
+    """Candidates of each customer who bought one of them: m is the longest row.
 
-    scores: NDArray[np.float32]  # (sources, n, m)
-    places: NDArray[np.int64]  # (n, m), of each product by popularity
-    bought: NDArray[np.bool_]  # (n, m)
+    In each row the more popular come first, so that of equal scores the earlier cell ranks first.
+    """
+
+    scores: NDArray[np.float32]  # (sources, customers, m)
+    rows: NDArray[np.int64]  # (bought,), customer of each candidate that was bought
+    cells: NDArray[np.int64]  # (bought,), its place in the row
+    customers: NDArray[np.int64]  # (customers,), numbers among all n
     sizes: NDArray[np.int64]  # (n,), products bought
 
 
 def _pool(
     sources: list[Candidates], truth: sparse.csr_matrix[Any], ties: NDArray[np.int64]
 ) -> _Pool:
-    n, n_products = truth.shape
-    keys = [row_numbers(source) * n_products + source.indices for source in sources]
-    union = np.unique(np.concatenate(keys))
-    rows = union // max(n_products, 1)
-    cells = np.arange(union.size) - np.searchsorted(rows, np.arange(n))[rows]
-    shape = (n, int(cells.max(initial=-1)) + 1)
-    scores = np.zeros((len(sources), *shape), dtype=np.float32)
+    n_products = max(truth.shape[1], 1)
+    bought = np.sort(_keys(truth, ties, n_products))
+    keys = [_keys(source, ties, n_products) for source in sources]
+    # Rows ascend already, so that sorting is faster than hashing.
+    union = np.sort(np.concatenate(keys), kind="stable")
+    union = union[np.diff(union, prepend=-1) > 0]
+    hits = union[_among(bought, union)]
+    customers = np.unique(hits // n_products)
+    told = _among(customers, union // n_products)
+    union = union[told]
+    rows = np.searchsorted(customers, union // n_products)
+    starts = np.searchsorted(rows, np.arange(customers.size))
+    cells = np.arange(union.size) - starts[rows]
+    shape = (len(sources), customers.size, int(cells.max(initial=-1)) + 1)
+    scores = np.zeros(shape, dtype=np.float32)
     for number, (source, key) in enumerate(zip(sources, keys, strict=True)):
-        entries = np.searchsorted(union, key)
-        scores[number, rows[entries], cells[entries]] = source.data
-    places = np.zeros(shape, dtype=np.int64)
-    places[rows, cells] = ties[union - rows * n_products]
-    bought = np.zeros(shape, dtype=np.bool_)
-    bought_keys = row_numbers(truth) * n_products + truth.indices
-    bought[rows, cells] = np.isin(union, bought_keys)
-    return _Pool(scores, places, bought, truth_sizes(truth))
+        here = _among(customers, key // n_products)
+        entries = np.searchsorted(union, key[here])
+        scores[number, rows[entries], cells[entries]] = source.data[here]
+    entries = np.searchsorted(union, hits)
+    return _Pool(scores, rows[entries], cells[entries], customers, truth_sizes(truth))
+
+
+def _keys(
+    matrix: sparse.csr_matrix[Any], ties: NDArray[np.int64], n_products: int
+) -> NDArray[np.int64]:
+    """Return a number for every entry: by its row, then by the place of its product."""
+    return np.asarray(row_numbers(matrix) * n_products + ties[matrix.indices])
+
+
+def _among(ascending: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each number asked about is one of the ascending ones."""
+    places = np.minimum(np.searchsorted(ascending, asked), max(ascending.size - 1, 0))
+    return ascending[places] == asked if ascending.size else np.zeros(asked.size, dtype=np.bool_)
 
 
 def _mean_ndcg(weights: NDArray[np.float64], pool: _Pool, k: int) -> float:
+    """Rank what was bought alone, by counting what comes before it."""
     blended = np.tensordot(weights.astype(np.float32), pool.scores, axes=1)
-    rows, ranks, cells = best_cells(blended, pool.places, k)
-    found = np.zeros((blended.shape[0], k), dtype=np.bool_)
-    found[rows, ranks] = pool.bought[rows, cells]
+    own = blended[pool.rows, pool.cells][:, None]
+    lists = blended[pool.rows]
+    ahead = (lists > own).sum(axis=1)
+    before = np.arange(lists.shape[1]) < pool.cells[:, None]
+    ahead += ((lists == own) & before).sum(axis=1)
+    ranked = (ahead < k) & (own[:, 0] > 0)
+    found = np.zeros((pool.sizes.size, k), dtype=np.bool_)
+    found[pool.customers[pool.rows[ranked]], ahead[ranked]] = True
     return float(np.nanmean(ndcg_at(found, pool.sizes, k)))
 
 

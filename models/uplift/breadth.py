@@ -5,9 +5,17 @@ Estimated in :mod:`models.uplift.cross_sell`; here it is only read, without what
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from models.uplift.evidence import Evidence
+
+HELD_COLUMNS: Final[Mapping[str, str]] = {
+    "categories": "categories_bought",
+    "products": "products_held",
+}
+"""The column of the vectors that counts what is held."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
+from models.side_by_side import side_by_side
 from models.uplift.chooser import pseudo_outcomes
 from models.uplift.evidence import Grade, grade_evidence
 from models.uplift.overlap import Overlap, bounded, check_overlap
@@ -162,7 +163,7 @@ def _step(
     boosting: BoostingParameters,
     seed: int,
 ) -> Step:
-    parameters = replace(boosting, seed=seed)
+    parameters = replace(boosting, seed=seed, threads=1)
 
     def grow(target: Floats, taught: Booleans) -> Ensemble:
         return Ensemble.fit(
@@ -176,11 +177,14 @@ def _step(
 
     fold = deal_folds(2 * more + churned, _FOLDS, seed)
     propensity, if_more, if_not = (np.empty(len(more)) for _ in range(3))
-    for number_of_fold in range(_FOLDS):
+
+    def cross_fit(number_of_fold: int) -> None:
         asked, taught = fold == number_of_fold, fold != number_of_fold
         propensity[asked] = expit(grow(more, taught).raw_score(X[asked]))
         if_more[asked] = expit(grow(churned, taught & (more == 1)).raw_score(X[asked]))
         if_not[asked] = expit(grow(churned, taught & (more == 0)).raw_score(X[asked]))
+
+    side_by_side(cross_fit, range(_FOLDS))
     overlap = check_overlap(more, propensity)
     comparable = comparable_rows(propensity)
     trial = Trial(X, more, churned, bounded(propensity), categorical).take(comparable)

@@ -1,4 +1,4 @@
-"""Effects per customer by four meta-learners on LightGBM, and the response model beside them.
+"""Effects per customer by five meta-learners on LightGBM, and the response model beside them.
 
 All learn from one :class:`~models.uplift.trial.Trial`; what they share is fitted once.
 
@@ -8,6 +8,8 @@ All learn from one :class:`~models.uplift.trial.Trial`; what they share is fitte
   answers weighed by the share of the other arm (Künzel, Sekhon, Bickel & Yu 2019, eqs. 7-9).
 - ``class_transformation``: P(treated with the outcome, or held out without it), each arm given
   equal weight by its propensity: effect = 2 P - 1 (Jaskowski & Jaroszewicz 2012).
+- ``odds``: the treatment moves the log-odds of an outcome that is itself learned from everyone;
+  see :mod:`models.uplift.odds`.
 - ``response``: P(outcome | treated). No effect, only a rank: what most lists are sorted by.
 """
 
@@ -22,9 +24,10 @@ from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
 from models.state import load_state, save_state
+from models.uplift.odds import OddsEffect, fit_odds
 from models.uplift.trial import Booleans, Floats, Trial
 
-UPLIFT_LEARNERS: Final = ("s", "t", "x", "class_transformation")
+UPLIFT_LEARNERS: Final = ("s", "t", "x", "class_transformation", "odds")
 RESPONSE: Final = "response"
 
 UPLIFT_BOOSTING: Final = BoostingParameters(
@@ -44,12 +47,15 @@ class EffectModel:
     parts
         Its ensembles, in the order in which :func:`fit_learners` makes them.
     treated_share
-        Mean propensity, by which ``x`` weighs its two parts.
+        Mean propensity, by which ``x`` weighs its two parts and ``odds`` splits what it moves.
+    level
+        Of ``odds``: what the treatment adds to everyone's log-odds; else 0.
     """
 
     learner: str
     parts: tuple[Ensemble, ...]
     treated_share: float
+    level: float = 0.0
 
     def score(self, X: Floats) -> Floats:
         """Return the estimated effect (of ``response``: the chance if treated), shape (n,)."""
@@ -64,6 +70,9 @@ class EffectModel:
             from_treated, from_held_out = self.parts
             share = self.treated_share
             return (1 - share) * from_treated.raw_score(X) + share * from_held_out.raw_score(X)
+        if self.learner == "odds":
+            outcome, departures = self.parts
+            return OddsEffect(outcome, departures, self.level).score(X, self.treated_share)
         (model,) = self.parts
         if self.learner == "class_transformation":
             return 2 * _chance(model, X) - 1
@@ -74,6 +83,7 @@ class EffectModel:
         parameters = {
             "learner": self.learner,
             "treated_share": self.treated_share,
+            "level": self.level,
             "parts": len(self.parts),
         }
         save_state(folder, parameters)
@@ -85,7 +95,8 @@ class EffectModel:
         """Read back what :meth:`save` wrote."""
         stored, _ = load_state(folder)
         parts = (Ensemble.load(folder / f"part_{number}") for number in range(stored["parts"]))
-        return cls(stored["learner"], tuple(parts), stored["treated_share"])
+        level = stored.get("level", 0.0)  # a state from before ``odds`` holds none
+        return cls(stored["learner"], tuple(parts), stored["treated_share"], level)
 
 
 def fit_learners(trial: Trial, parameters: BoostingParameters) -> dict[str, EffectModel]:
@@ -120,7 +131,10 @@ def fit_learners(trial: Trial, parameters: BoostingParameters) -> dict[str, Effe
         "class_transformation": (_fit_transformed(trial, parameters),),
         RESPONSE: (of_treated,),
     }
-    return {name: EffectModel(name, each, share) for name, each in parts.items()}
+    learned = {name: EffectModel(name, each, share) for name, each in parts.items()}
+    odds = fit_odds(trial, seed=parameters.seed)
+    learned["odds"] = EffectModel("odds", (odds.outcome, odds.departures), share, odds.level)
+    return learned
 
 
 def _fit_transformed(trial: Trial, parameters: BoostingParameters) -> Ensemble:

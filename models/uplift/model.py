@@ -47,7 +47,7 @@ class UpliftModel:
         design: Design,
         *,
         boosting: BoostingParameters = UPLIFT_BOOSTING,
-        folds: int = 5,
+        folds: int = 3,
         seed: int = 0,
     ) -> None:
         self.design = design

@@ -31,6 +31,7 @@ Moment = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(decide)
+    app.command()(why)
     app.command("retention-list")(retention_list)
 
 
@@ -99,6 +100,36 @@ def retention_list(
     retention_list_to(
         make_console(), read_settings(config), out, limits, customers, _day(as_of), now_utc()
     )
+
+
+def why(
+    customer: Annotated[str, typer.Argument(help="Whose; left out with --decision.")] = "",
+    config: Config = DEFAULT_CONFIG,
+    channel: Annotated[str, typer.Option(help="By which way, as for decide.")] = "email",
+    offer: Annotated[str | None, typer.Option(help="Tell of this offer alone.")] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Tell of this decision of the log, by its decision_id.")
+    ] = None,
+    as_of: Moment = _NOW,
+) -> None:
+    """Tell why a customer is made one offer and not another: each gate, rule and term of money.
+
+    Decides as the server would, now or as on a day, and logs nothing; or reads back a decision
+    that was logged.
+
+    Example: regulars why C0008970 --channel email --offer winback-15
+    """
+    from regulars.console import make_console
+    from regulars.reports.offer_trace import decide_and_tell, tell_logged
+    from regulars.settings import read_settings
+
+    console, settings = make_console(), read_settings(config)
+    if decision is not None:
+        tell_logged(console, settings, decision, offer)
+    elif customer:
+        decide_and_tell(console, settings, customer, channel, _day(as_of), now_utc(), offer)
+    else:
+        raise DataError("nobody is named", "say whose decision: `regulars why CUSTOMER`")
 
 
 def _day(moment: str) -> date | None:

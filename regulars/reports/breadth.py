@@ -40,8 +40,9 @@ def show_breadth(console: Console, settings: Settings) -> None:
     for effect in manifest.breadth:
         console.print(f"  {escape(effect.says)}: {escape(effect.because)}.")
     console.print(
-        "  Nobody drew by lot who holds what: the value of an offer leaves it out, and says so by "
-        "counting the effect of contacts alone."
+        "  Nobody drew by lot who holds what: at best the evidence is observational. An offer of "
+        "something new to the customer counts on the fall above, over the days of this horizon; "
+        "where the adjusted interval holds zero, on nothing."
     )
 
 

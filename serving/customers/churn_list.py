@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from serving.catalogue import Catalogue, floats
+from serving.catalogue import Catalogue
+from serving.columns import coded, floats, rows_at
 from serving.desk_answers import AtRisk
 
 Sort = Literal["value_at_risk", "churn_probability", "value_if_retained", "clv_predicted"]
@@ -113,14 +114,13 @@ class ChurnList:
         """Number the values of each group: codes by customer (-1 for null) and their names."""
         groups = {}
         for group in _GROUPS:
-            encoded = self._table.column(group).combine_chunks().dictionary_encode()
-            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-            names = {name: code for code, name in enumerate(encoded.dictionary.to_pylist())}
-            groups[group] = (codes.astype(np.int32), names)
+            codes, names = coded(self._table.column(group))
+            groups[group] = (codes, {name: code for code, name in enumerate(names)})
         return groups
 
     def _rows(self, customers: NDArray[np.int32]) -> list[AtRisk]:
-        return [AtRisk(**row) for row in self._table.select(_COLUMNS).take(customers).to_pylist()]
+        taken = self._table.select(_COLUMNS).take(rows_at(customers))
+        return [AtRisk(**row) for row in taken.to_pylist()]
 
     def _cursor(self, query: ChurnQuery, place: int) -> str:
         text = orjson.dumps([self._fingerprint(query), place])

@@ -14,17 +14,20 @@ from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from serving.catalogue import Catalogue
 from serving.decisions.arbitration import (
+    Booleans,
     Floats,
-    Plan,
     Priced,
     Stakes,
-    Sums,
+    is_next_product,
     price_offers,
+    stakes_of,
     sums_of,
     weights_of,
 )
+from serving.decisions.breadth import Breadth, bought_categories, breadth_by
+from serving.decisions.plan import Plan
 from serving.products.eligibility import Rules, eligible
-from serving.products.shoppers import Shoppers
+from serving.products.shoppers import Shopper, Shoppers
 
 Positions = NDArray[np.int64]
 
@@ -83,18 +86,21 @@ def price_blocks(
     ids = catalogue.bundle.customers.column(C.CUSTOMER_ID)
     for start in range(0, len(customers), block_customers):
         block = customers[start : start + block_customers]
-        rejected = _rejected(catalogue, shoppers, ids.take(block).to_pylist())
+        lately = _lately(shoppers, ids.take(block).to_pylist())
+        rejected = _rejected(catalogue, lately)
         goods = _goods(catalogue, plan, within, block, rejected, popular)
         for row, products in rejected.items():
             if not goods.personal[row]:
                 goods.replace(row, _popular(catalogue, plan, products))
         stakes = _stakes(catalogue, plan, block, is_contact=is_contact)
+        is_next = is_next_product(plan, block[:, None])
+        breadth = _breadth(catalogue, plan, block, lately, is_next)
         # Without a product the place is -1: that of the nought behind the margins.
         margin = np.append(plan.margin, 0.0)[goods.product]
         yield Block(
             customers=block,
             stakes=stakes,
-            priced=price_offers(plan, stakes, goods.sums),
+            priced=price_offers(plan, stakes, goods.sums, breadth, is_next),
             personal=goods.personal,
             product=goods.product,
             product_value=stakes.p_buys[:, 0] * goods.chance * margin,
@@ -106,17 +112,19 @@ def price_blocks(
 
 @dataclass(frozen=True, eq=False)
 class _Goods:
-    """What n customers may be shown: sums by scope, and the best product with its chance."""
+    """What n customers may be shown: sums by scope, and the best product with its chance.
 
-    sums: Sums
+    The sums are those of :func:`serving.decisions.arbitration.sums_of`, shape (4, n, scopes).
+    """
+
+    sums: Floats
     personal: NDArray[np.bool_]
     product: NDArray[np.int64]
     chance: Floats
 
     def replace(self, row: int, other: _Goods) -> None:
         """Give one customer what another has."""
-        for ours, theirs in zip(self.sums.columns, other.sums.columns, strict=True):
-            ours[row] = theirs[0]
+        self.sums[:, row] = other.sums[:, 0]
         self.product[row], self.chance[row] = other.product[0], other.chance[0]
 
 
@@ -141,9 +149,7 @@ def _goods(
     weights = weights_of(plan, rows.indices, chance)
     shape = (n, len(within))
     own = [sparse.csr_matrix((w, rows.indices, rows.indptr), shape) @ within for w in weights]
-    sums = Sums(
-        *(np.where(personal[:, None], o, p) for o, p in zip(own, popular.sums.columns, strict=True))
-    )
+    sums = np.where(personal[:, None], np.stack(own), popular.sums)
     worth = np.where(allowed, weights[2], -np.inf)
     entry = _best_entries(worth, owner, catalogue.fill_position[rows.indices], n)
     product = np.where(personal, -1, popular.product)
@@ -157,12 +163,30 @@ def _goods(
 def _stakes(catalogue: Catalogue, plan: Plan, customers: Positions, *, is_contact: bool) -> Stakes:
     churn = catalogue.churn_probability[customers]
     average = np.nan if catalogue.average_p_buys is None else catalogue.average_p_buys
-    p_buys = np.where(np.isnan(churn), average, 1.0 - churn)
-    known = (plan.uplift, plan.uplift_lower, plan.uplift_upper, plan.remaining_value)
-    columns = (
-        column[customers] if is_contact else np.full(len(customers), np.nan) for column in known
-    )
-    return Stakes(np.nan_to_num(p_buys)[:, None], *(column[:, None] for column in columns))
+    p_buys = np.nan_to_num(np.where(np.isnan(churn), average, 1.0 - churn))
+    return stakes_of(plan, customers[:, None], p_buys[:, None], is_contact=is_contact)
+
+
+def _breadth(
+    catalogue: Catalogue,
+    plan: Plan,
+    customers: Positions,
+    lately: Mapping[int, Shopper],
+    is_next: Booleans | None,
+) -> Breadth | None:
+    """Return what offers of something new add to what each customer holds."""
+    more = plan.more
+    if more is None or more.what == "products":
+        return breadth_by(more, customers[:, None], is_next)
+    rows = catalogue.bundle.bought.take(customers)
+    # One more column: of what has no category, at place -1.
+    bought = np.zeros((len(customers), len(catalogue.category_codes) + 1), dtype=np.bool_)
+    owner = np.repeat(np.arange(len(customers)), np.diff(rows.indptr))
+    bought[owner, catalogue.category_code[rows.indices]] = True
+    for row, shopper in lately.items():
+        bought[row, list(bought_categories(catalogue, None, shopper))] = True
+    bought[:, -1] = True
+    return breadth_by(more, customers[:, None], ~bought[:, plan.category])
 
 
 def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Goods:
@@ -172,10 +196,11 @@ def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Goo
     keep &= ~np.isnan(catalogue.margin[rows.indices])
     products = rows.indices[keep]
     chance = rows.values[B.PROBABILITY][keep].astype(np.float64)
-    weights = weights_of(plan, products, chance)
-    sums = Sums(*(column[None, :] for column in sums_of(plan, products, weights).columns))
+    sums = sums_of(plan, products, chance)[:, None, :]
     owner = np.zeros(len(products), dtype=np.int64)
-    entry = _best_entries(weights[2], owner, catalogue.fill_position[products], 1)
+    entry = _best_entries(
+        chance * plan.margin[products], owner, catalogue.fill_position[products], 1
+    )
     best = np.where(entry >= 0, products[entry], -1) if len(products) else np.array([-1])
     best_chance = np.where(entry >= 0, chance[entry], 0.0) if len(products) else np.zeros(1)
     return _Goods(sums, np.zeros(1, dtype=np.bool_), best.astype(np.int64), best_chance)
@@ -192,13 +217,16 @@ def _best_entries(
     return np.where((best >= 0) & np.isfinite(worth[best]), best, -1) if len(worth) else best
 
 
-def _rejected(
-    catalogue: Catalogue, shoppers: Shoppers, ids: Sequence[str]
-) -> dict[int, frozenset[int]]:
-    """Return the products that customers rejected, by their place among the ids."""
-    rejected = {row: shoppers.find(id_).dismissed_products for row, id_ in enumerate(ids)}
+def _lately(shoppers: Shoppers, ids: Sequence[str]) -> dict[int, Shopper]:
+    """Return who did anything since the bundle was made, by their place among the ids."""
+    found = {row: shoppers.find(id_) for row, id_ in enumerate(ids)}
+    return {row: shopper for row, shopper in found.items() if not shopper.is_blank}
+
+
+def _rejected(catalogue: Catalogue, lately: Mapping[int, Shopper]) -> dict[int, frozenset[int]]:
+    """Return the products that customers rejected, by the place of each."""
     return {
-        row: frozenset(catalogue.products.positions(products))
-        for row, products in rejected.items()
-        if products
+        row: frozenset(catalogue.products.positions(shopper.dismissed_products))
+        for row, shopper in lately.items()
+        if shopper.dismissed_products
     }

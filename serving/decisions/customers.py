@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from features.vocabulary import Columns as C
@@ -15,6 +14,7 @@ from models.bundle import Bundle
 from models.bundle_schema import BundleColumns as B
 from models.offers.syntax import Value
 from models.offers.vectorised import Column, Columns, Texts
+from serving.columns import coded, floats
 
 # The key, and JSON for people.
 _NOT_FOR_RULES: Final = frozenset({C.CUSTOMER_ID, B.DRIVERS})
@@ -74,22 +74,16 @@ def open_customer_columns(bundle: Bundle, names: Collection[str]) -> CustomerCol
     for table in (bundle.vectors, bundle.customers):
         for field in table.schema:
             if field.name in names and field.name not in _NOT_FOR_RULES:
-                columns[field.name] = _column(table.column(field.name).combine_chunks())
+                columns[field.name] = _column(table.column(field.name))
                 if pa.types.is_boolean(field.type):
                     booleans.add(field.name)
     return CustomerColumns(bundle.customers.column(C.CUSTOMER_ID), columns, frozenset(booleans))
 
 
-def _column(array: Any) -> Column:
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if pa.types.is_large_string(array.type) or pa.types.is_string(array.type):
-        coded = array.dictionary_encode()
-        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-        return Texts(codes, tuple(coded.dictionary.to_pylist()))
-    if not pa.types.is_floating(array.type):
-        array = array.cast(pa.float64())
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+def _column(column: Any) -> Column:
+    if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
+        return Texts(*coded(column))
+    return floats(column)
 
 
 def _part(column: Column, start: int, stop: int) -> Column:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from serving.decisions.arbitration import Floats
+from serving.decisions.arbitration import Floats, Priced
 from serving.decisions.batch import BLOCK_CUSTOMERS, Block, Positions, price_blocks
 from serving.decisions.budget import NOTHING, Limits, allocate
 from serving.decisions.contact_policy import History
@@ -59,7 +59,8 @@ def decide(
         pieces = []
         for block, passed in _weighed(desk, customers, situation):
             priced = block.priced
-            spent = priced.discount + priced.acceptance_cost + desk.plan.contact_cost
+            given = priced.price_cut + priced.acceptance_cost
+            spent = priced.p_accept * given + priced.contact_cost
             pieces.append((_lead(desk, block, passed), spent))
             tick()
         gain, cost = (np.concatenate(each) for each in zip(*pieces, strict=True))
@@ -120,8 +121,9 @@ def _rows(
         picked = np.broadcast_to(of_offer, passed.shape)[rows, action] if passed.size else 0.0
         return np.where(offered, picked, np.where(shown, of_product, 0.0))
 
-    known = offered & ~np.isnan(term(priced.retention))
     p_buys = block.stakes.p_buys[:, 0]
+    p_accept = term(priced.p_accept, p_buys * block.product_chance)
+    lower, upper = priced.bounds
     spread = plan.p_buys_error * block.product_chance * np.abs(block.product_margin)
     names = np.array([offer.name for offer in desk.book.offers] + [None], dtype=object)
     offers = np.array([offer.offer_id for offer in desk.book.offers] + [None], dtype=object)
@@ -139,26 +141,67 @@ def _rows(
             C.PRODUCT_ID: pd.array(ids[product], dtype="str"),
             "name": pd.array(np.where(offered, names[action], titles[product]), dtype="str"),
             C.CHANNEL: situation.channel,
-            "p_buys": p_buys,
+            "p_buys": np.where(offered, term(priced.p_buys), p_buys),
             "p_product_given_buys": term(priced.any_of_them, block.product_chance),
-            "p_accept": term(priced.p_accept, p_buys * block.product_chance),
+            "p_accept": p_accept,
+            "acceptance_basis": np.where(_taken(priced, term), "next_product", "orders"),
             "margin": term(priced.margin, block.product_margin),
-            "discount": term(priced.discount),
-            "acceptance_cost": term(priced.acceptance_cost),
-            "contact_cost": term(plan.contact_cost),
-            "uplift": np.where(known, block.stakes.uplift[:, 0], np.nan),
-            "remaining_value": np.where(known, block.stakes.remaining_value[:, 0], np.nan),
-            "retention": np.where(known, term(priced.retention), 0.0),
-            "retention_lower": np.where(known, term(priced.retention_lower), np.nan),
-            "retention_upper": np.where(known, term(priced.retention_upper), np.nan),
+            "discount": p_accept * term(priced.price_cut),
+            "acceptance_cost": p_accept * term(priced.acceptance_cost),
+            "contact_cost": term(priced.contact_cost),
+            **_retention(desk, block, offered, term),
+            **_breadth(priced, p_accept, term),
             "offer_value": term(priced.value, block.product_value),
-            "offer_value_lower": term(priced.lower, block.product_value - spread),
-            "offer_value_upper": term(priced.upper, block.product_value + spread),
+            "offer_value_lower": term(lower, block.product_value - spread),
+            "offer_value_upper": term(upper, block.product_value + spread),
             "currency": manifest.currency,
-            "evidence": np.where(known, plan.evidence, "risk_only"),
             "offers_allowed": passed.sum(axis=1),
             **{name: customers.column(name).to_pandas() for name in _OF_BANKS},
             C.AS_OF: manifest.as_of,
             "model_version": manifest.version,
         }
     )
+
+
+def _taken(priced: Priced, term: Callable[[Any], Floats]) -> NDArray[np.bool_]:
+    """Return whose P(accept) rests on what they would take next."""
+    return term(False if priced.by_next_product is None else priced.by_next_product) > 0
+
+
+def _retention(
+    desk: Desk, block: Block, offered: NDArray[np.bool_], term: Callable[[Any], Floats]
+) -> dict[str, Any]:
+    """Return what a contact changes; nothing where none is made or its effect is not known."""
+    stakes, unknown = block.stakes, np.full(len(offered), np.nan)
+    kept = [unknown] * 3 if block.priced.retention is None else map(term, block.priced.retention)
+    value, lower, upper = kept
+    known = offered & ~np.isnan(value)
+    uplift = unknown if stakes.uplift is None else stakes.uplift.value[:, 0]
+    remaining = unknown if stakes.uplift is None else stakes.remaining_value[:, 0]
+    return {
+        "uplift": np.where(known, uplift, np.nan),
+        "remaining_value": np.where(known, remaining, np.nan),
+        "retention": np.where(known, value, 0.0),
+        "retention_lower": np.where(known, lower, np.nan),
+        "retention_upper": np.where(known, upper, np.nan),
+        "evidence": np.where(known, desk.plan.evidence, "risk_only"),
+    }
+
+
+def _breadth(priced: Priced, p_accept: Floats, term: Callable[[Any], Floats]) -> dict[str, Any]:
+    """Return what holding more changes; nothing where it is not proven to change anything."""
+    breadth = priced.breadth
+    effect = np.zeros(len(p_accept)) if breadth is None else term(breadth.effect.value)
+    proven = effect > 0
+    gain, lower, upper = (p_accept * term(each) for each in priced.gain)
+    remaining = np.nan if breadth is None else term(breadth.remaining_value)
+    return {
+        "breadth_effect": np.where(proven, effect, np.nan),
+        "breadth_remaining_value": np.where(proven, remaining, np.nan),
+        "breadth": np.where(proven, gain, 0.0),
+        "breadth_lower": np.where(proven, lower, np.nan),
+        "breadth_upper": np.where(proven, upper, np.nan),
+        "breadth_evidence": pd.array(
+            [breadth.evidence if breadth and each else None for each in proven], dtype="str"
+        ),
+    }

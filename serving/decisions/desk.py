@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.offers.vectorised import Column, Texts
+from serving.answers import Definition
 from serving.catalogue import Catalogue
-from serving.decisions.arbitration import Plan
 from serving.decisions.customers import CustomerColumns, open_customer_columns
 from serving.decisions.exploration import OFFER, PRODUCT
 from serving.decisions.offers import OfferBook, open_offer_book
+from serving.decisions.plan import Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,11 @@ class Desk:
     plan: Plan
 
     @cached_property
+    def definition(self) -> Definition:
+        """What scores mean."""
+        return Definition.of(self.catalogue.manifest)
+
+    @cached_property
     def counted_channels(self) -> frozenset[str]:
         """Channels on which an offer may count as a contact that must be reserved."""
         book = self.book
@@ -36,14 +42,14 @@ class Desk:
         )
 
     @cached_property
-    def logged_products(self) -> list[str]:
+    def logged_products(self) -> NDArray[np.object_]:
         """What showing each product is logged as."""
-        return [f"{PRODUCT}{product_id}" for product_id in self.catalogue.product_ids]
+        return np.array([f"{PRODUCT}{id_}" for id_ in self.catalogue.product_ids], dtype=object)
 
     @cached_property
-    def logged_offers(self) -> list[str]:
+    def logged_offers(self) -> NDArray[np.object_]:
         """What making each offer is logged as."""
-        return [f"{OFFER}{offer.offer_id}" for offer in self.book.offers]
+        return np.array([f"{OFFER}{offer.offer_id}" for offer in self.book.offers], dtype=object)
 
     def with_book(self, book: OfferBook) -> Desk:
         """Return the desk with other offers."""

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.policy.exploration import chances_to_be_best, decide
+from models.policy.exploration import Decision, chances_to_be_best, decide
 from serving.decisions.policy_settings import ExplorationSettings, ExplorationShare, PolicyName
 
 Floats = NDArray[np.float64]
@@ -130,8 +130,14 @@ def choose(
     for place, placement in enumerate(placements or (None,)):
         here = free if fits is None else free & fits[place]
         here[allowed.nothing] = True
-        probabilities = explore(scores, allowed, here, policy.exploration.of(placement))
-        drawn = decide(probabilities, unit, f"{_SALT} {place}")
+        settings = policy.exploration.of(placement)
+        probabilities = explore(scores, allowed, here, settings)
+        # What is certain needs no draw.
+        drawn = (
+            decide(probabilities, unit, f"{_SALT} {place}")
+            if settings.share
+            else Decision(int(probabilities.argmax()), 1.0)
+        )
         shown = [drawn.action]
         if drawn.action != allowed.nothing:
             free[drawn.action] = here[drawn.action] = False

@@ -80,7 +80,7 @@ def gate(
         Contacts as far back as :func:`serving.decisions.contact_policy.reach_back` says.
     """
     moment = Moment.of(book, context, now)
-    said = {name: as_column(value) for name, value in moment.values.items()}
+    said = {name: as_column(value) for name, value in moment.values().items()}
     columns: Columns = {**customers.columns, **said}
     # Offers are judged one after the other: each has its customers side by side.
     stops = np.zeros((len(customers), len(book)), dtype=np.int8, order="F")
@@ -114,11 +114,11 @@ def gate_one(
     moment = Moment.of(book, context, now)
     alike = _alike(book, moment.channel, moment.placement, moment.today, quiet=moment.quiet)
     stops = list(alike.stops)
-    dismisses = shopper.dismissed_products or shopper.dismissed_offers
-    if personal := range(len(book)) if dismisses else alike.ruled:
-        everything = {**row, **moment.values}
-        for number in personal:
-            stops[number] = _first_stop(book, book.offers[number], moment, shopper, everything)
+    if alike.judged:
+        _judge(stops, alike, {**row, **moment.values()})
+    if shopper.dismissed_products or shopper.dismissed_offers:
+        for number, offer in enumerate(book.offers):
+            stops[number] = _GOODS[offer.goods] or _dismissed(offer, shopper) or stops[number]
     common: Stop | None = None
     for number in alike.counted:
         if stops[number]:
@@ -132,21 +132,32 @@ def gate_one(
     return stops
 
 
+class _Step(NamedTuple):
+    """One rule by its place among all that are asked, and where an offer stops by it."""
+
+    rule: int
+    fails: Stop
+    unknown: Stop
+
+
 class _Alike(NamedTuple):
     """What the gates say to all customers alike, by the offers' numbers.
 
     Attributes
     ----------
     stops
-        Of each offer, as far as no customer has a say.
-    ruled
-        Offers on which a rule has its say.
+        Of each offer, where no rule stops it before.
+    judged
+        Offers on which rules have their say, with those that come before the stop above.
+    rules
+        Each that is asked, once: offers share them.
     counted
         Offers that count as contacts.
     """
 
     stops: tuple[Stop, ...]
-    ruled: tuple[int, ...]
+    judged: tuple[tuple[int, tuple[_Step, ...]], ...]
+    rules: tuple[Rule, ...]
     counted: tuple[int, ...]
 
 
@@ -155,26 +166,41 @@ class _Alike(NamedTuple):
 def _alike(
     book: OfferBook, channel: str, placement: str | None, today: date, *, quiet: bool
 ) -> _Alike:
-    stops, ruled, counted = [], [], []
+    stops, judged, counted = [], [], []
+    rules: dict[str, Rule] = {}
+    places: dict[str, int] = {}
     for number, offer in enumerate(book.offers):
-        stop = _GOODS[offer.goods] or _circumstances(offer, book, channel, placement, today)
-        stops.append(stop or (Stop.QUIET_HOURS if quiet else Stop.PASSED))
-        if offer.eligible or offer.applicable or offer.suitable or channel in book.consents:
-            ruled.append(number)
+        asked = [(offer.eligible, *_ELIGIBLE)]
+        stop = _circumstances(offer, book, channel, placement, today)
+        if not stop:
+            asked += [(offer.applicable, *_APPLICABLE), (offer.suitable, *_SUITABLE)]
+            asked.append((book.consents.get(channel), *_CONSENT))
+            stop = Stop.QUIET_HOURS if quiet else Stop.PASSED
+        goods = _GOODS[offer.goods]
+        stops.append(goods or stop)
+        steps = []
+        for rule, fails, unknown in asked:
+            if rule is not None and not goods:
+                rules.setdefault(rule.text, rule)
+                place = places.setdefault(rule.text, len(places))
+                steps.append(_Step(place, fails, unknown))
+        if steps:
+            judged.append((number, tuple(steps)))
         if book.needs_reservation(offer, channel):
             counted.append(number)
-    return _Alike(tuple(stops), tuple(ruled), tuple(counted))
+    return _Alike(tuple(stops), tuple(judged), tuple(rules.values()), tuple(counted))
 
 
-def _first_stop(book: OfferBook, offer: Offer, moment: Moment, shopper: Shopper, row: Row) -> Stop:
-    """Return what stops the offer before contacts are counted."""
-    stop = _GOODS[offer.goods] or _dismissed(offer, shopper)
-    stop = stop or _judged(offer.eligible, row, *_ELIGIBLE)
-    stop = stop or _circumstances(offer, book, moment.channel, moment.placement, moment.today)
-    stop = stop or _judged(offer.applicable, row, *_APPLICABLE)
-    stop = stop or _judged(offer.suitable, row, *_SUITABLE)
-    stop = stop or _judged(book.consents.get(moment.channel), row, *_CONSENT)
-    return stop or (Stop.QUIET_HOURS if moment.quiet else Stop.PASSED)
+def _judge(stops: list[Stop], alike: _Alike, row: Row) -> None:
+    """Put down where rules stop offers; each rule is asked once, when an offer comes to it."""
+    held: dict[int, bool | None] = {}
+    for number, steps in alike.judged:
+        for rule, fails, unknown in steps:
+            if rule not in held:
+                held[rule] = alike.rules[rule].holds(row)
+            if not held[rule]:
+                stops[number] = unknown if held[rule] is None else fails
+                break
 
 
 def _steps(
@@ -188,13 +214,6 @@ def _steps(
     yield _judged_all(offer.suitable, columns, *_SUITABLE)
     yield _judged_all(book.consents.get(moment.channel), columns, *_CONSENT)
     yield Stop.QUIET_HOURS if moment.quiet else Stop.PASSED
-
-
-def _judged(rule: Rule | None, row: Row, fails: Stop, unknown: Stop) -> Stop:
-    if rule is None:
-        return Stop.PASSED
-    held = rule.holds(row)
-    return Stop.PASSED if held else unknown if held is None else fails
 
 
 def _judged_all(rule: Rule | None, columns: Columns, fails: Stop, unknown: Stop) -> Stops | Stop:

@@ -1,13 +1,16 @@
 """What a decision chose from, as it is kept: compact JSON, written with the decision itself.
 
-One entry for each placement: what was drawn to come first, with which chance, and the candidates
+One slot for each placement: what was drawn to come first, with which chance, and the candidates
 with their value, chance of acceptance and probability to come first. Of many candidates those of
-the largest probability are kept, then those of the largest value; the others are counted.
+the largest probability are kept, then those of the largest value; the others are counted. Beside
+them stands what became of every offer: see :mod:`serving.decisions.logged_trace`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +20,14 @@ from serving.decisions.exploration import Allowed, Chosen, Slot
 
 MOST_CANDIDATES: Final = 50
 
-_DIGITS: Final = 6
-# Keys of the JSON, and the order within a candidate: id, value, acceptance, probability.
-_PLACEMENT, _RANK, _ACTION, _PROPENSITY, _CANDIDATES, _OTHERS, _OTHER_CHANCE = (
-    "placement", "rank", "action", "propensity", "candidates", "others", "others_probability",
-)  # fmt: skip
+# Keys of the JSON. Candidates are told column by column, those with a chance first; the chances
+# of the rest, which are 0, are left out. Values and acceptance have 24 bits, some seven digits.
+_SLOTS, _TRACE = "slots", "trace"
+_PLACEMENT, _RANK, _ACTION, _PROPENSITY = "placement", "rank", "action", "propensity"
+_IDS, _VALUES, _ACCEPTANCE, _CHANCES = "ids", "values", "acceptance", "probabilities"
+_OTHERS, _OTHER_CHANCE = "others", "others_probability"
+# As written before: a list of slots, each with its candidates row by row.
+_CANDIDATES: Final = "candidates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +64,53 @@ class LoggedChoice:
     others_probability: float
 
 
-def write_choices(chosen: Chosen, allowed: Allowed) -> str:
-    """Return the JSON of a decision."""
-    entries, rank = [], 1
+def write_choices(chosen: Chosen, allowed: Allowed, trace: Mapping[str, Any] | None = None) -> str:
+    """Return the JSON of a decision.
+
+    Parameters
+    ----------
+    trace
+        From :func:`serving.decisions.logged_trace.trace_record`.
+    """
+    slots, rank = [], 1
     for slot in chosen.slots:
         is_nothing = slot.shown[0] == allowed.nothing
-        entries.append(_entry(slot, allowed, None if is_nothing else rank))
+        slots.append(_written(slot, allowed, None if is_nothing else rank))
         rank += 0 if is_nothing else len(slot.shown)
-    return orjson.dumps(entries).decode()
+    written = {_SLOTS: slots, _TRACE: trace}
+    return orjson.dumps(written, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def read_choices(written: str) -> list[LoggedChoice]:
     """Return what :func:`write_choices` wrote."""
+    said = orjson.loads(written)
     return [
         LoggedChoice(
-            placement=entry[_PLACEMENT],
-            rank=entry[_RANK],
-            action=entry[_ACTION],
-            propensity=entry[_PROPENSITY],
-            candidates=tuple(Candidate(*values) for values in entry[_CANDIDATES]),
-            others=entry.get(_OTHERS, 0),
-            others_probability=entry.get(_OTHER_CHANCE, 0.0),
+            placement=slot[_PLACEMENT],
+            rank=slot[_RANK],
+            action=slot[_ACTION],
+            propensity=slot[_PROPENSITY],
+            candidates=tuple(Candidate(*values) for values in _candidates(slot)),
+            others=slot.get(_OTHERS, 0),
+            others_probability=slot.get(_OTHER_CHANCE, 0.0),
         )
-        for entry in orjson.loads(written)
+        for slot in (said if isinstance(said, list) else said[_SLOTS])
     ]
+
+
+def read_trace_record(written: str) -> dict[str, Any] | None:
+    """Return what became of every offer; None where a decision was logged without it."""
+    said = orjson.loads(written)
+    record: dict[str, Any] | None = None if isinstance(said, list) else said[_TRACE]
+    return record
+
+
+def _candidates(slot: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
+    if _CANDIDATES in slot:
+        rows: Sequence[Sequence[Any]] = slot[_CANDIDATES]
+        return rows
+    columns = (slot[_IDS], slot[_VALUES], slot[_ACCEPTANCE], slot[_CHANCES])
+    return zip_longest(*columns, fillvalue=0.0)
 
 
 def contenders(choice: LoggedChoice) -> LoggedChoice:
@@ -96,28 +125,23 @@ def contenders(choice: LoggedChoice) -> LoggedChoice:
     return replace(choice, candidates=left, others=choice.others + len(candidates) - len(left))
 
 
-def _entry(slot: Slot, allowed: Allowed, rank: int | None) -> dict[str, Any]:
-    places = np.arange(len(allowed.ids))
-    if len(places) > MOST_CANDIDATES:
-        places = np.lexsort((-allowed.values, -slot.probabilities))[:MOST_CANDIDATES]
-    # Probabilities stay exact: weights are made of them.
-    kept = zip(
-        [allowed.ids[place] for place in places.tolist()],
-        allowed.values[places].round(_DIGITS).tolist(),
-        allowed.acceptance[places].round(_DIGITS).tolist(),
-        slot.probabilities[places].tolist(),
-        strict=True,
-    )
-    entry: dict[str, Any] = {
+def _written(slot: Slot, allowed: Allowed, rank: int | None) -> dict[str, Any]:
+    # Stable: of equal chances and values the first, as in the ranking.
+    places = np.lexsort((-allowed.values, -slot.probabilities))
+    kept, left = places[:MOST_CANDIDATES], places[MOST_CANDIDATES:]
+    chances = slot.probabilities[kept]
+    written = {
         _PLACEMENT: slot.placement,
         _RANK: rank,
         _ACTION: allowed.ids[slot.shown[0]],
         _PROPENSITY: slot.propensity,
-        _CANDIDATES: list(kept),
+        _IDS: [allowed.ids[place] for place in kept.tolist()],
+        _VALUES: allowed.values[kept].astype(np.float32),
+        _ACCEPTANCE: allowed.acceptance[kept].astype(np.float32),
+        # Exact: weights are made of them.
+        _CHANCES: chances[chances > 0],
     }
-    others = len(allowed.ids) - len(places)
-    if others:
-        unkept = np.ones(len(allowed.ids), dtype=np.bool_)
-        unkept[places] = False
-        entry |= {_OTHERS: others, _OTHER_CHANCE: float(slot.probabilities[unkept].sum())}
-    return entry
+    if len(left):
+        others = float(slot.probabilities[left].sum())
+        written |= {_OTHERS: len(left), _OTHER_CHANCE: others}
+    return written

@@ -38,35 +38,64 @@ class Moment:
 
     Parameters
     ----------
-    values
-        What rules may name beside the customer's columns.
+    local
+        The time in the policy's zone.
     quiet
         Whether the channel is at rest.
+    declared
+        Names and kinds of what requests may say.
     """
 
-    channel: str
-    placement: str | None
+    context: Context
     now: datetime
-    today: date
+    local: datetime
     quiet: bool
-    values: Mapping[str, Value | None]
+    declared: Mapping[str, Kind]
 
     @classmethod
     def of(cls, book: OfferBook, context: Context, now: datetime) -> Moment:
-        """Tell the time in the policy's zone, and keep what the policy declares."""
+        """Tell the time in the policy's zone."""
         local = now.astimezone(book.policy.zone)
         way = book.channels.get(context.channel)
-        values: dict[str, Value | None] = {
-            "context.channel": context.channel,
-            "context.placement": context.placement,
-            "context.today": local.date(),
-            "context.hour": float(local.hour),
-            "context.weekday": WEEKDAYS[local.weekday()],
-        }
-        for name, kind in book.policy.context.items():
-            values[f"context.{name}"] = _of_kind(context.values.get(name), kind)
         quiet = way is not None and way.is_quiet(local.time())
-        return cls(context.channel, context.placement, now, local.date(), quiet, values)
+        return cls(context, now, local, quiet, book.policy.context)
+
+    @property
+    def channel(self) -> str:
+        """By which way."""
+        return self.context.channel
+
+    @property
+    def placement(self) -> str | None:
+        """Where; None where any place will do."""
+        return self.context.placement
+
+    @property
+    def today(self) -> date:
+        """The day in the policy's zone."""
+        return self.local.date()
+
+    def values(self) -> dict[str, Value | None]:
+        """Return what rules may name beside the customer's columns, as the policy declares it."""
+        said = {
+            name: _of_kind(self.context.values.get(name), kind)
+            for name, kind in self.declared.items()
+        }
+        return {
+            "context.channel": self.context.channel,
+            "context.placement": self.context.placement,
+            "context.today": self.local.date(),
+            "context.hour": float(self.local.hour),
+            "context.weekday": WEEKDAYS[self.local.weekday()],
+            **{f"context.{name}": value for name, value in said.items()},
+        }
+
+
+def hour_of(book: OfferBook, channel: str, now: datetime) -> tuple[date, int, bool]:
+    """Return all of the time that rules and quiet hours look at: day, hour, and whether quiet."""
+    local = now.astimezone(book.policy.zone)
+    way = book.channels.get(channel)
+    return local.date(), local.hour, way is not None and way.is_quiet(local.time())
 
 
 def _of_kind(value: object, kind: Kind) -> Value | None:

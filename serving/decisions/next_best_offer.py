@@ -7,18 +7,19 @@ that decides for the customer (:mod:`serving.decisions.exploration`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.offers.syntax import Value
-from serving.answers import OfferItem, Reason, Shortfall
+from serving.answers import OfferItem, Shortfall
 from serving.catalogue import Catalogue
-from serving.decisions.arbitration_trace import TraceEntry, arbitration_trace
+from serving.customers.rescored import Rescored
+from serving.decisions.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
 from serving.decisions.candidates import NOTHING, Candidates, odds_of
 from serving.decisions.contact_policy import NEVER, Contact, Contacted
 from serving.decisions.desk import Desk
@@ -30,17 +31,21 @@ from serving.decisions.exploration import (
     choose,
 )
 from serving.decisions.gates import gate_one
+from serving.decisions.logged_trace import trace_record
 from serving.decisions.moment import Context
+from serving.decisions.offer_items import items_of, shortfall_of
 from serving.decisions.policy_settings import ExplorationSettings
 from serving.decisions.stops import Stop
+from serving.decisions.terms import terms_of
+from serving.decisions.trace import TraceEntry
 from serving.products.eligibility import Rules
-from serving.products.history import purchase_history
-from serving.products.ranking import Pick
-from serving.products.reasons import accounts_of, explain
 from serving.products.shoppers import Shopper
 
 BEST_VALUE: Final = ChoicePolicy(CHAMPION, "value", ExplorationSettings())
 """The policy that always takes what is worth most."""
+
+_NO_RULES: Final = Rules()
+_PASSED: Final = int(Stop.PASSED)  # numpy compares with it sooner than with a member
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,6 @@ class OfferAsk:
     ----------
     channel, context
         By which way, and what rules may know of the circumstances.
-    trace
-        Say of every offer what became of it; or of the one offer ``why_not`` alone.
     """
 
     customer_id: str | None
@@ -61,8 +64,6 @@ class OfferAsk:
     exclude: Sequence[str] = ()
     channel: str = "web"
     context: Mapping[str, Value | None] = field(default_factory=dict)
-    trace: bool = False
-    why_not: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Decider:
         What the customer was sent; None where that is not known of anybody.
     refused
         Offers that the contact log would not take, though the gates let them pass.
+    rescored
+        The customer's scores and vector made since the bundle; None where the bundle's count.
     """
 
     unit: str
@@ -86,11 +89,20 @@ class Decider:
     policy: ChoicePolicy = BEST_VALUE
     past: Contacted | None = NEVER
     refused: Mapping[str, Stop] = field(default_factory=dict)
+    rescored: Rescored | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OfferOutcome:
-    """What came of it; ``considered`` counts the actions compared, doing nothing included."""
+    """What came of it; ``considered`` counts the actions compared, doing nothing included.
+
+    Parameters
+    ----------
+    gates
+        What they said, of each offer where it came furthest among the placements.
+    shown
+        Places of what is shown among the candidates, without doing nothing.
+    """
 
     items: list[OfferItem]
     fallback: str | None
@@ -98,13 +110,46 @@ class OfferOutcome:
     considered: int
     allowed: Allowed
     chosen: Chosen
-    trace: list[TraceEntry] | None = None
+    gates: Gates
+    candidates: Candidates
+    shown: Sequence[int]
+
+    def trace(self, only: str | None = None) -> list[TraceEntry]:
+        """Say of every offer what became of it, or of one alone."""
+        candidates = self.candidates
+        desk = candidates.desk
+        first = candidates.first_offer
+        offers = [desk.book.offers[number].offer_id for number in candidates.offers.tolist()]
+        said = Arbitration(
+            worth=candidates.worth(),
+            terms={offer: terms_of(candidates, first + k) for k, offer in enumerate(offers)},
+            shown=[
+                Shown(
+                    item.offer_id,
+                    item.product_id,
+                    float(candidates.value[place]),
+                    float(candidates.score[place]),
+                )
+                for item, place in zip(self.items, self.shown, strict=False)
+            ],
+            currency=desk.catalogue.manifest.currency,
+        )
+        entries = arbitration_trace(desk.book, self.gates, said)
+        return [each for each in entries if only in (None, each.offer_id)]
+
+    def trace_record(self) -> dict[str, Any]:
+        """Return what of it is kept in the log."""
+        gates, candidates = self.gates, self.candidates
+        channel = gates.context.channel
+        return trace_record(
+            candidates.desk.book, channel, gates.stops, gates.row, candidates.worth()
+        )
 
     def contacts(self, desk: Desk, ask: OfferAsk, decider: Decider) -> list[Contact]:
         """Return the contacts that must be reserved before the answer goes out."""
-        if ask.customer_id is None:
+        made = {item.offer_id for item in self.items if item.offer_id is not None}
+        if ask.customer_id is None or not made:
             return []
-        made = {item.offer_id for item in self.items}
         return [
             Contact(
                 f"{decider.unit}:{offer.offer_id}",
@@ -128,25 +173,36 @@ def next_best_offer(desk: Desk, shopper: Shopper, ask: OfferAsk, decider: Decide
     """
     catalogue, book = desk.catalogue, desk.book
     customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)
-    odds = odds_of(catalogue, customer, _rules(catalogue, shopper, ask))
-    way = book.channels.get(ask.channel)
-    is_contact = way is not None and way.outbound
-    candidates = Candidates.of(desk, customer, odds, is_contact=is_contact)
+    rescored = decider.rescored
+    scores = None if rescored is None else rescored.by_column
     row = {} if customer is None else desk.columns.row(customer)
+    if rescored is not None and scores is not None:
+        said = rescored.vector_by(catalogue.bundle.vectors.column_names[1:]) | scores
+        row |= {name: value for name, value in said.items() if name in book.names}
     contexts = [Context(ask.channel, place, ask.context) for place in ask.placements or (None,)]
     past = None if ask.customer_id is None else decider.past
     gated = [_stops(desk, row, here, shopper, past, decider) for here in contexts]
-    passed = np.array(gated).reshape(len(contexts), len(book)) == Stop.PASSED
-    may = candidates.may_be_taken(passed.any(axis=0))
-    places = candidates.ranked(may)
+    # By way of bytes: numpy would ask each of the numbers what it is.
+    stopped = np.frombuffer(b"".join(map(bytes, gated)), dtype=np.int8)
+    passed = (stopped == _PASSED).reshape(len(contexts), len(book))
+    rules = _rules(catalogue, shopper, ask)
+    odds = odds_of(catalogue, desk.plan, customer, rules, scores)
+    way = book.channels.get(ask.channel)
+    candidates = Candidates.of(
+        desk, customer, shopper, odds, passed.any(axis=0), rules,
+        is_contact=way is not None and way.outbound,
+        scores=scores,
+    )  # fmt: skip
+    places = candidates.ranked()
+    explores = decider.policy.exploration.explores
     allowed = Allowed(
-        ids=candidates.ids(places.tolist()),
+        ids=candidates.ids(places),
         values=candidates.score[places],
         acceptance=candidates.acceptance[places],
-        deviations=candidates.deviation[places],
-        nothing=int(np.flatnonzero(places == NOTHING)[0]),
+        deviations=candidates.deviation()[places] if explores else np.zeros(len(places)),
+        nothing=int((places == NOTHING).argmax()),
     )
-    fits = _fits(candidates, places, passed)
+    fits = _fits(candidates, places, passed) if ask.placements else None
     chosen = choose(decider.policy, allowed, decider.unit, ask.placements, ask.n, fits)
     shown = [
         (slot.placement, int(places[place]))
@@ -154,27 +210,28 @@ def next_best_offer(desk: Desk, shopper: Shopper, ask: OfferAsk, decider: Decide
         for place in slot.shown
         if place != allowed.nothing
     ]
-    considered = int(may.sum())
+    considered = len(candidates.value)
     wanted = ask.n * max(1, len(ask.placements))
-    said = None
-    if ask.trace or ask.why_not is not None:
-        best = [stops[passed[:, k].argmax()] for k, stops in enumerate(zip(*gated, strict=True))]
-        made = {place for _, place in shown}
-        said = arbitration_trace(candidates, best, row, contexts[0], decider.now, made)
-        said = [each for each in said if ask.why_not in (None, each.offer_id)]
+    stops = gated[0]
+    if len(gated) > 1:  # where it came furthest
+        stops = [each[passed[:, k].argmax()] for k, each in enumerate(zip(*gated, strict=True))]
     nothing = [(ask.placements[0] if ask.placements else None, NOTHING)]
     return OfferOutcome(
-        items=list(_items(candidates, customer, shopper, shown or nothing)),
+        items=list(items_of(candidates, customer, shopper, shown or nothing)),
         fallback=odds.fallback,
-        shortfall=_shortfall(wanted, len(shown), considered),
+        shortfall=shortfall_of(wanted, len(shown), considered),
         considered=considered,
         allowed=allowed,
         chosen=chosen,
-        trace=said,
+        gates=Gates(stops, row, contexts[0], decider.now),
+        candidates=candidates,
+        shown=[place for _, place in shown],
     )
 
 
 def _rules(catalogue: Catalogue, shopper: Shopper, ask: OfferAsk) -> Rules:
+    if not (ask.exclude or shopper.dismissed_products):
+        return _NO_RULES
     return Rules(
         excluded=frozenset(catalogue.products.positions(ask.exclude)),
         dismissed=frozenset(catalogue.products.positions(shopper.dismissed_products)),
@@ -204,44 +261,5 @@ def _fits(
     """Return which of the ranked actions may be shown in each placement."""
     offer = places - candidates.first_offer
     fits = np.ones((len(passed), len(places)), dtype=np.bool_)
-    fits[:, offer >= 0] = passed[:, offer[offer >= 0]]
+    fits[:, offer >= 0] = passed[:, candidates.offers[offer[offer >= 0]]]
     return fits
-
-
-def _items(
-    candidates: Candidates,
-    customer: int | None,
-    shopper: Shopper,
-    shown: Sequence[tuple[str | None, int]],
-) -> Iterator[OfferItem]:
-    catalogue, odds = candidates.desk.catalogue, candidates.odds
-    history = purchase_history(catalogue, customer, shopper)
-    because = accounts_of(catalogue, customer) if odds.source == "personal" else {}
-    for rank, (placement, place) in enumerate(shown, start=1):
-        number = place - candidates.first_offer
-        offer = candidates.desk.book.offers[number] if number >= 0 else None
-        product = int(candidates.product[place])
-        terms = candidates.terms(place)
-        reasons: list[Reason] = []
-        if product >= 0:
-            picked = Pick(product, terms.offer_value, odds.source)
-            reasons = explain(catalogue, picked, history, None, because)
-        yield OfferItem(
-            rank=rank,
-            action="do_nothing" if place == NOTHING else "product" if offer is None else "offer",
-            placement=placement,
-            product_id=catalogue.product_ids[product] if product >= 0 else None,
-            offer_id=None if offer is None else offer.offer_id,
-            category=None if offer is None else offer.category,
-            name=offer.name if offer is not None else catalogue.names[product]
-            if product >= 0 else None,
-            terms=terms,
-            reasons=reasons,
-        )  # fmt: skip
-
-
-def _shortfall(wanted: int, found: int, considered: int) -> Shortfall | None:
-    if found >= wanted:
-        return None
-    detail = f"{considered} actions compared, {found} worth more than doing nothing"
-    return Shortfall(wanted - found, "value" if considered > wanted else "candidates", detail)

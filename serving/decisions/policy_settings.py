@@ -39,6 +39,11 @@ class ExplorationSettings(ExplorationShare):
         """Return what holds for a placement."""
         return self.placements.get(placement, self) if placement is not None else self
 
+    @property
+    def explores(self) -> bool:
+        """Whether anything is left to chance, in any placement."""
+        return self.share > 0 or any(each.share > 0 for each in self.placements.values())
+
 
 class VariantSettings(Frozen):
     """One variant of an experiment."""

@@ -27,7 +27,7 @@ from features.progress import Progress
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from models.recommend.wording import percent
-from serving.catalogue import floats
+from serving.columns import floats
 from serving.decisions.arbitration import Floats
 from serving.decisions.batch import BLOCK_CUSTOMERS, Positions, price_blocks
 from serving.decisions.budget import NOTHING, Allocation, Limits, allocate
@@ -147,18 +147,17 @@ def weigh(
             stake.channel[rows][passed] = place
         p_order = plan.p_orders[block.customers][:, None]
         incentive, value = block.priced.incentive, block.stakes.remaining_value
-        if plan.evidence == "risk_only":
+        uplift = block.stakes.uplift
+        if uplift is None or plan.evidence == "risk_only":
             stake.cost[rows] = block.stakes.p_buys * incentive + plan.contact_cost
             stake.worth[rows] = at_risk[block.customers][:, None] - stake.cost[rows]
         else:
             gains = (
-                uplift * value - (p_order + uplift) * incentive - plan.contact_cost
-                for uplift in (
-                    block.stakes.uplift, block.stakes.uplift_lower, block.stakes.uplift_upper
-                )
-            )  # fmt: skip
+                more * value - (p_order + more) * incentive - plan.contact_cost
+                for more in (uplift.value, uplift.lower, uplift.upper)
+            )
             stake.worth[rows], stake.gain_lower[rows], stake.gain_upper[rows] = gains
-            stake.cost[rows] = (p_order + block.stakes.uplift) * incentive + plan.contact_cost
+            stake.cost[rows] = (p_order + uplift.value) * incentive + plan.contact_cost
         tick()
     may = (stake.channel >= 0) & ~np.isnan(stake.worth)
     np.copyto(stake.worth, -np.inf, where=~may)

@@ -15,6 +15,7 @@ from models.offers.syntax import Value
 from serving.decisions.moment import Context, Moment
 from serving.decisions.offers import Offer, OfferBook
 from serving.decisions.stops import Gate, Stop, gate_of
+from serving.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class TraceEntry:
     reason: Annotated[str, Field(description="Why, for people.")]
     rule: Annotated[str | None, Field(description="The rule that stopped it.")] = None
     offer_value: Annotated[float | None, Field(description="Money; null where not priced.")] = None
+    terms: Annotated[Terms | None, Field(description="Every term of it, where known.")] = None
 
 
 def trace(
@@ -43,7 +45,7 @@ def trace(
     Those that passed all gates await arbitration's word: see :func:`arbitrated`.
     """
     moment = Moment.of(book, context, now)
-    values = {**row, **moment.values}
+    values = {**row, **moment.values()}
     return [
         _entry(book, offer, stop, moment, values)
         for offer, stop in zip(book.offers, stops, strict=True)
@@ -60,7 +62,7 @@ def arbitrated(
 def _entry(
     book: OfferBook, offer: Offer, stop: Stop, moment: Moment, row: Mapping[str, Value | None]
 ) -> TraceEntry:
-    rule = _rule_of(book, offer, stop, moment.channel)
+    rule = rule_of(book, offer, stop, moment.channel)
     reason = _reason(book, offer, stop, moment) if rule is None else rule.why_not(row)
     return TraceEntry(
         offer_id=offer.offer_id,
@@ -73,7 +75,8 @@ def _entry(
     )
 
 
-def _rule_of(book: OfferBook, offer: Offer, stop: Stop, channel: str) -> Rule | None:
+def rule_of(book: OfferBook, offer: Offer, stop: Stop, channel: str) -> Rule | None:
+    """Return the rule that stopped an offer, None where it was no rule."""
     match stop:
         case Stop.NOT_ELIGIBLE | Stop.ELIGIBILITY_UNKNOWN:
             return offer.eligible

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -115,6 +116,7 @@ def refuse_open_bind(host: str, keys: Keys | None) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def names_this_machine(host_header: bytes) -> bool:
     """Tell whether a ``Host`` header holds a loopback name, with any port or none.
 

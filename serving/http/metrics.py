@@ -9,6 +9,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.freshness import ScoreGauges
+
 # Where the library lets several workers add up their counts; it reads it when it is imported.
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -58,6 +60,8 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="mostrecent",
         )
+
+        self.scores = ScoreGauges(self._registry)
 
     def count_request(
         self,

@@ -26,6 +26,13 @@ class Health:
         list[Literal["bundle"]],
         Field(description="bundle: the active one was refused, an older one goes on serving."),
     ] = field(default_factory=list)
+    scores: Annotated[
+        Literal["live", "bundle"] | None,
+        Field(
+            description="live: customers are scored again after what they did; bundle: nobody "
+            "does, all scores are of its as_of."
+        ),
+    ] = None
 
 
 def model_routes(server: Server) -> APIRouter:
@@ -61,7 +68,9 @@ def health_routes(server: Server) -> APIRouter:
         if not await server.store_answers():
             raise Problem(503, "The event store does not answer; check it.", headers=retry_later())
         version = server.view.catalogue.manifest.version
-        return as_json(Health("ready", version, ["bundle"] if server.refused_version else []))
+        degraded: list[Literal["bundle"]] = ["bundle"] if server.refused_version else []
+        scores: Literal["live", "bundle"] = "live" if server.freshness.live else "bundle"
+        return as_json(Health("ready", version, degraded, scores))
 
     @router.get("/metrics", response_class=Response)
     async def get_metrics() -> Response:

@@ -24,7 +24,8 @@ from serving.http.access import as_json, requires
 from serving.http.problems import FieldError, Problem, documented
 from serving.http.requests import CustomerPath
 from serving.products.history import Bought
-from serving.server import Server, View
+from serving.server import Server
+from serving.view import View
 
 _CSV: Final = "text/csv"
 # With these a spreadsheet begins to calculate what it should only show (OWASP, CSV injection).
@@ -60,10 +61,15 @@ def retention_routes(server: Server) -> APIRouter:
         "/customers/{customer_id}", response_model=CustomerProfile, responses=documented(404)
     )
     async def get_customer(customer_id: CustomerPath) -> Response:
-        """Return what is known of one customer: scores, values, drivers, history."""
+        """Return what is known of one customer: scores, values, drivers, history.
+
+        Within a minute of an event the scores count it, where the shop rescores beside the server;
+        `scored_at` says when they did.
+        """
         view = server.view
         shopper = view.shoppers.find(customer_id)
-        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id)
+        rescored = view.rescored.find(customer_id)
+        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id, rescored)
         if profile is None:
             raise Problem(404, "No such customer before as_of; check the id, or train again.")
         return as_json(profile)
@@ -78,6 +84,7 @@ def retention_routes(server: Server) -> APIRouter:
     ) -> Response:
         """List customers by what is at stake: pages of JSON, or all of them as CSV by Accept.
 
+        All scores are of one day, `as_of`; ask for one customer to see what was scored since.
         A text that a spreadsheet would take for a formula begins with an apostrophe in CSV.
         """
         view = server.view

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -35,6 +36,8 @@ from serving.storage.store import StoreError
 Checked = TypeVar("Checked", bound=BaseModel)
 
 _LONGEST_ID: Final = 200
+# Queries that name products to exclude are seldom sent twice.
+_LONGEST_KEPT: Final = 100
 _LISTS: Final = frozenset({"exclude"})
 
 
@@ -88,22 +91,21 @@ class ThinRoutes:
             return None
         query = scope["query_string"]
         if parts[2] == "customers" and parts[4] == "recommendations":
-            wanted = checked(RecommendationQuery, parameters, query)
+            wanted = queried(RecommendationQuery, query)
             if wanted is not None:
                 return _CUSTOMER, for_customer(self._server, parts[3], wanted)
         if parts[2] == "products" and parts[4] == "cross-sell":
-            asked = checked(CrossSellQuery, parameters, query)
+            asked = queried(CrossSellQuery, query)
             if asked is not None:
                 return _PRODUCT, for_product(self._server, parts[3], asked)
         return None
 
     async def _post(self, path: str, body: bytes) -> tuple[Template, Answered] | None:
-        # Not orjson: it reads integers past 64 bits as floats, which the twin refuses.
         if path == _CART.path:
-            cart = checked(CrossSellRequest, json.loads, body)
+            cart = sent(CrossSellRequest, body)
             return None if cart is None else (_CART, for_cart(self._server, cart))
         if path == _SHOPPER.path:
-            asked = checked(RecommendationRequest, json.loads, body)
+            asked = sent(RecommendationRequest, body)
             if asked is None or asked.customers is not None:
                 return None
             server = self._server
@@ -115,12 +117,34 @@ class ThinRoutes:
         return _EVENTS, Answered(orjson.dumps(receipt), None)
 
 
+def sent(model: type[Checked], body: bytes) -> Checked | None:
+    """Return a body of JSON, or None where the documented route would refuse it."""
+    try:
+        # Not by way of orjson: it reads integers past 64 bits as floats, which the twin refuses.
+        return model.model_validate_json(body)
+    except ValidationError:
+        return None
+
+
 def checked(model: type[Checked], read: Callable[[bytes], Any], raw: bytes) -> Checked | None:
     """Return what was sent, or None where the documented route would refuse it."""
     try:
         return model.model_validate(read(raw))
     except (ValidationError, ValueError, RecursionError):
         return None
+
+
+def queried(model: type[Checked], query: bytes) -> Checked | None:
+    """Return a query's parameters, or None as above; the same few are sent again and again."""
+    if len(query) > _LONGEST_KEPT:
+        return checked(model, parameters, query)
+    known = _read_once(model, query)
+    return known if isinstance(known, model) else None
+
+
+@lru_cache(maxsize=1_024)
+def _read_once(model: type[BaseModel], query: bytes) -> BaseModel | None:
+    return checked(model, parameters, query)
 
 
 def parameters(query: bytes) -> dict[str, Any]:

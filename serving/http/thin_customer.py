@@ -48,5 +48,14 @@ class ThinCustomer:
             return None
         view = self._server.view
         shopper = view.shoppers.find(customer_id)
-        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id)
-        return None if profile is None else orjson.dumps(profile)
+        rescored = view.rescored.find(customer_id)
+        plain = shopper.is_blank and rescored is None
+        if plain and (kept := view.profiles.get(customer_id)) is not None:
+            return kept
+        profile = customer_profile(view.catalogue, view.recent, shopper, customer_id, rescored)
+        if profile is None:
+            return None
+        written = orjson.dumps(profile)
+        if plain:
+            view.profiles.put(customer_id, written, len(written))
+        return written

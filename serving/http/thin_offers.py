@@ -10,11 +10,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.decisions.offer_answers import offer_to_customer
 from serving.http.access import may_call
 from serving.http.problems import problem_of
 from serving.http.requests import NextBestOfferQuery
-from serving.http.routes_offers import offer_to_customer
-from serving.http.thin import Template, checked, parameters, send_json
+from serving.http.thin import Template, queried, send_json
 from serving.server import Server
 from serving.storage.store import StoreError
 
@@ -55,5 +55,5 @@ class ThinOffers:
             return None
         if not may_call(self._server.keys, scope, "storefront"):
             return None
-        query = checked(NextBestOfferQuery, parameters, scope["query_string"])
+        query = queried(NextBestOfferQuery, scope["query_string"])
         return None if query is None else (parts[3], query)

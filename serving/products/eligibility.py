@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ _NO_CATEGORY = -2
 _FEW = 256
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """What one request, and what its shopper did, rule out.
 
     Parameters
@@ -42,7 +41,17 @@ class Rules:
 
 def eligible(catalogue: Catalogue, products: Indices, rules: Rules) -> NDArray[np.bool_]:
     """Return, for each product, whether it may come out of this request."""
-    return catalogue.sellable[products] & _wanted(catalogue, products, rules)
+    wanted = catalogue.sellable[products]
+    if removed := rules.excluded | rules.dismissed:
+        wanted &= not_among(products, removed)
+    if rules.category is not None:
+        code = catalogue.category_codes.get(rules.category, _NO_CATEGORY)
+        wanted &= catalogue.category_code[products] == code
+    if rules.min_price is not None:
+        wanted &= catalogue.price[products] >= rules.min_price
+    if rules.max_price is not None:
+        wanted &= catalogue.price[products] <= rules.max_price
+    return wanted
 
 
 def explain_shortfall(catalogue: Catalogue, n: int, found: int) -> Shortfall | None:
@@ -70,17 +79,3 @@ def not_among(products: Indices, removed: Set[int]) -> NDArray[np.bool_]:
     if len(products) > _FEW:
         return ~np.isin(products, np.fromiter(removed, dtype=np.int32, count=len(removed)))
     return np.array([product not in removed for product in products.tolist()], dtype=np.bool_)
-
-
-def _wanted(catalogue: Catalogue, products: Indices, rules: Rules) -> NDArray[np.bool_]:
-    wanted = np.ones(len(products), dtype=bool)
-    if removed := rules.excluded | rules.dismissed:
-        wanted &= not_among(products, removed)
-    if rules.category is not None:
-        code = catalogue.category_codes.get(rules.category, _NO_CATEGORY)
-        wanted &= catalogue.category_code[products] == code
-    if rules.min_price is not None:
-        wanted &= catalogue.price[products] >= rules.min_price
-    if rules.max_price is not None:
-        wanted &= catalogue.price[products] <= rules.max_price
-    return wanted

@@ -5,10 +5,11 @@ The documented routes and their thin twins both end here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 
-from serving.answers import Answered, Recommendations
+from serving.answers import Answered
 from serving.decisions.exploration import CHAMPION
 from serving.http.requests import (
     CrossSellQuery,
@@ -16,81 +17,109 @@ from serving.http.requests import (
     RecommendationQuery,
     RecommendationRequest,
 )
-from serving.products.recommend import Ask, Outcome, complete_cart, recommend
-from serving.server import Server, View
+from serving.products.recommend import Ask, complete_cart, recommend
+from serving.products.shelf import Shelf, shelf_of
+from serving.products.shoppers import Shopper
+from serving.server import Server
+from serving.storage.store import Decision
+from serving.view import View
+
+_RECOMMENDED: Final = "recommendations"
+_COMPLETED: Final = "cross_sell"
 
 
 def for_customer(server: Server, customer_id: str, query: RecommendationQuery) -> Answered:
     """Recommend products to a customer."""
     view = server.view
-    ask = Ask(
-        n=query.n,
-        customer_id=customer_id,
-        exclude=query.exclude,
-        category=query.category,
-        include_bought=query.include_bought,
-        diversity=query.diversity,
-        explain=query.explain,
-    )
-    outcome = recommend(view.catalogue, view.shoppers.find(customer_id), ask, server.clock())
-    return _answer(
-        server, view, "recommendations", ask, outcome, context={"scenario": query.scenario}
-    )
+    ask = _page(query, customer_id)
+    shopper = view.shoppers.find(customer_id)
+    shelf = _filled(view, _RECOMMENDED, ask, shopper, server.clock())
+    context = {"scenario": query.scenario}
+    return _answer(server, view, _RECOMMENDED, ask, shelf, context=context)
 
 
 def for_shopper(
     server: Server, view: View, body: RecommendationRequest, customer_id: str | None
 ) -> Answered:
     """Recommend products to a customer, to a visit, or to both."""
-    ask = _ask(body, customer_id, body.session_items)
+    ask = _ask(view, body, customer_id, body.session_items)
     shopper = view.shoppers.find(customer_id, body.session_id)
-    outcome = recommend(view.catalogue, shopper, ask, server.clock())
+    shelf = _filled(view, _RECOMMENDED, ask, shopper, server.clock())
     context = {**body.context, "scenario": body.scenario}
-    return _answer(server, view, "recommendations", ask, outcome, body.session_id, context)
+    return _answer(server, view, _RECOMMENDED, ask, shelf, body.session_id, context)
 
 
 def for_cart(server: Server, body: CrossSellRequest) -> Answered:
     """Complete a cart."""
     view = server.view
-    ask = _ask(body, body.customer_id, body.items)
+    ask = _ask(view, body, body.customer_id, body.items)
     shopper = view.shoppers.find(body.customer_id, body.session_id)
-    outcome = complete_cart(view.catalogue, shopper, ask)
-    return _answer(server, view, "cross_sell", ask, outcome, body.session_id, body.context)
+    shelf = _filled(view, _COMPLETED, ask, shopper, server.clock())
+    return _answer(server, view, _COMPLETED, ask, shelf, body.session_id, body.context)
 
 
 def for_product(server: Server, product_id: str, query: CrossSellQuery) -> Answered:
     """Show what is bought together with a product."""
     view = server.view
-    ask = Ask(
+    ask = _page(query, query.customer_id, (product_id,))
+    shopper = view.shoppers.find(query.customer_id)
+    shelf = _filled(view, _COMPLETED, ask, shopper, server.clock())
+    return _answer(server, view, _COMPLETED, ask, shelf)
+
+
+def _page(
+    query: RecommendationQuery | CrossSellQuery,
+    customer_id: str | None,
+    items: tuple[str, ...] = (),
+) -> Ask:
+    return Ask(
         n=query.n,
-        customer_id=query.customer_id,
-        items=[product_id],
-        exclude=query.exclude,
-        category=query.category,
+        customer_id=customer_id,
+        items=items,
+        exclude=tuple(query.exclude),
         include_bought=query.include_bought,
         diversity=query.diversity,
         explain=query.explain,
+        category=query.category,
     )
-    outcome = complete_cart(view.catalogue, view.shoppers.find(query.customer_id), ask)
-    return _answer(server, view, "cross_sell", ask, outcome)
 
 
 def _ask(
-    body: RecommendationRequest | CrossSellRequest, customer_id: str | None, items: list[str]
+    view: View,
+    body: RecommendationRequest | CrossSellRequest,
+    customer_id: str | None,
+    items: Sequence[str],
 ) -> Ask:
+    attribute = view.catalogue.manifest.newcomer_attribute
     return Ask(
         n=body.n,
         customer_id=customer_id,
-        items=items,
-        exclude=body.exclude,
+        items=tuple(items),
+        exclude=tuple(body.exclude),
         include_bought=body.include_bought,
         diversity=body.diversity,
         explain=body.explain,
-        circumstances=body.context,
         category=body.filter.category,
         min_price=body.filter.min_price,
         max_price=body.filter.max_price,
+        newcomer_segment=str(body.context[attribute]) if attribute in body.context else None,
     )
+
+
+def _filled(view: View, kind: str, ask: Ask, shopper: Shopper, now: datetime) -> Shelf:
+    """Work an answer out, or take it from those that were, for shoppers who did nothing since."""
+    asked = kind, ask
+    shelf = view.shelves.get(asked) if shopper.is_blank else None
+    if shelf is not None:
+        return shelf
+    if kind == _RECOMMENDED:
+        outcome = recommend(view.catalogue, shopper, ask, now)
+    else:
+        outcome = complete_cart(view.catalogue, shopper, ask)
+    shelf = shelf_of(view.catalogue, ask, outcome)
+    if shopper.is_blank:
+        view.shelves.put(asked, shelf, len(shelf.rest) + sum(map(len, ask.items + ask.exclude)))
+    return shelf
 
 
 def _answer(
@@ -98,21 +127,27 @@ def _answer(
     view: View,
     kind: str,
     ask: Ask,
-    outcome: Outcome,
+    shelf: Shelf,
     session_id: str | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Answered:
-    manifest = view.catalogue.manifest
-    answer = Recommendations(
-        recommendation_id=server.new_id(),
-        model_version=manifest.version,
-        as_of=manifest.as_of,
-        variant=CHAMPION,
-        fallback=outcome.fallback,
-        customer_id=ask.customer_id,
-        items=outcome.items,
-        shortfall=outcome.shortfall,
-        unknown_items=outcome.unknown_items,
+    recommendation_id = server.new_id()
+    written = shelf.under(recommendation_id)
+    server.decisions.add(
+        Decision(
+            id=recommendation_id,
+            ts=server.clock(),
+            kind=kind,
+            customer_id=ask.customer_id,
+            session_id=session_id,
+            model_version=view.catalogue.manifest.version,
+            variant=CHAMPION,
+            fallback=shelf.fallback,
+            answer=written.decode(),
+            # Certain: nothing is drawn.
+            propensity=1.0,
+            candidates=shelf.candidates,
+            context=context or {},
+        )
     )
-    written = server.log_decision(kind, answer, outcome.candidates, session_id, context)
-    return Answered(written, outcome.fallback)
+    return Answered(written, shelf.fallback)

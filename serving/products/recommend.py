@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,28 +23,26 @@ from serving.products.visit import Visit, visit_of
 _HABIT_HALF_LIFE_DAYS: Final = 90.0
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """What a storefront asks for; items are product ids, prices are money per unit.
 
-    ``diversity`` is 0 to 1; ``circumstances`` are what the request says of its shopper.
+    ``diversity`` is 0 to 1; ``newcomer_segment`` is what the request says of who is new.
     """
 
     n: int
     customer_id: str | None = None
-    items: Sequence[str] = ()
-    exclude: Sequence[str] = ()
+    items: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     category: str | None = None
     min_price: float | None = None
     max_price: float | None = None
     include_bought: bool = True
     diversity: float = 0.0
     explain: bool = True
-    circumstances: Mapping[str, object] = field(default_factory=dict)
+    newcomer_segment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of it; ``candidates`` counts the products scored for it."""
 
     items: list[Item]
@@ -55,8 +52,7 @@ class Outcome:
     candidates: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Told:
+class _Told(NamedTuple):
     """What reasons are read from."""
 
     history: Mapping[int, Bought]
@@ -194,9 +190,8 @@ def _blend(personal: Scored | None, visit: Visit | None) -> Scored | None:
 
 def _first_orders(catalogue: Catalogue, ask: Ask) -> Scored:
     """Return what new customers buy first, by what the request says of this one."""
-    manifest, matrix = catalogue.manifest, catalogue.bundle.newcomers
-    said = ask.circumstances.get(manifest.newcomer_attribute or "")
-    row = catalogue.newcomer_rows.get(str(said), matrix.rows - 1)
+    matrix = catalogue.bundle.newcomers
+    row = catalogue.newcomer_rows.get(ask.newcomer_segment or "", matrix.rows - 1)
     span = matrix.span(row)
     return Scored(matrix.indices[span], matrix.values[C.SCORE][span], "newcomers")
 

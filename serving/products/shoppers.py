@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -18,7 +18,10 @@ MOST_WISHES: Final = 50
 """Of one shopper, the latest."""
 
 MOST_BROWSING: Final = 50_000
-"""Customers and sessions whose wishes are kept in memory, some 100 MB at most: the latest."""
+"""Customers and sessions whose wishes are kept in memory, those who were seen last ..."""
+
+MOST_WISHES_OF_ALL: Final = 100_000
+"""... and how many wishes of theirs: some 60 MB at most for both."""
 
 # The same text may be a customer's id and a session's.
 _CUSTOMER, _SESSION = "customer", "session"
@@ -57,11 +60,12 @@ class Shopper:
         Product id -> order (or event) id -> day, counted from 1970-01-01; only those that the
         bundle cannot hold: dated from its ``as_of`` on, or received after it was made.
     wishes
-        Event id -> the latest views, cart additions and searches.
+        Event id -> the latest views, cart additions and searches, the oldest first.
     """
 
-    dismissed_products: set[str] = field(default_factory=set)
-    dismissed_offers: set[str] = field(default_factory=set)
+    # Most shoppers dismiss nothing: they share one empty set.
+    dismissed_products: Set[str] = frozenset()
+    dismissed_offers: Set[str] = frozenset()
     purchases: dict[str, dict[str, int]] = field(default_factory=dict)
     wishes: dict[str, Wish] = field(default_factory=dict)
 
@@ -104,7 +108,9 @@ class Shoppers:
 
     def __init__(self, events: Iterable[Event] = (), heard: int = 0) -> None:
         self._known: dict[_Key, Shopper] = {}
+        # Those with wishes, whoever was seen longest ago first; and how many wishes these are.
         self._browsing: OrderedDict[_Key, None] = OrderedDict()
+        self._wishes = 0
         self.heard = heard
         self.version: int | None = None
         for event in events:
@@ -119,29 +125,31 @@ class Shoppers:
             if id_ is None:
                 continue
             key = (kind, id_)
-            shopper = self._known.setdefault(key, Shopper())
+            shopper = self._known.get(key)
+            if shopper is None:
+                shopper = self._known[key] = Shopper()
             if wish is None:
                 _record(shopper, event)
             else:
                 self._wish(key, shopper, event.event_id, wish)
 
     def _wish(self, key: _Key, shopper: Shopper, event_id: str, wish: Wish) -> None:
-        shopper.wishes[event_id] = wish
-        if len(shopper.wishes) > MOST_WISHES:
-            del shopper.wishes[min(shopper.wishes, key=lambda id_: (shopper.wishes[id_].at, id_))]
         self._browsing[key] = None
         self._browsing.move_to_end(key)
-        if len(self._browsing) > MOST_BROWSING:
+        self._wishes += _remember(shopper.wishes, event_id, wish)
+        while self._wishes > MOST_WISHES_OF_ALL or len(self._browsing) > MOST_BROWSING:
             longest_ago, _ = self._browsing.popitem(last=False)
-            self._known[longest_ago].wishes.clear()
-            if self._known[longest_ago].is_blank:
+            given_up = self._known[longest_ago]
+            self._wishes -= len(given_up.wishes)
+            given_up.wishes.clear()
+            if given_up.is_blank:
                 del self._known[longest_ago]
 
     def forget(self, hashes: Collection[str]) -> None:
         """Forget customers by the hashes of their ids."""
         for key in list(self._known):
             if key[0] == _CUSTOMER and customer_hash(key[1]) in hashes:
-                del self._known[key]
+                self._wishes -= len(self._known.pop(key).wishes)
                 self._browsing.pop(key, None)
 
     def find(self, customer_id: str | None, session_id: str | None = None) -> Shopper:
@@ -165,12 +173,30 @@ def _wish(event: Event) -> Wish | None:
     return Wish(event.type, what, event.ts)
 
 
+def _remember(wishes: dict[str, Wish], event_id: str, wish: Wish) -> int:
+    """Put a wish in its place in time; return by how many wishes there are more now."""
+    if event_id in wishes:
+        return 0
+    latest = next(reversed(wishes), None)
+    late = latest is not None and (wish.at, event_id) < (wishes[latest].at, latest)
+    wishes[event_id] = wish
+    if late:
+        # Seldom: things are mostly told in the order in which they happened.
+        in_time = sorted(wishes.items(), key=lambda each: (each[1].at, each[0]))
+        wishes.clear()
+        wishes.update(in_time)
+    if len(wishes) <= MOST_WISHES:
+        return 1
+    del wishes[next(iter(wishes))]
+    return 0
+
+
 def _record(shopper: Shopper, event: Event) -> None:
     if event.type == "purchase" and event.product_id is not None:
         key = event.order_id or event.event_id
         shopper.purchases.setdefault(event.product_id, {})[key] = day_of(event.ts)
         return
     if event.product_id is not None:
-        shopper.dismissed_products.add(event.product_id)
+        shopper.dismissed_products |= {event.product_id}
     if event.offer_id is not None:
-        shopper.dismissed_offers.add(event.offer_id)
+        shopper.dismissed_offers |= {event.offer_id}

@@ -15,11 +15,10 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from models.recommend.live import SignalStrength, item_item_scores, signal_weights
+from models.recommend.live import SignalStrength, signal_weights, weighted_rows
 from models.sparse_rows import SparseRows
 from serving.catalogue import Catalogue
 from serving.products.history import Bought
@@ -204,36 +203,29 @@ def _spoken_for(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
     What was looked at or searched for speaks for itself, too.
     """
     bundle = catalogue.bundle
-    groups = (
-        _asked(bundle.cross_sell, [each for each in signals if each.kind == "cart"]),
-        _asked(bundle.similar, [each for each in signals if each.kind != "cart"]),
-    )
-    itself = [each for each in signals if each.kind in ("view", "search")]
-    products: list[NDArray[np.int32]] = [np.array([each.product for each in itself], np.int32)]
-    scores: list[NDArray[np.floating]] = [np.array([each.weight for each in itself], np.float64)]
-    for scored, weight in groups:
-        products.append(scored.products)
-        scores.append(scored.scaled(weight))
-    distinct, totals = combine(np.concatenate(products), np.concatenate(scores))
-    return Scored(distinct, totals, "together")
+    carts = [each for each in signals if each.kind == "cart"]
+    completing = _asked(bundle.cross_sell, carts)
+    if len(carts) == len(signals):
+        return completing
+    others = [each for each in signals if each.kind != "cart"]
+    alike = _asked(bundle.similar, others)
+    itself = [each for each in others if each.kind in ("view", "search")]
+    named = np.array([each.product for each in itself], dtype=np.int32)
+    weights = np.array([each.weight for each in itself], dtype=np.float64)
+    products = np.concatenate([completing.products, alike.products, named])
+    scores = np.concatenate([completing.scores, alike.scores, weights])
+    return Scored(*combine(products, scores), "together")
 
 
-def _asked(matrix: SparseRows, signals: Sequence[Signal]) -> tuple[Scored, float]:
-    """Return what the rows of some products name, and the weight of them all."""
+def _asked(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:
+    """Return what the rows of some products name, the best at the weight of all signals."""
     if not signals:
-        return _SILENCE, 0.0
-    if len(signals) == 1:
-        # A row names a product once: there is nothing to add up.
-        (alone,) = signals
-        span = matrix.span(alone.product)
-        scores = matrix.values[C.SCORE][span].astype(np.float64) * alone.weight
-        return Scored(matrix.indices[span], scores, "together"), alone.weight
-    products, scores = item_item_scores(
-        matrix.indptr, matrix.indices, matrix.values[C.SCORE],
-        np.array([each.product for each in signals], dtype=np.int64),
-        np.array([each.weight for each in signals], dtype=np.float64),
-    )  # fmt: skip
-    return Scored(products.astype(np.int32), scores, "together"), _strength(signals)
+        return _SILENCE
+    weights: dict[int, float] = {}
+    for product, _, weight in signals:
+        weights[product] = weights.get(product, 0.0) + weight
+    scored = Scored(*weighted_rows(matrix, weights), "together")
+    return Scored(scored.products, scored.scaled(_strength(signals)), "together")
 
 
 def _strength(signals: Sequence[Signal]) -> float:

@@ -7,12 +7,11 @@ waits for: SQLite's only writer, or PostgreSQL's advisory locks.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 from zlib import crc32
 
 import sqlalchemy as sql
@@ -28,13 +27,11 @@ from serving.decisions.contact_policy import (
 )
 from serving.decisions.offers import Offer, OfferBook
 from serving.decisions.stops import Stop
+from serving.storage.batches import batches
 from serving.storage.store_tables import CONTACTS, EVENTS
-
-_T = TypeVar("_T")
+from serving.storage.times import without_zone
 
 _RESPONSES: Final = ("click", "accept", "purchase")
-# As many customers are asked for, or contacts written, at a time.
-_AT_A_TIME: Final = 5_000
 # Customers share this many locks, so that a large reservation needs no more than these.
 _LOCKS: Final = 64
 _FIRST_LOCK: Final = 7_348_200  # any range that no other program locks
@@ -58,7 +55,7 @@ class ContactStore:
         with self._connected() as connection:
             if customer_ids is None:
                 return _history(connection, None, since)
-            for some in _batches(dict.fromkeys(customer_ids)):
+            for some in batches(dict.fromkeys(customer_ids)):
                 found |= _history(connection, some, since)
         return found
 
@@ -75,7 +72,7 @@ class ContactStore:
         """
         offers = {offer.offer_id: offer for offer in book.offers}
         stops: list[Stop] = []
-        for some in _batches(proposed):
+        for some in batches(proposed):
             with self._connected() as connection:
                 stops += _reserve(connection, some, book, offers)
         return stops
@@ -84,7 +81,7 @@ class ContactStore:
         """Take back contacts that were not made after all; return how many there were."""
         released = 0
         with self._connected() as connection:
-            for some in _batches(contact_ids):
+            for some in batches(contact_ids):
                 gone = sql.delete(CONTACTS).where(CONTACTS.c.contact_id.in_(some))
                 released += connection.execute(gone).rowcount
         return released
@@ -135,7 +132,7 @@ def _lock(connection: sql.Connection, customer_ids: Iterable[str]) -> None:
 def _history(
     connection: sql.Connection, customer_ids: Sequence[str] | None, since: datetime
 ) -> dict[str, Contacted]:
-    wanted = sql.select(CONTACTS).where(CONTACTS.c.ts > _without_zone(since))
+    wanted = sql.select(CONTACTS).where(CONTACTS.c.ts > without_zone(since))
     if customer_ids is not None:
         wanted = wanted.where(CONTACTS.c.customer_id.in_(customer_ids))
     contacts: dict[str, list[Contact]] = defaultdict(list)
@@ -151,13 +148,13 @@ def _last_responses(
 ) -> dict[str, datetime]:
     """Return when those who were contacted last clicked, accepted or bought."""
     found = {}
-    for some in _batches(customer_ids):
+    for some in batches(customer_ids):
         answered = (
             sql.select(EVENTS.c.customer_id, sql.func.max(EVENTS.c.ts))
             .where(
                 EVENTS.c.customer_id.in_(some),
                 EVENTS.c.event_type.in_(_RESPONSES),
-                EVENTS.c.ts > _without_zone(since),
+                EVENTS.c.ts > without_zone(since),
             )
             .group_by(EVENTS.c.customer_id)
         )
@@ -166,22 +163,12 @@ def _last_responses(
     return found
 
 
-def _batches(whole: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
-    rest = iter(whole)
-    while some := tuple(islice(rest, _AT_A_TIME)):
-        yield some
-
-
 def _row(contact: Contact) -> dict[str, object]:
     return {
         "contact_id": contact.contact_id,
         C.CUSTOMER_ID: contact.customer_id,
         C.OFFER_ID: contact.offer_id,
         C.CHANNEL: contact.channel,
-        C.TS: _without_zone(contact.ts),
+        C.TS: without_zone(contact.ts),
         "decision_id": contact.decision_id,
     }
-
-
-def _without_zone(ts: datetime) -> datetime:
-    return ts.astimezone(UTC).replace(tzinfo=None)

@@ -6,7 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,23 +17,32 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementErro
 
 from features.vocabulary import Columns as C
 from models.erasure import customer_hash
+from serving.customers.rescored import Rescored
 from serving.events import WISHES, Event
 from serving.storage.bulk_insert import insert_new
 from serving.storage.contact_store import ContactStore
+from serving.storage.event_table import insert_group
+from serving.storage.journal import take_turn
 from serving.storage.migrations import upgrade
+from serving.storage.score_store import ScoreStore, forget_scores, rescored_in
 from serving.storage.sql_address import make_durable, make_private, time_limits, with_driver
-from serving.storage.store import AuditEntry, Decision, News, StoreError, UnstorableError
+from serving.storage.store import (
+    AuditEntry,
+    Decision,
+    News,
+    RescoringState,
+    StoreError,
+    UnstorableError,
+)
 from serving.storage.store_tables import AUDIT, CONTACTS, DECISIONS, ERASED, EVENTS, JOURNAL
+from serving.storage.times import without_zone
+from serving.storage.watch import Watch
 
 _SENT: Final = [
     column.label("type") if column.name == C.EVENT_TYPE else column
     for column in EVENTS.columns
     if column.name not in ("received_at", "batch_id")
 ]
-
-_KEPT_OF_EVENTS: Final = tuple(name for name in Event.model_fields if name != "type")
-_KEPT_OF_DECISIONS: Final = tuple(field.name for field in fields(Decision))
-_JOURNAL_LOCK: Final = 7_348_127  # any number that no other program locks
 
 
 class SqlStore:
@@ -66,34 +75,27 @@ class SqlStore:
                 "Write it as sqlite:////path/to.db or, with the extra `postgres` installed, as "
                 "postgresql://user@host/database.",
             ) from error
-        self._watching: sql.PoolProxiedConnection | None = None
+        self._watch = Watch(self._engine)
         if self._engine.dialect.name == "sqlite":
             make_private(self._engine.url.database)
             sql.event.listen(self._engine, "connect", make_durable)
         with self._connected(unhurried=True) as connection:
             upgrade(connection)
         self.contacts = ContactStore(self._connected)
+        self.scores = ScoreStore(self._connected)
 
     def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
         """Store the events whose id is new and return those ids, once they are durable."""
         if not events:
             return set()
         batch_id = uuid.uuid4().hex
-        received = {"received_at": _without_zone(received_at), "batch_id": batch_id}
-        rows = [_event_row(event) | received for event in events]
-        with self._connected() as connection:
-            if self._engine.dialect.name == "postgresql":
-                # One group at a time, so that groups become visible in the order of the journal.
-                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_JOURNAL_LOCK)))
-            # Write first, then ask what was new: exact even beside other writers.
-            if insert_new(connection, EVENTS, rows) == len(rows):
-                new = {event.event_id for event in events}
-            else:
-                ours = EVENTS.c.batch_id == batch_id
-                new = set(connection.scalars(sql.select(EVENTS.c.event_id).where(ours)))
-            if new:
-                connection.execute(sql.insert(JOURNAL), {"batch_id": batch_id})
-            return new
+        with self._watch.writing(batch_id), self._connected() as connection:
+            take_turn(connection)
+            new = insert_group(connection, events, received_at, batch_id)
+        if not new:
+            # Then there is no such group.
+            self._watch.passed([batch_id])
+        return new
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store decisions durably; one that is there already stays as it is."""
@@ -106,33 +108,26 @@ class SqlStore:
         self, since: datetime, received_after: datetime, wished_since: datetime
     ) -> Iterator[Event]:
         """Yield what :class:`Store` says, oldest first."""
-        recent = (EVENTS.c.ts >= _without_zone(since)) | (
-            EVENTS.c.received_at > _without_zone(received_after)
+        recent = (EVENTS.c.ts >= without_zone(since)) | (
+            EVENTS.c.received_at > without_zone(received_after)
         )
         wanted = sql.select(*_SENT).where(
             (EVENTS.c.event_type == "reject")
             | ((EVENTS.c.event_type == "purchase") & recent)
-            | (EVENTS.c.event_type.in_(WISHES) & (EVENTS.c.ts >= _without_zone(wished_since)))
+            | (EVENTS.c.event_type.in_(WISHES) & (EVENTS.c.ts >= without_zone(wished_since)))
         )
         for row in self.rows(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id)):
             yield _event(row)
 
     def version(self) -> int | None:
         """Return SQLite's count of what other connections wrote: a few microseconds."""
-        if self._engine.dialect.name != "sqlite":
-            return None
-        try:
-            if self._watching is None:
-                # It never writes, so that every write is another connection's.
-                self._watching = self._engine.raw_connection()
-                # Asked by whoever answers requests, and so never to wait for a lock.
-                self._watching.cursor().execute("PRAGMA busy_timeout=0")
-            cursor = self._watching.cursor()
-            cursor.execute("PRAGMA data_version")
-            ((version,),) = cursor.fetchall()
-            return int(version)
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _failed(error) from error
+        with _read_at_once():
+            return self._watch.version()
+
+    def only_own_since(self, heard: int) -> int | None:
+        """Return what :class:`Store` says: a few microseconds more."""
+        with _read_at_once():
+            return self._watch.only_own_since(heard)
 
     def heard(self) -> int:
         """Return the number of the latest group of events; 0 before the first."""
@@ -146,30 +141,44 @@ class SqlStore:
             groups = {row.batch_id: row.sequence for row in connection.execute(later)}
             if not groups:
                 return News(heard, (), frozenset())
+            others = self._watch.of_others(groups)
+            self._watch.passed(groups)
             wanted = sql.select(*_SENT).where(
-                EVENTS.c.batch_id.in_(groups),
+                EVENTS.c.batch_id.in_(others),
                 EVENTS.c.event_type.in_(("reject", "purchase", *WISHES)),
             )
             rows = connection.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
             events = [_event(row) for row in rows.mappings()]
             # An erasure is a group of its own, and is called by the hash.
-            hashes = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(groups))
-            return News(max(groups.values()), events, frozenset(connection.scalars(hashes)))
+            hashes = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(others))
+            erased = frozenset(connection.scalars(hashes))
+            rescored = list(rescored_in(connection, others))
+            return News(max(groups.values()), events, erased, rescored)
 
     def erase(self, customer_id: str, at: datetime) -> int:
         """Forget a customer's events and decisions for good; return how many there were."""
         hashed = customer_hash(customer_id)
         with self._connected(unhurried=True) as connection:
+            take_turn(connection)
             of_events = sql.delete(EVENTS).where(EVENTS.c.customer_id == customer_id)
             of_decisions = sql.delete(DECISIONS).where(DECISIONS.c.customer_id == customer_id)
             deleted = connection.execute(of_events).rowcount
             deleted += connection.execute(of_decisions).rowcount
             of_contacts = sql.delete(CONTACTS).where(CONTACTS.c.customer_id == customer_id)
             deleted += connection.execute(of_contacts).rowcount
-            said = {"customer_hash": hashed, "erased_at": _without_zone(at)}
+            deleted += forget_scores(connection, customer_id)
+            said = {"customer_hash": hashed, "erased_at": without_zone(at)}
             connection.execute(self._insert_new(ERASED), said)
             connection.execute(sql.insert(JOURNAL), {"batch_id": hashed})
         return deleted
+
+    def rescored(self, model_version: str, most: int) -> list[Rescored]:
+        """Return what :class:`Store` says."""
+        return self.scores.made_with(model_version, most)
+
+    def rescoring(self) -> RescoringState | None:
+        """Return what :class:`Store` says."""
+        return self.scores.state()
 
     def erased(self) -> set[str]:
         """Return the hashes of the ids of all customers who were erased."""
@@ -179,7 +188,7 @@ class SqlStore:
     def audit(self, entry: AuditEntry) -> None:
         """Note what an administrator did."""
         with self._connected() as connection:
-            said = asdict(entry) | {"ts": _without_zone(entry.ts)}
+            said = asdict(entry) | {"ts": without_zone(entry.ts)}
             connection.execute(sql.insert(AUDIT), said)
 
     def rows(self, wanted: sql.Select[Any]) -> Iterator[Mapping[Any, Any]]:
@@ -195,8 +204,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Release the connections."""
-        if self._watching is not None:
-            self._watching.close()
+        self._watch.close()
         self._engine.dispose()
 
     @contextmanager
@@ -224,6 +232,14 @@ class SqlStore:
         return sqlite.insert(table).on_conflict_do_nothing()
 
 
+@contextmanager
+def _read_at_once() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _failed(error) from error
+
+
 def _failed(error: Exception) -> StoreError:
     return StoreError(
         f"the event store failed: {type(error).__name__}",
@@ -235,16 +251,8 @@ def _event(row: Mapping[Any, Any]) -> Event:
     return Event.model_validate({**row, C.TS: row[C.TS].replace(tzinfo=UTC)})
 
 
-def _event_row(event: Event) -> dict[str, Any]:
-    # Not model_dump: it would check and copy what is only to be written.
-    row = {name: getattr(event, name) for name in _KEPT_OF_EVENTS}
-    return row | {C.EVENT_TYPE: event.type, C.TS: _without_zone(event.ts)}
-
-
 def _decision_row(decision: Decision) -> dict[str, Any]:
-    # Not asdict: it would copy what is only to be written.
-    row = {name: getattr(decision, name) for name in _KEPT_OF_DECISIONS}
-    return row | {C.TS: _without_zone(decision.ts)}
+    return decision._asdict() | {C.TS: without_zone(decision.ts)}
 
 
 def _json(value: Any) -> str:
@@ -257,7 +265,3 @@ def _is_of_the_value(error: Exception) -> bool:
         return isinstance(error, DataError)
     # A statement that failed before it reached the driver failed on encoding its values.
     return isinstance(error, StatementError | OverflowError | UnicodeEncodeError)
-
-
-def _without_zone(ts: datetime) -> datetime:
-    return ts.astimezone(UTC).replace(tzinfo=None)

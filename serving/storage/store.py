@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from features.errors import RegularsError
+from serving.customers.rescored import Rescored
 from serving.decisions.contact_policy import ContactLog
 from serving.events import Event
 
@@ -20,8 +21,7 @@ class UnstorableError(StoreError):
     """A value can never be stored as it is: trying again does not help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One answer as it was given, for learning from its outcome.
 
     Parameters
@@ -66,6 +66,25 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RescoringState:
+    """How far scoring customers again has come.
+
+    Parameters
+    ----------
+    model_version
+        Of the bundle whose models score.
+    seen_at
+        When whoever rescores was last at work, with its zone.
+    waiting_since
+        When the first event was received that no score counts yet; None without any.
+    """
+
+    model_version: str
+    seen_at: datetime
+    waiting_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What was written after some group of events.
 
@@ -77,11 +96,14 @@ class News:
         Those that later answers count: rejects, purchases and wishes.
     erased
         Hashes of customers who were erased.
+    rescored
+        Scores of customers that were made anew.
     """
 
     heard: int
     events: Sequence[Event]
     erased: frozenset[str]
+    rescored: Sequence[Rescored] = ()
 
 
 class Store(Protocol):
@@ -106,8 +128,23 @@ class Store(Protocol):
         """Yield all rejects, purchases dated since then or received after, and later wishes."""
         ...
 
+    def rescored(self, model_version: str, most: int) -> Sequence[Rescored]:
+        """Return scores made since a bundle by its models, oldest first; of many the latest."""
+        ...
+
+    def rescoring(self) -> RescoringState | None:
+        """Return how far rescoring has come; None where nobody ever rescored."""
+        ...
+
     def version(self) -> int | None:
         """Return at once a number that changes with every write; None where only asking tells."""
+        ...
+
+    def only_own_since(self, heard: int) -> int | None:
+        """Return at once the number of the latest group when all after one are this store's own.
+
+        None when others wrote any, or where only asking tells.
+        """
         ...
 
     def heard(self) -> int:

@@ -76,6 +76,28 @@ CONTACTS: Final = sql.Table(
     sql.Index("contacts_by_customer", C.CUSTOMER_ID, C.TS),
     sql.Index("contacts_by_time", C.TS),
 )
+# Scores of customers with events since the bundle was made, by its own models.
+RESCORED: Final = sql.Table(
+    "rescored",
+    METADATA,
+    sql.Column(C.CUSTOMER_ID, sql.Text, primary_key=True),
+    sql.Column("model_version", sql.Text, nullable=False),
+    sql.Column(C.AS_OF, sql.Date, nullable=False),
+    sql.Column("scored_at", sql.DateTime, nullable=False),
+    sql.Column("scores", sql.Text, nullable=False),
+    sql.Column("vector", sql.Text, nullable=False),
+    sql.Column("orders", sql.Text, nullable=False),
+    sql.Column("batch_id", sql.Text, nullable=False),
+    sql.Index("rescored_by_batch", "batch_id"),
+)
+# How far that has come: one row, of the active bundle.
+RESCORING: Final = sql.Table(
+    "rescoring",
+    METADATA,
+    sql.Column("model_version", sql.Text, primary_key=True),
+    sql.Column("heard", sql.Integer, nullable=False),
+    sql.Column("seen_at", sql.DateTime, nullable=False),
+)
 ERASED: Final = sql.Table(
     "erased",
     METADATA,

@@ -145,11 +145,15 @@ def test_where_no_row_is_left_the_run_stops_even_if_that_was_expected(
     assert "customer_id is missing [customer_id_missing]" in str(raised.value)
 
 
-def test_lines_that_are_no_products_are_named(tmp_path: Path, open_folder: Any) -> None:
-    name = write(tmp_path, "1,ann,12345A,2025-01-01,1,1", "1,ann,POSTAGE,2025-01-01,1,1")
-    checks = CheckSettings(product_id_pattern="^[0-9]{5}", expected=frozenset({"not_a_product"}))
-    shop = open_folder(tmp_path, {"orders": name}, checks=checks)
-    assert reasons(shop.quarantine()) == [(2, {"not_a_product"})]
+def test_only_a_line_that_is_no_product_may_have_a_negative_price(
+    tmp_path: Path, open_folder: Any
+) -> None:
+    rows = [f"1,ann,{code},2025-01-01,1,{price}" for code in ("12345A", "M") for price in (1, -1)]
+    checks = CheckSettings(product_id_pattern="^[0-9]{5}", tolerance=1)
+    shop = open_folder(tmp_path, {"orders": write(tmp_path, *rows)}, checks=checks)
+    assert reasons(shop.quarantine()) == [(2, {"unit_price_negative"})]
+    [report] = shop.prepared.reports
+    assert (report.rows_kept, report.adjustments) == (3, 2)
 
 
 PRODUCTS = "product_id,product_name,unit_cost"

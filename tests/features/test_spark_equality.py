@@ -61,6 +61,9 @@ PLANTED: dict[str, list[tuple[str, dict[str, str]]]] = {
         ("quantity_zero", {"quantity": "0", "discount": ""}),
         *(("unit_price_unreadable", {"unit_price": text}) for text in ("inf", "1e400", "1,5")),
         ("unit_price_negative", {"unit_price": "-3"}),
+        ("", {"product_id": "POSTAGE"}),
+        ("", {"product_id": "DISCOUNT", "unit_price": "-3", "discount": ""}),
+        ("", {"product_id": "FEE", "order_id": "a"}),
         ("discount_above_price", {"discount": "-1e9"}),
     ],
     "customers": [
@@ -167,7 +170,7 @@ def found(spark: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
                     tables=sources,
                     base=base,
                     workspace=Path(kind),
-                    checks=CheckSettings(tolerance=1),
+                    checks=CheckSettings(tolerance=1, product_id_pattern="^P[0-9]"),
                     engine=EngineSettings(kind=kind, buckets=2),
                 )
                 prepared = prepare(engine, settings, NOW)
@@ -271,6 +274,7 @@ def test_every_planted_row_is_judged_as_meant(found: dict[str, list[Found]]) -> 
         quarantine = found["spark"][0][f"quarantine/{name}"].sort_values("source_row")
         assert quarantine["reasons"].tolist() == [f"{rule};" for rule, _ in rows if rule]
     orders = found["spark"][0]["clean/orders"]
+    assert orders["product_id"].isna().sum() == 3
     assert (orders["channel"] == 'two\nlines, and a "quote"').sum() == 1
     assert orders.loc[orders["customer_id"] == "five", "ts"].tolist() == [
         pd.Timestamp("2025-01-05 08:00")

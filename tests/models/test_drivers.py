@@ -134,5 +134,5 @@ def test_the_time_of_year_is_no_habit_of_the_customer() -> None:
     (text,) = churn_drivers(effects, vectors, columns)
     assert [driver["text"] for driver in json.loads(text)] == [
         "the time of year (raises churn)",
-        "orders every 1 day on average (raises churn)",
+        "1 day between order days on average (raises churn)",
     ]

@@ -13,6 +13,7 @@ from features.errors import TrainingError
 from models.next_purchase import NextPurchaseModel
 from models.recommend.interactions import Interactions
 from models.recommend.protocols import last_basket
+from models.recommend.two_stage import TwoStage
 
 AS_OF = date(2026, 6, 1)
 AS_OF_DAY = (AS_OF - date(1970, 1, 1)).days
@@ -169,6 +170,20 @@ def test_two_stages_are_chosen_where_they_clearly_win(tmp_path: Path) -> None:
     for ours, theirs in zip(chosen.candidates(everyone), loaded.candidates(everyone), strict=True):
         np.testing.assert_array_equal(ours.indices, theirs.indices)
         assert ours.data.tobytes() == theirs.data.tobytes()
+
+
+def test_the_second_stage_that_won_is_the_one_that_serves() -> None:
+    """Bringing it up to another day changes what it knows of customers, not what it was taught."""
+    window = last_basket(turns())
+    chosen = NextPurchaseModel(LIMIT).choose(window.known, window.truth, window.customers)
+    assert chosen.taught_ is not None
+    before = chosen.fit(window.known).candidates(["c007"])[0]
+    served = chosen.fit(turns()).blend_
+    assert isinstance(served, TwoStage)
+    assert served.taught.ranker is chosen.taught_.ranker
+    np.testing.assert_array_equal(served.taught.weights, chosen.taught_.weights)
+    after = chosen.candidates(["c007"])[0]
+    assert before.data.tobytes() != after.data.tobytes()
 
 
 def test_one_stage_stays_where_two_add_nothing(model: NextPurchaseModel) -> None:

@@ -16,16 +16,15 @@ from threadpoolctl import threadpool_limits
 from models.recommend.als import Als
 from models.recommend.bpr import Bpr
 from models.recommend.factors import inner_products, on_grid
+from models.recommend.fold_in import factor_gram, fold_in
 from models.recommend.interactions import Interactions
 from models.recommend.live import (
     SignalStrength,
-    best_of,
-    factor_gram,
-    fold_in,
     gathered,
-    item_item_scores,
     signal_weights,
+    weighted_rows,
 )
+from models.sparse_rows import SparseRows
 
 AS_OF = date(2026, 6, 1)
 AS_OF_DAY = AS_OF.toordinal() - date(1970, 1, 1).toordinal()
@@ -129,28 +128,18 @@ def test_actions_weigh_by_kind_and_fade() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_row_sums_equal_the_matrix_product(seed: int) -> None:
     random = np.random.default_rng(seed)
-    matrix = sparse.csr_matrix(
-        np.round(random.random((20, 20)) * (random.random((20, 20)) < 0.3), 3)
-    )
-    products, weights = random.integers(-1, 20, 6), random.random(6)
-    named, scores = item_item_scores(matrix.indptr, matrix.indices, matrix.data, products, weights)
+    matrix = np.round(random.random((20, 20)) * (random.random((20, 20)) < 0.3), 3)
+    rows = [{int(c): (float(row[c]),) for c in np.flatnonzero(row)} for row in matrix]
+    asked = random.choice(20, random.integers(1, 7), replace=False)
+    weights = {int(product): float(random.random()) for product in asked}
+    named, scores = weighted_rows(SparseRows.from_rows(rows, {"score": np.float32}), weights)
     question = np.zeros(20)
-    np.add.at(question, products[products >= 0], weights[products >= 0])
-    full = question @ matrix.toarray()
-    assert named.tolist() == sorted(set(named.tolist()))
-    np.testing.assert_allclose(scores, full[named], atol=1e-12)
+    question[list(weights)] = list(weights.values())
+    full = question @ matrix
+    assert sorted(named.tolist()) == sorted(set(named.tolist()))
+    np.testing.assert_allclose(scores, full[named], atol=1e-6)
     assert set(np.flatnonzero(full).tolist()) <= set(named.tolist())
 
 
-def test_the_best_exclude_what_they_must_and_break_ties_by_popularity() -> None:
-    products, scores = np.array([0, 1, 2, 3, 4]), np.array([1.0, 2.0, 2.0, 9.0, -1.0])
-    best = best_of(products, scores, np.array([3]), np.array([0, 2, 1, 3, 4]), 5)
-    assert best.tolist() == [2, 1, 0]
-
-
-def test_no_question_has_no_answer() -> None:
-    matrix = sparse.csr_matrix(np.eye(3))
-    nobody, none = np.array([-1]), np.array([1.0])
-    named, scores = item_item_scores(matrix.indptr, matrix.indices, matrix.data, nobody, none)
-    assert named.size == scores.size == 0
+def test_no_weights_add_up_to_nothing() -> None:
     assert gathered(np.array([], dtype=int), np.array([]))[0].size == 0

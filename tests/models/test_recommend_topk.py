@@ -51,6 +51,21 @@ def test_ranking_agrees_with_the_definition(
             assert listed == expected + [-1] * (limit - len(expected))
 
 
+def test_long_rows_of_uneven_length_are_cut_as_short_ones_are() -> None:
+    random = np.random.default_rng(0)
+    stored = random.random((12, 900)) < random.random((12, 1))
+    # Few different values, so that ties stand at every cut.
+    scores = np.where(stored, random.integers(0, 40, stored.shape) / 8, 0).astype(np.float32)
+    popularity = random.integers(0, 50, 900)
+    ties = tie_order(popularity)
+    for limit in (1, 7, 60):
+        ranked = ranked_products(top_per_row(sparse.csr_matrix(scores), limit, ties), limit, ties)
+        for row, listed in zip(scores, ranked.tolist(), strict=True):
+            assert [place for place in listed if place >= 0] == naive_ranking(
+                row, popularity, limit
+            )
+
+
 @given(small_scores, popularities, limits)
 def test_filling_keeps_the_ranking_and_completes_it_by_popularity(
     scores: Matrix, popularity: NDArray[np.int64], limit: int

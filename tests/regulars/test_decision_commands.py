@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,22 @@ import pandas as pd
 import pytest
 
 from features.progress import silent
+from models.bundle import activate, current_version, read_bundle, write_bundle
+from models.offers.declarations import Declaration, Declarations
+from models.offers.travel import with_offers
 from models.registry import open_client
 from models.segments import BANK_TIERS
 from regulars.decisions import spreadsheet_safe
+from regulars.server import database_url
 from regulars.settings import read_settings
 from regulars.shop import open_shop
+from serving.catalogue import open_catalogue
+from serving.decisions.desk import open_desk
+from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.decisions.ready_offer import ready_offer
+from serving.products.shoppers import Shopper
+from serving.storage.sql_store import SqlStore
+from serving.storage.store import Decision
 from training.champions import load_champions
 from training.publish import publish
 
@@ -108,3 +119,69 @@ def test_no_text_is_a_formula_in_a_spreadsheet() -> None:
     assert safe["name"].isna().tolist() == [False] * 6 + [True, False]
     assert safe["name"][7] == "a=b"
     assert safe["gain"].tolist() == [-1.0] * len(risky)
+
+
+@pytest.fixture
+def with_offers_too(published: Path) -> Iterator[Path]:
+    """The same, for a while, with two offers."""
+    root = read_settings(published).bundles
+    before = current_version(root)
+    assert before is not None
+    declared = Declarations(
+        offers=(
+            Declaration(offer_id="all", name="A twentieth off", discount_rate=0.05),
+            Declaration(offer_id="rich", name="For a few", eligible="orders > 1000"),
+        )
+    )
+    made = with_offers(read_bundle(root / before), declared, NOW)
+    write_bundle(root, made)
+    activate(root, made.manifest.version)
+    yield published
+    activate(root, before)
+
+
+def test_why_tells_each_gate_and_each_term(
+    regulars: Callable[..., Any], with_offers_too: Path, tmp_path: Path
+) -> None:
+    published = with_offers_too
+    out = tmp_path / "decisions.parquet"
+    assert regulars("decide", "-c", published, "--channel", "web", "--out", out).code == 0
+    rows = pd.read_parquet(out).sort_values(["offers_allowed", "customer_id"])
+    most = rows.iloc[-1]
+    said = regulars("why", most["customer_id"], "-c", published, "--channel", "web")
+    assert said.code == 0, said.err
+    assert f"worth {most['offer_value']:.2f}" in said.one_line
+    assert "orders > 1000 does not hold: orders is" in said.one_line
+    assert "P(accept) x margin" in said.one_line
+    stranger = regulars("why", "stranger", "-c", published)
+    assert stranger.code == 1
+    assert "customer stranger is not in the bundle" in stranger.err
+    assert "nobody is named" in regulars("why", "-c", published).err
+
+
+def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], published: Path) -> None:
+    settings = read_settings(published)
+    version = current_version(settings.bundles)
+    assert version is not None
+    desk = open_desk(open_catalogue(read_bundle(settings.bundles / version)))
+    at = NOW.replace(tzinfo=UTC)
+    outcome = next_best_offer(desk, Shopper(), OfferAsk("C0000001"), Decider("d-1", at))
+    ready = ready_offer(desk, OfferAsk("C0000001"), outcome, None, None)
+    store = SqlStore(database_url(settings))
+    store.add_decisions(
+        [
+            Decision(
+                "d-1", at, "next_best_offer", "C0000001", None, version, ready.variant,
+                ready.fallback, ready.under("d-1").decode(), ready.propensity, ready.considered, {},
+                ready.choices,
+            )
+        ]
+    )  # fmt: skip
+    store.close()
+    said = regulars("why", "--decision", "d-1", "-c", published)
+    assert said.code == 0, said.err
+    first = outcome.items[0]
+    assert f"Decided: {first.name or 'do nothing'}, worth {first.terms.offer_value:.2f}" in (
+        said.one_line
+    )
+    assert "no decision d-2 is logged" in regulars("why", "--decision", "d-2", "-c", published).err

@@ -15,7 +15,6 @@ from features.progress import silent
 from models.bundle import Bundle, ModelCard
 from models.offers.declarations import Policy
 from models.offers.rules import Rule
-from serving.answers import Terms
 from serving.catalogue import Catalogue, open_catalogue
 from serving.decisions.decide import Situation, decide
 from serving.decisions.desk import Desk, open_desk
@@ -23,6 +22,7 @@ from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, n
 from serving.decisions.offers import Offer, OfferBook
 from serving.events import check_events
 from serving.products.shoppers import Shopper, Shoppers
+from serving.terms import Terms
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 CONSENT = [True, True, True, False, True, None]
@@ -99,8 +99,8 @@ def test_where_nobody_is_contacted_no_effect_of_a_contact_is_claimed(desk: Desk)
 
 
 def test_a_contact_that_puts_off_may_lose_to_doing_nothing(desk: Desk) -> None:
-    outcome = decided(desk, "cleo", channel="email", trace=True)
-    (entry,) = outcome.trace or []
+    outcome = decided(desk, "cleo", channel="email")
+    (entry,) = outcome.trace()
     assert (entry.code, entry.made) == ("worth_nothing", False)
     assert entry.offer_value is not None
     assert entry.offer_value < 0
@@ -111,8 +111,8 @@ def test_a_weight_moves_the_order_and_no_money(treated: Catalogue) -> None:
     bread = Offer("o-bread", "Bread", product_id="p0")
     butter = Offer("o-butter", "Butter", product_id="p1", weight=0.1)
     desk = open_desk(treated).with_book(OfferBook((bread, butter)))
-    outcome = decided(desk, "ada", trace=True)
-    assert [e.code for e in outcome.trace or []] == ["same_product", "same_product"]
+    outcome = decided(desk, "ada")
+    assert [e.code for e in outcome.trace()] == ["same_product", "same_product"]
     dear = desk.with_book(OfferBook((bread, replace(butter, weight=10.0))))
     best = decided(dear, "ada").items[0]
     assert best.offer_id == "o-butter"
@@ -124,17 +124,16 @@ def test_a_trace_says_of_every_offer_what_became_of_it(treated: Catalogue) -> No
     nowhere = replace(MUG, offer_id="o-toaster", category=None, product_id="p4", goods="retired")
     offers = (MUG, rich_only, nowhere, replace(MUG, offer_id="o-web", channels=("web",)))
     desk = open_desk(treated).with_book(OfferBook(offers, POLICY))
-    trace = decided(desk, "ada", channel="email", trace=True).trace
-    said = {entry.offer_id: (entry.gate, entry.code) for entry in trace or []}
+    trace = decided(desk, "ada", channel="email").trace()
+    said = {entry.offer_id: (entry.gate, entry.code) for entry in trace}
     assert said == {
         "o-mug": ("arbitration", "made"),
         "o-rich": ("eligible", "not_eligible"),
         "o-toaster": ("eligible", "retired"),
         "o-web": ("applicable", "other_channel"),
     }
-    (why,) = decided(desk, "ada", channel="email", why_not="o-rich").trace or []
+    (why,) = decided(desk, "ada", channel="email").trace("o-rich")
     assert "tier is" in why.reason
-    assert decided(desk, "ada").trace is None
 
 
 def test_placements_show_only_what_may_stand_there(treated: Catalogue) -> None:

@@ -7,17 +7,17 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from serving.customers.rescored import Rescored
 from serving.events import Event
 from serving.storage.decision_log import DecisionLog
 from serving.storage.sql_store import SqlStore
-from serving.storage.store import AuditEntry, Decision, News, StoreError
+from serving.storage.store import AuditEntry, Decision, News, RescoringState, StoreError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -68,6 +68,12 @@ class FailingStore:
         return 0
 
     def version(self) -> int | None:
+        return None
+
+    def rescored(self, *_bundle: object) -> list[Rescored]:
+        return []
+
+    def rescoring(self) -> RescoringState | None:
         return None
 
     def erase(self, *_customer: object) -> int:
@@ -142,7 +148,7 @@ def test_a_decision_that_can_never_be_stored_is_lost_alone(
     lost: list[int] = []
     log = DecisionLog(store, lost.append)
     for number in range(20):
-        log.add(replace(decision(number), **(unfit if number in (3, 11, 12) else {})))
+        log.add(decision(number)._replace(**(unfit if number in (3, 11, 12) else {})))
     assert asyncio.run(log.flush()) is True
     assert lost == [1, 1, 1]
     with sqlite3.connect(tmp_path / "events.db") as connection:

@@ -33,7 +33,7 @@ def test_an_erased_customer_is_unknown_and_leaves_no_record(shop: Any) -> None:
         listed = [row["customer_id"] for row in client.get("/v1/churn").json()["items"]]
         assert "ada" not in listed
         assert len(listed) == 5
-        fresh = client.get("/v1/customers/ada/recommendations?n=1").json()
+        fresh = client.get("/v1/customers/ada/recommendations").json()
         assert fresh["fallback"] == "new_customer"
         assert client.request("DELETE", "/v1/customers/nobody").json() == {"records": 0}
     assert "ada" not in str(rows(shop, "SELECT * FROM events"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +104,40 @@ def test_writing_goes_on_after_a_failure() -> None:
         return await inbox.add([event("a")])
 
     assert asyncio.run(play()) == {"a"}
+
+
+class SlowDisk:
+    """Takes so long for every group that waiting for senders pays."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
+        assert received_at == NOW
+        self.sizes.append(len(events))
+        time.sleep(0.02)
+        return {each.event_id for each in events}
+
+
+def test_whoever_was_just_answered_is_in_the_next_group_too() -> None:
+    disk, rounds = SlowDisk(), 4
+
+    async def play() -> None:
+        inbox = Inbox(disk, lambda: NOW, lambda _event, _new: None)  # type: ignore[arg-type]
+
+        async def sender(name: str) -> None:
+            for turn in range(rounds):
+                assert await inbox.add([event(f"{name}{turn}")]) == {f"{name}{turn}"}
+
+        early = [asyncio.create_task(sender(name)) for name in "abcd"]
+        while not disk.sizes:
+            await asyncio.sleep(0.001)
+        late = [asyncio.create_task(sender(name)) for name in "efgh"]
+        await asyncio.gather(*early, *late)
+
+    asyncio.run(play())
+    # Not one half and then the other, which would be groups of four for ever.
+    assert disk.sizes == [4, 8, 8, 8, 4]
 
 
 def test_a_sender_that_gave_up_is_told_nothing_and_nobody_else_is_either() -> None:

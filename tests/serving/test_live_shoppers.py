@@ -6,12 +6,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
 from serving.events import Event, EventType
 from serving.name_index import NameIndex
 from serving.products.recommend import Ask, Outcome, recommend
-from serving.products.shoppers import MOST_BROWSING, MOST_WISHES, WISH_DAYS, Shopper, Shoppers, Wish
+from serving.products.shoppers import (
+    MOST_BROWSING,
+    MOST_WISHES,
+    MOST_WISHES_OF_ALL,
+    WISH_DAYS,
+    Shopper,
+    Shoppers,
+    Wish,
+)
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -152,24 +162,50 @@ def test_the_latest_wishes_are_remembered_once() -> None:
     assert kept == [f"p{number}" for number in range(10, MOST_WISHES + 10)]
 
 
+@settings(deadline=None)
+@given(st.permutations(range(MOST_WISHES + 6)), st.integers(0, 3))
+def test_in_whatever_order_they_are_told_the_same_wishes_are_remembered(
+    told: list[int], at_a_time: int
+) -> None:
+    shoppers = Shoppers()
+    for number in told:
+        at = NOW + timedelta(seconds=number // (at_a_time + 1))
+        event_id = f"e{number:03}"
+        shoppers.record(
+            Event(event_id=event_id, type="view", customer_id="ada", product_id="p", ts=at)
+        )
+    expected = [f"e{number:03}" for number in range(6, MOST_WISHES + 6)]
+    assert list(shoppers.find("ada").wishes) == expected
+
+
+def record(shoppers: Shoppers, kind: EventType, session: int, number: int = 0) -> None:
+    shoppers.record(
+        Event.model_construct(
+            event_id=f"{kind}{session}-{number}", type=kind, session_id=f"s{session}",
+            customer_id=None, product_id="p0", offer_id=None, order_id=None, query=None, ts=NOW,
+        )
+    )  # fmt: skip
+
+
 def test_memory_is_bounded_by_the_latest_shoppers() -> None:
     shoppers = Shoppers()
-
-    def record(kind: EventType, session: int) -> None:
-        shoppers.record(
-            Event.model_construct(
-                event_id=f"{kind}{session}", type=kind, session_id=f"s{session}", customer_id=None,
-                product_id="p0", offer_id=None, order_id=None, query=None, ts=NOW,
-            )
-        )  # fmt: skip
-
-    record("reject", 0)
+    record(shoppers, "reject", 0)
     for session in range(MOST_BROWSING + 2):
-        record("view", session)
+        record(shoppers, "view", session)
     assert shoppers.find(None, "s0").wishes == {}
     assert shoppers.find(None, "s0").dismissed_products == {"p0"}, "what was dismissed stays so"
     assert shoppers.find(None, "s1").is_blank
     assert shoppers.find(None, f"s{MOST_BROWSING + 1}").wishes
+
+
+def test_memory_is_bounded_by_the_wishes_of_all_shoppers_together() -> None:
+    shoppers, many = Shoppers(), 10
+    enough = MOST_WISHES_OF_ALL // many
+    for session in range(enough + 2):
+        for number in range(many):
+            record(shoppers, "view", session, number)
+    counts = [len(shoppers.find(None, f"s{session}").wishes) for session in range(enough + 2)]
+    assert counts == [0, 0] + [many] * enough
 
 
 def test_names_are_found_by_words_plurals_and_beginnings() -> None:

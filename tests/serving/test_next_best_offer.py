@@ -168,9 +168,9 @@ def test_a_trace_is_there_when_asked_for(reader: Any) -> None:
 
 def test_what_the_contact_log_refuses_is_decided_again_without_it(tiny: Catalogue) -> None:
     desk = open_desk(tiny)
-    ask = OfferAsk("ada", 20, trace=True)
+    ask = OfferAsk("ada", 20)
     refused = decider(refused={"o-home": Stop.CUSTOMER_CAP_DAY})
     outcome = next_best_offer(desk, Shopper(), ask, refused)
     assert "o-home" not in by_what(outcome.items)
-    stopped = {entry.offer_id: entry.gate for entry in outcome.trace or []}
+    stopped = {entry.offer_id: entry.gate for entry in outcome.trace()}
     assert stopped["o-home"] == "contact_policy"

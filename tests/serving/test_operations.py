@@ -132,9 +132,9 @@ def test_a_reload_keeps_dismissals_and_drops_purchases_now_in_the_bundle(
 
 
 def test_health_needs_no_key_and_says_what_is_served(reader: Any) -> None:
-    live = {"status": "live", "model_version": None, "degraded": []}
+    live = {"status": "live", "model_version": None, "degraded": [], "scores": None}
     assert reader.get("/health/live").json() == live
-    ready = {"status": "ready", "model_version": "v1", "degraded": []}
+    ready = {"status": "ready", "model_version": "v1", "degraded": [], "scores": "bundle"}
     assert reader.get("/health/ready").json() == ready
 
 

@@ -97,6 +97,7 @@ def test_a_fault_of_the_server_tells_nothing_of_its_inside(
 
     def breaking_clock() -> Any:
         if started:
+            started.clear()
             raise RuntimeError(message)
         return now()
 

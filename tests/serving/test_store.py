@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 
 from models.erasure import customer_hash
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import News, StoreError
+from serving.storage.store_tables import EVENTS
+from serving.storage.watch import Watch
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -60,6 +63,71 @@ def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Pa
     store.erase("ada", NOW)
     assert other.news(news.heard).erased == {hashed}
     other.close()
+
+
+def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path: Path) -> None:
+    other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    heard = store.heard()
+    assert store.only_own_since(heard) == heard
+    store.add_events([event("a")], NOW)
+    store.add_events([event("a")], NOW)
+    latest = store.only_own_since(heard)
+    assert latest == store.heard() == heard + 1
+    assert other.only_own_since(heard) is None, "others must read it"
+    assert [each.event_id for each in other.news(heard).events] == ["a"]
+    # Between what another wrote, this store's own groups are passed over.
+    store.add_events([event("b")], NOW)
+    other.add_events([event("c")], NOW)
+    store.add_events([event("d")], NOW)
+    assert store.only_own_since(latest) is None
+    news = store.news(latest)
+    assert [each.event_id for each in news.events] == ["c"]
+    assert news.heard == heard + 4
+    assert store.only_own_since(news.heard) == news.heard
+    other.close()
+
+
+def test_what_a_store_failed_to_write_is_not_its_own(store: SqlStore) -> None:
+    # A commit whose answer never came may be there all the same: then it must be read.
+    watch = Watch(store._engine)
+
+    def write(batch_id: str, error: Exception | None) -> None:
+        with watch.writing(batch_id):
+            if error is not None:
+                raise error
+
+    write("whole", None)
+    with pytest.raises(OSError, match="cut"):
+        write("cut off", OSError("cut"))
+    assert watch.of_others({"whole": 1, "cut off": 2}) == {"cut off": 2}
+
+
+def test_every_field_is_kept_as_it_was_sent(store: SqlStore) -> None:
+    sent = Event.model_validate(
+        {
+            "event_id": "e",
+            "type": "survey",
+            "ts": "2026-06-02T01:30:00.5+02:00",
+            "customer_id": "änne",
+            "session_id": "s",
+            "product_id": "p",
+            "offer_id": "o",
+            "order_id": "r",
+            "recommendation_id": "i",
+            "decision_id": "d",
+            "quantity": 2,
+            "unit_price": 9.25,
+            "query": "tea 'pot'",
+            "survey": "nps",
+            "score": 9.5,
+        }
+    )
+    store.add_events([sent], NOW)
+    (kept,) = store.rows(sql.select(EVENTS))
+    said = {name: value for name, value in kept.items() if name not in ("received_at", "batch_id")}
+    said["type"], said["ts"] = said.pop("event_type"), said["ts"].replace(tzinfo=UTC)
+    assert said == sent.model_dump()
+    assert kept["received_at"] == NOW.replace(tzinfo=None)
 
 
 def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: Path) -> None:

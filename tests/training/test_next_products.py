@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,11 @@ from features.simulate import ShopPlan, write_shop
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from training.next_products import next_products, standing_contracts
+from training.next_products import (
+    further_product_rate,
+    next_products,
+    standing_contracts,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +87,21 @@ def test_holders_have_a_next_product_that_they_do_not_hold(shop: Shop) -> None:
             left = len(products) - len(mine)
             assert 1 / left - 1e-9 <= row[B.NEXT_PRODUCT_PROBABILITY] <= 1
     assert following[B.NEXT_PRODUCT].notna().sum() > 50
+
+
+def test_the_base_rate_is_that_of_holders_who_took_one_more(shop: Shop) -> None:
+    def held_on(day: date) -> dict[str, set[str]]:
+        standing = standing_contracts(shop.engine, shop.prepared, day)
+        held = standing.groupby(C.CUSTOMER_ID)[C.PRODUCT_ID].agg(set)
+        return {str(customer): products for customer, products in held.items()}
+
+    before, after = held_on(shop.as_of - timedelta(days=90)), held_on(shop.as_of)
+    took = sum(bool(after.get(customer, set()) - mine) for customer, mine in before.items())
+    rate = further_product_rate(shop.engine, shop.prepared, shop.as_of, 90)
+    assert rate == pytest.approx(took / len(before))
+    assert 0 < took < len(before)
+    # Before the shop's first day nobody held anything.
+    assert further_product_rate(shop.engine, shop.prepared, shop.as_of, 3_000) is None
 
 
 def test_the_same_shop_says_the_same_twice(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from models.registry import RegisteredModel
 from models.uplift.evidence import Grade
 from models.uplift.trial import Trial
 from training.champions import UPLIFT, Champions
-from training.effects import score_effects, value_if_orders
+from training.effects import score_effects
 from training.uplift_report import area_over_random, transformed_outcome
 
 N = 4_000
@@ -44,17 +44,11 @@ def test_a_ranking_by_the_effect_has_area_and_none_has_not() -> None:
     assert area_over_random(score, np.zeros(2 * N)) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_an_order_is_worth_the_margin_of_its_days() -> None:
-    # 100 a year, a fifth of it in the response days, ordered in by a quarter of such customers.
-    worth = value_if_orders(np.array([100.0]), np.array([120.0]), np.array([0.25]), share=0.2)
-    assert worth == pytest.approx([80.0])
-    capped = value_if_orders(np.array([100.0]), np.array([60.0]), np.array([0.25]), share=0.2)
-    assert capped == pytest.approx([60.0])
-
-
-def champions(uplift: Any, fingerprint: str = "v") -> Champions:
-    definition = {"response_days": 10, "contact_cost": 0.3}
-    card = {"vector_fingerprint": fingerprint, "definition": definition}
+def champions(uplift: Any, fingerprint: str = "v", **changed: Any) -> Champions:
+    definition = {
+        "response_days": 10, "contact_cost": 0.3, "order_margin": {"mean": 8.0, "pull": 3.0},
+    }  # fmt: skip
+    card = {"vector_fingerprint": fingerprint, "definition": definition | changed}
     curve = SimpleNamespace(
         horizons_days=(10, 30), predict=lambda rows: np.tile([0.8, 0.5], (len(rows), 1))
     )
@@ -70,26 +64,30 @@ UPLIFT_MODEL: Any = SimpleNamespace(
     effect_interval=lambda rows: (np.full(len(rows), 0.01), np.full(len(rows), 0.09)),
 )
 VECTORS = Vectors(
-    pd.DataFrame({"customer_id": ["a", "b"], "as_of": [date(2026, 1, 1)] * 2}), (), "v"
+    pd.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "as_of": [date(2026, 1, 1)] * 2,
+            "orders_lifetime": [1.0, 0.0],
+            "margin_per_order": [20.0, np.nan],
+        }
+    ),
+    (),
+    "v",
 )
-SCORED = pd.DataFrame(
-    {
-        "churn_probability": [0.3, np.nan],
-        "clv_predicted": [50.0, np.nan],
-        "value_if_retained": [70.0, np.nan],
-    }
-)
+SCORED = pd.DataFrame({"churn_probability": [0.3, np.nan]})
 
 
 def test_effects_are_written_for_who_is_scored() -> None:
-    effects = score_effects(champions(UPLIFT_MODEL), VECTORS, SCORED, 100)
+    effects = score_effects(champions(UPLIFT_MODEL), VECTORS, SCORED)
     assert (effects.evidence, effects.response_days, effects.contact_cost) == (
         "randomised", 10, 0.3,
     )  # fmt: skip
     assert effects.columns["uplift"].tolist() == pytest.approx([0.05, np.nan], nan_ok=True)
     assert effects.columns["uplift_lower"][0] == pytest.approx(0.01)
     assert effects.columns["p_orders"][0] == pytest.approx(0.2)
-    assert effects.columns["value_if_orders"][0] == pytest.approx(50 * 0.1 / 0.2)
+    # One order of 20 against a shop's mean of 8 that weighs as much as three.
+    assert effects.columns["value_if_orders"][0] == pytest.approx(8 + (20 - 8) / 4)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +95,7 @@ def test_effects_are_written_for_who_is_scored() -> None:
     [
         (champions(None), "nobody is known to have been treated"),
         (champions(UPLIFT_MODEL, "other"), "the features have changed"),
+        (champions(UPLIFT_MODEL, order_margin=None), "learned by a version that did not say"),
         (
             champions(SimpleNamespace(grade_=Grade("risk_only", "the groups do not overlap"))),
             "the groups do not overlap",
@@ -106,7 +105,7 @@ def test_effects_are_written_for_who_is_scored() -> None:
 def test_without_evidence_nothing_is_claimed_and_the_reason_is_given(
     champion: Champions, says: str
 ) -> None:
-    effects = score_effects(champion, VECTORS, SCORED, 100)
+    effects = score_effects(champion, VECTORS, SCORED)
     assert effects.evidence == "risk_only"
     assert not effects.columns
     assert effects.response_days is None

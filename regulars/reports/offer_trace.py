@@ -1,0 +1,202 @@
+"""The command behind `regulars why`: one decision in full, offer by offer and term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+import orjson
+import sqlalchemy as sql
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from features.errors import BundleError, DataError
+from features.progress import silent
+from models.bundle import list_versions, read_bundle
+from models.manifest import Manifest
+from regulars.decisions import event_store, open_decisions
+from regulars.settings import Settings
+from serving.answers import OfferItem
+from serving.decisions.contact_policy import NEVER
+from serving.decisions.experiments import Experiments
+from serving.decisions.logged_choices import read_trace_record
+from serving.decisions.logged_trace import read_trace
+from serving.decisions.moment import Context
+from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.decisions.offers import open_offer_book
+from serving.decisions.trace import TraceEntry
+from serving.storage.store_tables import DECISIONS
+from serving.terms import Terms
+
+_MONEY: Final = (
+    ("discount", "- price cut, expected"),
+    ("acceptance_cost", "- cost of an acceptance, expected"),
+    ("contact_cost", "- contact"),
+    ("retention", "+ uplift x remaining value"),
+    ("breadth", "+ P(accept) x breadth effect x remaining value"),
+    ("offer_value", "= offer value"),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One decision, ready to be printed."""
+
+    decision_id: str
+    customer_id: str | None
+    at: datetime
+    channel: str
+    variant: str
+    manifest: Manifest
+    actions: Sequence[tuple[str, Terms]]
+    trace: Sequence[TraceEntry]
+    considered: int
+
+
+def decide_and_tell(
+    console: Console,
+    settings: Settings,
+    customer_id: str,
+    channel: str,
+    as_of: date | None,
+    now: datetime,
+    offer_id: str | None,
+) -> None:
+    """Decide for one customer as the server would, and print why; nothing is logged or sent."""
+    opened = open_decisions(settings, channel, as_of, now, silent)
+    desk, at = opened.desk, opened.situation
+    if desk.catalogue.customers.position(customer_id) is None:
+        raise DataError(
+            f"customer {customer_id} is not in the bundle",
+            "check the id, or run `regulars train` on newer orders",
+        )
+    policy = Experiments(settings.serving).policy_of(customer_id, at.now.date())
+    past = at.history.get(customer_id, NEVER)
+    outcome = next_best_offer(
+        desk,
+        at.shoppers.find(customer_id),
+        OfferAsk(customer_id, channel=channel),
+        Decider(f"{customer_id} {at.now}", at.now, policy, past),
+    )
+    told = Told(
+        "not logged",
+        customer_id,
+        at.now,
+        channel,
+        outcome.chosen.variant,
+        desk.catalogue.manifest,
+        [(_named(item), item.terms) for item in outcome.items],
+        outcome.trace(offer_id),
+        outcome.considered,
+    )
+    _print(console, told)
+
+
+def tell_logged(
+    console: Console, settings: Settings, decision_id: str, offer_id: str | None
+) -> None:
+    """Print why a decision of the log was made, by the offers of its own bundle."""
+    with event_store(settings) as store:
+        wanted = sql.select(DECISIONS).where(DECISIONS.c.id == decision_id)
+        rows = [] if store is None else [dict(row) for row in store.rows(wanted)]
+    record = read_trace_record(rows[0]["choices"] or "[]") if rows else None
+    if record is None:
+        raise DataError(
+            f"no decision {decision_id} is logged with what became of its offers",
+            "take the decision_id of an answer about offers",
+        )
+    (row,) = rows
+    version = row["model_version"]
+    if version not in list_versions(settings.bundles):
+        raise BundleError(
+            f"bundle {version}, which was decided on, is no longer in {settings.bundles}",
+            "its offers' rules are there alone; `regulars evaluate policy` needs none of them",
+        )
+    bundle = read_bundle(settings.bundles / version)
+    said, items = row["context"], orjson.loads(row["answer"])["items"]
+    placements = said.get("placements") or [None]
+    context = Context(said.get("channel", "web"), placements[0], said)
+    at = row["ts"].replace(tzinfo=UTC)
+    book, currency = open_offer_book(bundle), bundle.manifest.currency
+    entries = read_trace(book, record, context, at, items, currency)
+    told = Told(
+        decision_id,
+        row["customer_id"],
+        at,
+        context.channel,
+        row["variant"],
+        bundle.manifest,
+        [
+            (item["name"] or item["offer_id"] or item["product_id"] or "do nothing",
+             Terms(**item["terms"]))
+            for item in items
+        ],
+        [entry for entry in entries if offer_id in (None, entry.offer_id)],
+        row["candidates"],
+    )  # fmt: skip
+    _print(console, told)
+
+
+def _named(item: OfferItem) -> str:
+    return item.name or item.offer_id or item.product_id or "do nothing"
+
+
+def _print(console: Console, told: Told) -> None:
+    manifest = told.manifest
+    console.print(
+        f"[bold]Customer {escape(str(told.customer_id))}[/] by {escape(told.channel)} at "
+        f"{told.at:%Y-%m-%d %H:%M} UTC; bundle {manifest.version}, as of {manifest.as_of}; "
+        f"policy {told.variant}; decision {told.decision_id}"
+    )
+    for name, terms in told.actions:
+        _print_action(console, name, terms, told.considered)
+    table = Table(title="Every offer: where it stopped, and why", title_justify="left")
+    for column in ("offer", "gate", "code", f"worth, {manifest.currency}", "why"):
+        table.add_column(column, justify="right" if column.startswith("worth") else "left")
+    for entry in told.trace:
+        worth = "" if entry.offer_value is None else f"{entry.offer_value:.2f}"
+        cells = (f"{entry.offer_id}: {entry.name}", entry.gate, entry.code, worth, entry.reason)
+        table.add_row(*map(escape, cells), style="bold" if entry.made else None)
+    console.print(table)
+    _print_terms(console, told.trace)
+
+
+def _print_action(console: Console, name: str, terms: Terms, considered: int) -> None:
+    console.print(
+        f"[bold]Decided: {escape(name)}[/], worth {terms.offer_value:.2f} {terms.currency} "
+        f"({terms.offer_value_lower:.2f} to {terms.offer_value_upper:.2f}), the most of "
+        f"{considered} actions; evidence of retention: {terms.evidence}"
+    )
+
+
+def _print_terms(console: Console, trace: Iterable[TraceEntry]) -> None:
+    """Print the terms of the offers that were priced, side by side."""
+    priced = [(entry, entry.terms) for entry in trace if entry.terms is not None]
+    if not priced:
+        return
+    table = Table(title="What the offers that passed are worth, term by term", title_justify="left")
+    table.add_column("term")
+    for entry, _ in priced:
+        table.add_column(escape(entry.offer_id), justify="right")
+    table.add_row("P(accept)", *(f"{terms.p_accept:.4f}" for _, terms in priced))
+    table.add_row("   which rests on", *(terms.acceptance_basis for _, terms in priced))
+    table.add_row("margin of an acceptance", *(f"{terms.margin:.4f}" for _, terms in priced))
+    earned = (f"{terms.p_accept * terms.margin:.4f}" for _, terms in priced)
+    table.add_row("P(accept) x margin", *earned)
+    for field, label in _MONEY:
+        table.add_row(label, *(f"{getattr(terms, field):.4f}" for _, terms in priced))
+    table.add_row("   from", *(f"{terms.offer_value_lower:.4f}" for _, terms in priced))
+    table.add_row("   to", *(f"{terms.offer_value_upper:.4f}" for _, terms in priced))
+    for name in ("retention", "breadth"):
+        bounds = [
+            (getattr(terms, f"{name}_lower"), getattr(terms, f"{name}_upper"))
+            for _, terms in priced
+        ]
+        shown = ["" if low is None else f"{low:.4f} to {high:.4f}" for low, high in bounds]
+        table.add_row(f"{name}, 95 %", *shown)
+    table.add_row("evidence of retention", *(terms.evidence for _, terms in priced))
+    table.add_row("evidence of breadth", *(terms.breadth_evidence or "" for _, terms in priced))
+    console.print(table)

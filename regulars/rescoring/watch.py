@@ -1,0 +1,157 @@
+"""The loop: whoever sent something since the mark is scored again, and the mark moves on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from features.errors import RegularsError
+from regulars.settings import Settings
+from serving.storage.score_store import Mark, ScoreStore
+
+if TYPE_CHECKING:
+    from regulars.rescoring.scorer import Scorer
+
+_LOG = logging.getLogger("regulars.rescoring")
+
+EVERY_SECONDS: Final = 3.0
+"""Between two looks at the store."""
+
+_LONGEST_SECONDS: Final = 60.0
+# Each note is a write, which every worker then asks about.
+_SEEN_EVERY: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one look at the store came to.
+
+    Parameters
+    ----------
+    customers
+        How many were scored again.
+    waited_seconds
+        How long the first of their events had waited; None where nobody sent anything.
+    more
+        Whether others wait already.
+    """
+
+    customers: int = 0
+    waited_seconds: float | None = None
+    more: bool = False
+
+    @property
+    def words(self) -> str:
+        """For the person who looks on."""
+        waited = f", after {self.waited_seconds:.0f} s" if self.waited_seconds is not None else ""
+        return f"Scored {self.customers:,} customers again{waited}"
+
+
+class Rescoring:
+    """Scores customers again, step by step; models are loaded when they are first needed.
+
+    Parameters
+    ----------
+    clock
+        Returns the time now, with its zone.
+    """
+
+    def __init__(
+        self, settings: Settings, scores: ScoreStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._scores = scores
+        self._clock = clock
+        self._opened = ExitStack()
+        self._scorer: Scorer | None = None
+
+    def step(self) -> Step:
+        """Score customers with events since the mark, at most some thousands.
+
+        Raises
+        ------
+        RegularsError
+            The store, a model or the shop's history is away; nothing was written.
+        """
+        from regulars.rescoring.scorer import version_to_score
+
+        version = version_to_score(self._settings)
+        mark = self._scores.mark()
+        if mark is None or mark.model_version != version:
+            scorer = self._fitting_scorer()
+            mark = self._scores.begin(
+                scorer.model_version, scorer.since, scorer.received_after, self._clock()
+            )
+        touched = self._scores.touched(mark.heard)
+        if not touched.customer_ids:
+            self._tell_that_it_runs(mark)
+            return Step()
+        scorer = self._fitting_scorer()
+        sent = self._scores.events_of(touched.customer_ids, scorer.since, scorer.received_after)
+        rescored = scorer.score(sent, self._clock()) if sent else []
+        now = self._clock()
+        if scorer.model_version != mark.model_version or not self._scores.keep(
+            rescored, mark, touched.heard, now
+        ):
+            # Another bundle, or somebody else who rescores: the next step begins from there.
+            return Step()
+        waited = None if touched.since is None else (now - touched.since).total_seconds()
+        return Step(len(rescored), waited, touched.more)
+
+    def close(self) -> None:
+        """Let go of models and tables; the next step opens them again."""
+        self._scorer = None
+        self._opened.close()
+
+    def _fitting_scorer(self) -> Scorer:
+        """Return what is open, opened anew where the bundle or the shop's tables have changed."""
+        from regulars.rescoring.scorer import open_scorer, state_of
+
+        if self._scorer is None or self._scorer.state != state_of(self._settings):
+            self.close()
+            self._scorer = self._opened.enter_context(open_scorer(self._settings))
+        return self._scorer
+
+    def _tell_that_it_runs(self, mark: Mark) -> None:
+        now = self._clock()
+        if now - mark.seen_at > _SEEN_EVERY:
+            self._scores.seen(mark, now)
+
+
+def watch(
+    rescoring: Rescoring, sleep: Callable[[float], None], tell: Callable[[Step], None]
+) -> None:
+    """Take steps for ever; while something is away later and later, up to a minute.
+
+    Parameters
+    ----------
+    tell
+        Called with each step in which somebody was scored.
+
+    Raises
+    ------
+    Exception
+        Whatever is no :class:`RegularsError`: a process that begins anew may do better.
+    """
+    pause = EVERY_SECONDS
+    while True:
+        try:
+            step = rescoring.step()
+        except RegularsError as error:
+            rescoring.close()
+            _LOG.warning("customers are not scored again for now: %s", error.problem)
+            pause = min(2 * pause, _LONGEST_SECONDS)
+        else:
+            pause = 0.0 if step.more else EVERY_SECONDS
+            if step.customers:
+                tell(step)
+        sleep(pause)
+
+
+def utc_now() -> datetime:
+    """Return the time now, with its zone."""
+    return datetime.now(UTC)

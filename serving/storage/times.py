@@ -1,0 +1,10 @@
+"""Times as the store keeps them: UTC without a zone, which SQLite cannot keep."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def without_zone(ts: datetime) -> datetime:
+    """Return a time with its zone as the store keeps it."""
+    return ts.astimezone(UTC).replace(tzinfo=None)

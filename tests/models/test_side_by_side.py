@@ -1,0 +1,34 @@
+"""Parts worked on at once: the same answers in the same order, and errors that come through."""
+
+from __future__ import annotations
+
+import threading
+from time import sleep
+
+import pytest
+
+from models.side_by_side import side_by_side
+
+
+def test_results_come_in_the_order_of_the_parts() -> None:
+    def work(part: int) -> int:
+        sleep(0.002 * part)  # later parts would be done first
+        return part * part
+
+    assert side_by_side(work, [4, 3, 2, 1, 0]) == [16, 9, 4, 1, 0]
+
+
+def test_one_part_and_none_need_no_threads() -> None:
+    here = threading.get_ident()
+    assert side_by_side(lambda _: threading.get_ident(), ["alone"]) == [here]
+    assert side_by_side(lambda _: threading.get_ident(), []) == []
+
+
+def test_what_goes_wrong_in_one_part_is_said() -> None:
+    def work(part: int) -> int:
+        if part == 7:
+            raise ValueError("seven")
+        return part
+
+    with pytest.raises(ValueError, match="seven"):
+        side_by_side(work, range(20))

@@ -1,0 +1,189 @@
+"""Offers of what a customer does not hold yet: what holding more keeps, and what is taken next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.progress import silent
+from models.bundle import Bundle
+from models.uplift.breadth import BreadthEffect
+from serving.catalogue import Catalogue, open_catalogue
+from serving.decisions.decide import Situation, decide
+from serving.decisions.desk import Desk, open_desk
+from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.offers import Offer, OfferBook
+from serving.events import check_events
+from serving.products.shoppers import Shopper, Shoppers
+from serving.terms import Terms
+
+NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
+HOME = Offer("o-home", "Something for the home", category="home")
+MUG = Offer("o-mug", "A mug", product_id="p5")
+FOOD = Offer("o-food", "Food week", category="food")
+BOOK = OfferBook((FOOD, HOME, MUG))
+PROVEN = BreadthEffect(
+    what="categories", held=1, customers=900, raw=-0.2, raw_low=-0.22, raw_high=-0.18,
+    adjusted=-0.05, adjusted_low=-0.08, adjusted_high=-0.02, overlap_auc=0.7, share_outside=0.1,
+    evidence="observational", because="adjusted", retention=0.05,
+)  # fmt: skip
+HELD = {"categories_bought": [1.0, 1.0, None, 1.0, 1.0, 3.0]}
+# Of p4, the toaster, nothing can be sold; dan would take the mug, and so would eve.
+NEXT = {
+    "next_product": [None, "p5", None, "p5", "p4", None],
+    "next_product_probability": [None, 0.4, None, 0.3, 0.9, None],
+}
+RATE = 0.1
+
+
+@pytest.fixture(scope="module")
+def shop(
+    tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
+) -> Callable[..., Desk]:
+    """Open the small shop with what is said of breadth and of next products."""
+
+    def opened(step: BreadthEffect | None = None, rate: float | None = None) -> Desk:
+        bundle = tiny_bundle()
+        tables = [
+            pa.table({name: table.column(name) for name in table.column_names} | more)
+            for table, more in ((bundle.customers, NEXT), (bundle.vectors, _held(step)))
+        ]
+        manifest = replace(
+            bundle.manifest, breadth=(step,) if step else (), further_product_rate=rate
+        )
+        made = replace(bundle, manifest=manifest, customers=tables[0], vectors=tables[1])
+        return open_desk(open_catalogue(bundle_of(made))).with_book(BOOK)
+
+    return opened
+
+
+def _held(step: BreadthEffect | None) -> dict[str, Any]:
+    if step is None or step.what == "categories":
+        return HELD
+    return {"products_held": HELD["categories_bought"]}
+
+
+def decided(desk: Desk, customer: str, shopper: Shopper | None = None, n: int = 20) -> OfferOutcome:
+    return next_best_offer(desk, shopper or Shopper(), OfferAsk(customer, n), Decider("d", NOON))
+
+
+def terms_of(desk: Desk, customer: str, offer_id: str, shopper: Shopper | None = None) -> Terms:
+    entries = decided(desk, customer, shopper).trace(offer_id)
+    (entry,) = entries
+    assert entry.terms is not None, entry
+    return entry.terms
+
+
+def test_what_is_new_keeps_customers_as_far_as_it_is_proven(shop: Callable[..., Desk]) -> None:
+    # Ada, who stays with chance 0.8, bought food alone; of the home she may be shown the kettle.
+    terms = terms_of(shop(PROVEN), "ada", "o-home")
+    remaining = 200 * (90 / 365) / 0.8
+    assert terms.breadth_effect == 0.05
+    assert terms.breadth_remaining_value == pytest.approx(remaining)
+    assert terms.breadth == pytest.approx(terms.p_accept * 0.05 * remaining)
+    bounds = [terms.p_accept * end * remaining for end in (0.02, 0.08)]
+    assert [terms.breadth_lower, terms.breadth_upper] == pytest.approx(bounds)
+    assert terms.breadth_evidence == "observational"
+    assert terms.offer_value == pytest.approx(terms.p_accept * terms.margin + terms.breadth)
+    assert terms.offer_value_lower == pytest.approx(terms.offer_value - terms.breadth + bounds[0])
+
+
+def test_more_of_the_same_keeps_nobody(shop: Callable[..., Desk]) -> None:
+    terms = terms_of(shop(PROVEN), "ada", "o-food")
+    assert (terms.breadth_effect, terms.breadth, terms.breadth_evidence) == (None, 0.0, None)
+
+
+@pytest.mark.parametrize("held", [2, 4])
+def test_a_step_that_the_customer_does_not_take_says_nothing(
+    shop: Callable[..., Desk], held: int
+) -> None:
+    assert terms_of(shop(replace(PROVEN, held=held)), "ada", "o-home").breadth == 0.0
+
+
+def test_where_the_interval_holds_zero_nothing_counts(shop: Callable[..., Desk]) -> None:
+    unsure = replace(PROVEN, adjusted_high=0.01, retention=0.0)
+    assert terms_of(shop(unsure), "ada", "o-home").breadth == 0.0
+
+
+def test_what_was_bought_since_is_no_longer_new(shop: Callable[..., Desk]) -> None:
+    kettle = Shopper(purchases={"p3": {"order": 20_000}})
+    assert terms_of(shop(PROVEN), "ada", "o-home", kettle).breadth == 0.0
+
+
+def test_the_next_product_under_contract_is_accepted_at_the_base_rate(
+    shop: Callable[..., Desk],
+) -> None:
+    # Ben's next order says nothing of the mug: margin 5.
+    terms = terms_of(shop(rate=RATE), "ben", "o-mug")
+    assert (terms.p_buys, terms.p_product_given_buys) == pytest.approx((RATE, 0.4))
+    assert terms.acceptance_basis == "next_product"
+    assert terms.evidence == "risk_only"
+    assert terms.offer_value == pytest.approx(RATE * 0.4 * 5)
+
+
+def test_what_orders_say_comes_first(shop: Callable[..., Desk]) -> None:
+    # Cleo may order the mug and has no next product; nobody's toaster can be sold.
+    assert terms_of(shop(rate=RATE), "cleo", "o-mug").acceptance_basis == "orders"
+    (toaster,) = decided(
+        shop(rate=RATE).with_book(OfferBook((replace(MUG, product_id="p4"),))), "eve"
+    ).trace()
+    assert toaster.code == "nothing_to_show"
+
+
+def test_without_a_rate_the_next_product_is_not_priced(shop: Callable[..., Desk]) -> None:
+    (entry,) = decided(shop(), "ben").trace("o-mug")
+    assert entry.code == "nothing_to_show"
+
+
+def test_what_is_excluded_is_no_next_product_either(shop: Callable[..., Desk]) -> None:
+    ask = OfferAsk("ben", 20, exclude=["p5"])
+    outcome = next_best_offer(shop(rate=RATE), Shopper(), ask, Decider("d", NOON))
+    (entry,) = outcome.trace("o-mug")
+    assert entry.code == "nothing_to_show"
+
+
+def test_one_more_product_keeps_holders(shop: Callable[..., Desk]) -> None:
+    terms = terms_of(shop(replace(PROVEN, what="products"), RATE), "ben", "o-mug")
+    remaining = 10 * (90 / 365) / 0.1
+    assert terms.breadth == pytest.approx(RATE * 0.4 * 0.05 * remaining)
+
+
+@pytest.mark.parametrize("what", ["categories", "products"])
+def test_one_is_decided_on_as_among_many(shop: Callable[..., Desk], what: str) -> None:
+    desk = shop(replace(PROVEN, what=what), RATE)
+    bought = {"event_id": "e", "type": "purchase", "customer_id": "dan", "product_id": "p3"}
+    events, _ = check_events([bought | {"ts": NOON.isoformat()}], NOON, lambda: "id")
+    shoppers = Shoppers(events.values())
+    ids: list[str] = desk.catalogue.bundle.customers.column("customer_id").to_pylist()
+    (rows,) = decide(desk, np.arange(len(ids)), Situation("web", NOON, shoppers, {}), silent)
+    breadths = 0
+    for row in rows.to_dict("records"):
+        customer = row["customer_id"]
+        alone = decided(desk, customer, shoppers.find(customer), 1).items[0]
+        assert (row["action"], row["acceptance_basis"]) == (
+            alone.action, alone.terms.acceptance_basis,
+        )  # fmt: skip
+        for name in ("p_buys", "p_accept", "breadth", "offer_value", "offer_value_upper"):
+            assert row[name] == pytest.approx(getattr(alone.terms, name)), name
+        breadths += alone.terms.breadth > 0
+    assert (rows["breadth"] > 0).sum() == breadths
+
+
+def test_the_trace_shows_every_term(shop: Callable[..., Desk]) -> None:
+    entries = {each.offer_id: each for each in decided(shop(PROVEN), "ada").trace()}
+    home = entries["o-home"]
+    assert home.terms is not None
+    assert home.terms.offer_value == home.offer_value
+    assert entries["o-mug"].terms is None  # there is no mug to show her
+
+
+def test_the_catalogue_is_of_the_bundle(tiny: Catalogue) -> None:
+    """A bundle made before any of this prices as it did."""
+    plan = open_desk(tiny).plan
+    assert (plan.more, plan.next_products) == (None, None)

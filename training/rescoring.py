@@ -1,0 +1,113 @@
+"""A few customers scored again with the models of a published bundle, as it would score them now.
+
+What holds for everyone (:mod:`training.backdrop`) is read off the bundle; the customers' vectors
+come of the shop's roll-ups and of what was sent since (:mod:`features.live`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from features.engine import Engine
+from features.errors import RegistryError
+from features.family import discover_families
+from features.live import vectors_now
+from features.prepare import Prepared
+from features.settings import CheckSettings, ShopSettings
+from features.vocabulary import Columns as C
+from models.bundle import Bundle
+from models.bundle_schema import CUSTOMERS, conform
+from models.registry import Client
+from training.backdrop import Backdrop
+from training.champions import Champions, load_versions
+from training.effects import score_effects
+from training.publish import scored_columns, vector_table
+from training.scores import score_vectors
+from training.segments import is_frozen, names_in
+
+
+@dataclass(frozen=True, eq=False)
+class Rescorer:
+    """A bundle's models, ready to score a few of its customers again, or new ones."""
+
+    bundle: Bundle
+    champions: Champions
+    backdrop: Backdrop
+    shop: ShopSettings
+    checks: CheckSettings
+
+    @classmethod
+    def of(
+        cls, bundle: Bundle, client: Client, shop: ShopSettings, checks: CheckSettings
+    ) -> Rescorer:
+        """Load the models that a bundle was made with.
+
+        Raises
+        ------
+        RegistryError
+            A model is gone, or its cut-points are.
+        """
+        manifest = bundle.manifest
+        versions = {job: card.version for job, card in manifest.models.items()}
+        champions = load_versions(client, manifest.shop, versions)
+        if not is_frozen(champions):
+            raise RegistryError(
+                f"version {versions['value']} of the value model has no cut-points: it was never "
+                "published from this registry",
+                "publish it again with `regulars train`",
+            )
+        everyone = bundle.vectors.select(list(Backdrop.READS)).to_pandas()
+        return cls(bundle, champions, Backdrop.of(everyone), shop, checks)
+
+    def score(
+        self,
+        engine: Engine,
+        prepared: Prepared,
+        fresh: Mapping[str, pd.DataFrame],
+        customers: Sequence[str],
+        as_of: date,
+        now: datetime,
+    ) -> tuple[Any, Any]:
+        """Score customers as of a date, with what was sent since counted.
+
+        Parameters
+        ----------
+        fresh
+            Records that no file holds yet, by table; bad ones are left out.
+        customers
+            Those to be scored besides the ones in ``fresh``; who never ordered is passed over.
+        now
+            Naive UTC; records dated later are left out.
+
+        Returns
+        -------
+        Two Arrow tables of the same customers: the bundle's customer columns as far as they are
+        scores, and its vector columns.
+
+        Raises
+        ------
+        RegistryError
+            The features have changed since the models learned from them.
+        """
+        vectors = vectors_now(
+            engine, prepared, self.shop, discover_families(), fresh, as_of, now, customers,
+            self.checks, set_aside=True,
+        )  # fmt: skip
+        of_vectors = vector_table(vectors.frame, vectors.names)
+        if of_vectors.column_names != self.bundle.vectors.column_names:
+            raise RegistryError(
+                "the shop's tables or features have changed since the bundle was made",
+                "publish another with `regulars train`",
+            )
+        before = names_in(self.bundle, vectors.frame[C.CUSTOMER_ID].tolist())
+        scored = score_vectors(vectors, self.champions, self.shop, self.backdrop, before)
+        effects = score_effects(self.champions, vectors, scored.frame)
+        frame = scored_columns(scored, effects)
+        table = conform("customers", pa.Table.from_pandas(frame, preserve_index=False), CUSTOMERS)
+        return table.select([name for name in table.column_names if name in frame]), of_vectors
