@@ -8,7 +8,6 @@ candidates and catalogue drawn at random (``benchmarks/serving/synthetic.py``).
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.feature_engine.contender import peak_memory_bytes
 from benchmarks.serving.synthetic import product_id, publish
 from benchmarks.table import Row
 from features.progress import Progress, silent
@@ -32,7 +32,6 @@ from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers
 
 _CUSTOMERS, _PRODUCTS, _OFFERS = 100_000, 5_000, 50
-_MEGABYTE = 1024.0
 _NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 _RULES = (
     "orders >= 2",
@@ -92,7 +91,7 @@ def offers() -> tuple[Offer, ...]:
 def _measure(folder: Path) -> dict[str, float]:
     start = time.perf_counter()
     desk = open_desk(open_catalogue(read_bundle(folder)))
-    opened, before = time.perf_counter() - start, _peak()
+    opened, before = time.perf_counter() - start, peak_memory_bytes() / 1e6
     everyone = np.arange(_CUSTOMERS)
     situation = Situation("web", _NOON, Shoppers(), {})
 
@@ -110,13 +109,9 @@ def _measure(folder: Path) -> dict[str, float]:
         "with budgets": budgeted,
         "opened after": opened,
         "offers made": made,
-        "megabytes": _peak(),
+        "megabytes": peak_memory_bytes() / 1e6,
         "megabytes before": before,
     }
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEGABYTE
 
 
 if __name__ == "__main__":

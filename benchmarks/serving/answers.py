@@ -13,10 +13,12 @@ from benchmarks.table import Row
 
 _RECOMMEND: Final = "recommendations"
 _ONCE: Final = "recommendations, each customer once"
+_ACTIVE: Final = "recommendations to those who just acted"
 # At least this share of the no-op's requests per second.
 _BARS: Final = {
     _RECOMMEND: 0.8,
     _ONCE: 0.8,
+    _ACTIVE: 0.45,
     "fresh sessions": 0.45,
     "cart cross-sell": 0.75,
     "product cross-sell": 0.75,
@@ -32,10 +34,12 @@ _PER_LOAD: Final = 20_000
 def rows(shop: Shop, pace: Pace) -> list[Row]:
     """Measure one worker.
 
-    The 5,000 customers come again and again, as in visits of several pages; a row beside it asks
-    for each customer once.
+    The 5,000 customers come again and again, as in visits of several pages. Rows beside it ask for
+    each customer once, and for others whose views are being posted all the while.
     """
     traffic = Traffic.draw(shop)
+    # Of other customers: whoever acts is no longer answered from what was worked out before.
+    acting = Traffic.draw(shop, seed=1)
     asked = {
         _RECOMMEND: traffic.recommendations(),
         "fresh sessions": traffic.fresh_sessions(),
@@ -43,7 +47,8 @@ def rows(shop: Shop, pace: Pace) -> list[Row]:
         "product cross-sell": traffic.product_pages(),
         "score look-up": traffic.scores(),
         "next best offer": traffic.offers(),
-        "single events, durable": traffic.events(1),
+        "single events, durable": acting.events(1),
+        _ACTIVE: acting.recommendations(),
     }
     with (
         running(noop.run, path="/noop/1") as nothing,
@@ -53,7 +58,7 @@ def rows(shop: Shop, pace: Pace) -> list[Row]:
         strangers = once_each(shop, _PER_LOAD * (pace.rounds + 1))
         targets[_ONCE] = Target(ours.port, strangers, each_once=True)
         measured = side_by_side(targets, Target(nothing.port, [noop.REQUEST]), pace)
-        batches = load(ours.port, traffic.events(_BATCH), seconds=pace.rounds * pace.seconds)
+        batches = load(ours.port, acting.events(_BATCH), seconds=pace.rounds * pace.seconds)
     written = [row for what, beside in measured.items() for row in _rows(what, beside)]
     return [*written, *_batch_rows(batches)]
 
