@@ -15,6 +15,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from features.errors import TrainingError
+
 Floats = NDArray[np.float64]
 
 _FEWEST_COLUMNS = 5  # to choose from in each tree, however small the share of so few
@@ -132,15 +134,19 @@ class Ensemble:
         parameters: BoostingParameters,
         on_round: Callable[[], None] = lambda: None,
     ) -> Ensemble:
-        """Fit as :meth:`fit` on rows whose bins other targets share, with the same recipe."""
+        """Fit as :meth:`fit` on rows whose bins other targets share, with the same recipe.
+
+        Raises
+        ------
+        TrainingError
+            When no column divides the rows into leaves of the size asked for.
+        """
         data = rows.labelled(y)
         boosters = []
         for member in range(parameters.members):
             goal = objective if isinstance(objective, str) else objective()
             settings = parameters.for_lightgbm(goal, member, rows.shape)
-            boosters.append(
-                lightgbm.train(settings, data, parameters.rounds, callbacks=[lambda _: on_round()])
-            )
+            boosters.append(_train(settings, data, parameters.rounds, on_round))
         return cls(tuple(boosters))
 
     def raw_score(self, X: Floats) -> Floats:
@@ -175,3 +181,18 @@ class Ensemble:
         """Read back what :meth:`save` wrote."""
         files = sorted(folder.glob("booster_*.txt"))
         return cls(tuple(lightgbm.Booster(model_file=str(file)) for file in files))
+
+
+def _train(
+    settings: dict[str, Any], data: lightgbm.Dataset, rounds: int, on_round: Callable[[], None]
+) -> lightgbm.Booster:
+    try:
+        return lightgbm.train(settings, data, rounds, callbacks=[lambda _: on_round()])
+    except lightgbm.basic.LightGBMError as error:
+        # It leaves out columns that divide too few rows, and says only so when none is left.
+        if "num_features" not in str(error):
+            raise
+        raise TrainingError(
+            "no feature tells enough customers apart to learn from",
+            "bring more customers, a longer history, or more tables",
+        ) from error

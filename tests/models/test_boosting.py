@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from features.errors import TrainingError
 from models.boosting import BoostingParameters, Ensemble
 
 RANDOM = np.random.default_rng(0)
@@ -110,3 +111,17 @@ def test_parameters_reach_lightgbm_under_its_own_names() -> None:
     assert booster.num_trees() == 3
     assert max(tree["num_leaves"] for tree in booster.dump_model()["tree_info"]) <= 4
     assert booster.params["seed"] == 9
+
+
+def test_columns_that_tell_too_few_apart_are_refused_with_a_remedy() -> None:
+    nearly_constant = np.zeros((600, 2))
+    nearly_constant[0] = 1.0
+
+    def squares(raw: np.ndarray, _: lightgbm.Dataset) -> tuple[np.ndarray, np.ndarray]:
+        return raw - Y, EVERYONE
+
+    with pytest.raises(TrainingError, match="tells enough customers apart") as refused:
+        Ensemble.fit(
+            nearly_constant, Y, objective=lambda: squares, parameters=QUICK, categorical=[]
+        )
+    assert "more customers" in refused.value.remedy
