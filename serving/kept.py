@@ -12,7 +12,6 @@ from typing import Final, Generic, TypeVar
 
 Value = TypeVar("Value")
 
-# Some 12,000 answers of ten products.
 _MOST_BYTES: Final = 32 * 1024 * 1024
 # What an entry takes beside its own bytes: key, dictionary, objects.
 _OVERHEAD_BYTES: Final = 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from typing import Final
 
 from features.vocabulary import Columns as C
 from models.bundle import Bundle
@@ -19,6 +20,9 @@ from serving.kept import Kept
 from serving.products.shelf import Shelf
 from serving.products.shoppers import WISH_DAYS, Shoppers
 from serving.storage.store import Store
+
+# Some 25,000 answers of ten products: customers, product pages and carts share them.
+_SHELVES_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class View:
     desk: Desk
     recent: RecentBuyers
     rescored: RescoredCustomers
-    shelves: Kept[Shelf] = field(default_factory=Kept)
+    shelves: Kept[Shelf] = field(default_factory=lambda: Kept(_SHELVES_BYTES))
     profiles: Kept[bytes] = field(default_factory=Kept)
     offers: Kept[ReadyOffer] = field(default_factory=Kept)
 
