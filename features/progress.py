@@ -11,6 +11,6 @@ Progress = Callable[[str, int], Tick]
 """Called with a phrase and the number of units at the start of each stage."""
 
 
-def silent(phrase: str, total: int) -> Tick:  # noqa: ARG001  the signature of Progress
+def silent(_phrase: str, _total: int) -> Tick:
     """Tell nobody."""
     return lambda: None

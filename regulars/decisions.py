@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -20,7 +19,7 @@ from models.bundle import current_version, list_versions, read_bundle, read_mani
 from models.erasure import erased_positions
 from regulars.console import progress_bars
 from regulars.files import write_frame, write_frames
-from regulars.server import database_url, erased_customers
+from regulars.server import erased_customers, existing_store
 from regulars.settings import Settings
 from regulars.shop import read_customers
 from serving.catalogue import Catalogue, open_catalogue
@@ -31,7 +30,6 @@ from serving.decisions.desk import Desk, open_desk
 from serving.decisions.experiments import Experiments
 from serving.decisions.retention_list import RetentionList, retention_list
 from serving.products.shoppers import WISH_DAYS, Shoppers
-from serving.storage.sql_store import SqlStore
 
 # What a spreadsheet would take for a formula (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
@@ -127,7 +125,7 @@ def open_decisions(
     if erased:
         ids = catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
         catalogue.customers.forgotten.update(erased_positions(ids, erased).tolist())
-    with event_store(settings) as store:
+    with existing_store(settings) as store:
         shoppers, history = Shoppers(), dict[str, Contacted]()
         if store is not None:
             manifest = catalogue.manifest
@@ -137,19 +135,6 @@ def open_decisions(
             history = store.contacts.history(None, at - reach_back(desk.book))
     tick()
     return Opened(desk, Situation(channel, at, shoppers, history))
-
-
-@contextmanager
-def event_store(settings: Settings) -> Iterator[SqlStore | None]:
-    """Open the store, where there is one: none before the first serve."""
-    if settings.serving.database is None and not (settings.workspace / "events.db").exists():
-        yield None
-        return
-    store = SqlStore(database_url(settings))
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _version(settings: Settings, as_of: date | None) -> str:

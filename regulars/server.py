@@ -50,18 +50,19 @@ def database_url(settings: Settings) -> str:
 
 def erased_customers(settings: Settings) -> set[str]:
     """Return the hashes of customers who asked to be forgotten; nobody before the first serve."""
-    with _existing_store(settings) as store:
+    with existing_store(settings) as store:
         return set() if store is None else store.erased()
 
 
 def contact_history(settings: Settings, since: datetime) -> dict[str, Contacted]:
     """Return whom offers were made to since then; nobody before the first serve."""
-    with _existing_store(settings) as store:
+    with existing_store(settings) as store:
         return {} if store is None else store.contacts.history(None, since)
 
 
 @contextmanager
-def _existing_store(settings: Settings) -> Iterator[SqlStore | None]:
+def existing_store(settings: Settings) -> Iterator[SqlStore | None]:
+    """Open the store, where there is one: none before the first serve."""
     from serving.storage.sql_store import SqlStore
 
     if settings.serving.database is None and not (settings.workspace / "events.db").exists():

@@ -17,7 +17,8 @@ from features.errors import BundleError, DataError
 from features.progress import silent
 from models.bundle import list_versions, read_bundle
 from models.manifest import Manifest
-from regulars.decisions import event_store, open_decisions
+from regulars.decisions import open_decisions
+from regulars.server import existing_store
 from regulars.settings import Settings
 from serving.answers import OfferItem
 from serving.decisions.contact_policy import NEVER
@@ -99,7 +100,7 @@ def tell_logged(
     console: Console, settings: Settings, decision_id: str, offer_id: str | None
 ) -> None:
     """Print why a decision of the log was made, by the offers of its own bundle."""
-    with event_store(settings) as store:
+    with existing_store(settings) as store:
         wanted = sql.select(DECISIONS).where(DECISIONS.c.id == decision_id)
         rows = [] if store is None else [dict(row) for row in store.rows(wanted)]
     record = read_trace_record(rows[0]["choices"] or "[]") if rows else None

@@ -22,6 +22,7 @@ from regulars.rescoring.records import fresh_records, order_of
 from regulars.settings import Settings
 from serving.customers.rescored import Rescored
 from serving.events import MAX_AHEAD
+from serving.storage.times import without_zone
 from training.rescoring import Rescorer
 
 Sent = Mapping[str, Any]
@@ -70,7 +71,7 @@ class Scorer:
         now
             With its zone.
         """
-        at = now.astimezone(UTC).replace(tzinfo=None)
+        at = without_zone(now)
         known = self._orders_in_tables(sent)
         news = [event for event in sent if not _is_among(event, known)]
         fresh = fresh_records(news, self.prepared.store.tables, self._prices)

@@ -23,6 +23,7 @@ from serving.storage.batches import batches
 from serving.storage.journal import take_turn
 from serving.storage.store import RescoringState
 from serving.storage.store_tables import ERASED, EVENTS, JOURNAL, RESCORED, RESCORING
+from serving.storage.times import without_zone
 
 COUNTED_EVENTS: Final = ("purchase", "return", "view", "search", "cart_add", "survey")
 """Events that a shop's tables hold too, and scores count; the others are about answers."""
@@ -107,7 +108,7 @@ class ScoreStore:
             last = connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
             before = connection.scalar(first)
             heard = last if before is None else before - 1
-            said = {"model_version": model_version, "heard": heard, "seen_at": _naive(at)}
+            said = {"model_version": model_version, "heard": heard, "seen_at": without_zone(at)}
             connection.execute(sql.insert(RESCORING), said)
             return Mark(model_version, heard, at)
 
@@ -169,7 +170,7 @@ class ScoreStore:
             take_turn(connection)
             ours = RESCORING.c.model_version == mark.model_version
             moved = sql.update(RESCORING).where(ours, RESCORING.c.heard == mark.heard)
-            moved = moved.values(heard=heard, seen_at=_naive(at))
+            moved = moved.values(heard=heard, seen_at=without_zone(at))
             if connection.execute(moved).rowcount == 0:
                 return False
             # Whoever was erased while their scores were made.
@@ -185,7 +186,7 @@ class ScoreStore:
         """Note that whoever rescores is at work, though there is nothing to do."""
         ours = RESCORING.c.model_version == mark.model_version
         with self._connected() as connection:
-            connection.execute(sql.update(RESCORING).where(ours).values(seen_at=_naive(at)))
+            connection.execute(sql.update(RESCORING).where(ours).values(seen_at=without_zone(at)))
 
     def made_with(self, model_version: str, most: int) -> list[Rescored]:
         """Return scores made by a bundle's models, oldest first; of many the latest."""
@@ -220,7 +221,7 @@ def _write(connection: sql.Connection, rescored: Sequence[Rescored]) -> None:
     for some in batches(rescored):
         ids = [each.customer_id for each in some]
         connection.execute(sql.delete(RESCORED).where(RESCORED.c.customer_id.in_(ids)))
-        rows = [asdict(each) | {"scored_at": _naive(each.scored_at)} for each in some]
+        rows = [asdict(each) | {"scored_at": without_zone(each.scored_at)} for each in some]
         connection.execute(sql.insert(RESCORED), [row | {"batch_id": batch_id} for row in rows])
     connection.execute(sql.insert(JOURNAL), {"batch_id": batch_id})
 
@@ -243,7 +244,9 @@ def _sent_after(heard: int) -> sql.Select[Any]:
 
 
 def _not_in_tables(since: datetime, received_after: datetime) -> sql.ColumnElement[bool]:
-    return (EVENTS.c.ts >= _naive(since)) | (EVENTS.c.received_at > _naive(received_after))
+    return (EVENTS.c.ts >= without_zone(since)) | (
+        EVENTS.c.received_at > without_zone(received_after)
+    )
 
 
 def _mark(row: Any) -> Mark | None:
@@ -253,10 +256,6 @@ def _mark(row: Any) -> Mark | None:
 def _rescored(row: Mapping[Any, Any]) -> Rescored:
     said = {name: value for name, value in row.items() if name != "batch_id"}
     return Rescored(**said | {"scored_at": _aware(row["scored_at"])})
-
-
-def _naive(ts: datetime) -> datetime:
-    return ts.astimezone(UTC).replace(tzinfo=None)
 
 
 def _aware(ts: datetime) -> datetime:

@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
 from models.bundle import Bundle, read_bundle, write_bundle
@@ -24,37 +21,8 @@ from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
 from serving.http.keys import Keys
 from serving.server import Server
 from serving.storage.sql_store import SqlStore
+from tests.in_process import Client, running
 from tests.serving.example_bundles import AS_OF, NOW, random_bundle, tiny_bundle
-
-
-@dataclass(frozen=True)
-class Client:
-    """Calls an application in this process; its loop runs in a thread of its own."""
-
-    portal: BlockingPortal
-    http: httpx.AsyncClient
-
-    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        return self.portal.call(partial(self.http.request, method, url, **options))
-
-    def get(self, url: str, **options: Any) -> httpx.Response:
-        return self.request("GET", url, **options)
-
-    def post(self, url: str, **options: Any) -> httpx.Response:
-        return self.request("POST", url, **options)
-
-
-@contextmanager
-def running(app: FastAPI) -> Iterator[Client]:
-    """Start the application, as a server would, and stop it in the end."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
-        portal.wrap_async_context_manager(http),
-    ):
-        yield Client(portal, http)
 
 
 @dataclass
