@@ -52,7 +52,7 @@ def spans_of_outcomes(
     settings: Settings, store: SqlStore, since: date | None, now: datetime
 ) -> Iterator[pd.DataFrame]:
     """Yield the offers shown since a day, by default all, with what came of them."""
-    from serving.decisions.log_reader import outcomes_in_spans
+    from serving.decisions.learning.log_reader import outcomes_in_spans
 
     start = datetime.combine(since or date(1970, 1, 1), time())
     days = settings.serving.attribution_days

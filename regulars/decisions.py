@@ -23,12 +23,12 @@ from regulars.server import erased_customers, existing_store
 from regulars.settings import Settings
 from regulars.shop import read_customers
 from serving.catalogue import Catalogue, open_catalogue
-from serving.decisions.budget import Limits
-from serving.decisions.contact_policy import Contacted, reach_back
-from serving.decisions.decide import Situation, decide
+from serving.decisions.bulk.budget import Limits
+from serving.decisions.bulk.decide import Situation, decide
+from serving.decisions.bulk.retention_list import RetentionList, retention_list
 from serving.decisions.desk import Desk, open_desk
-from serving.decisions.experiments import Experiments
-from serving.decisions.retention_list import RetentionList, retention_list
+from serving.decisions.gates.contact_policy import Contacted, reach_back
+from serving.decisions.policies.experiments import Experiments
 from serving.products.shoppers import WISH_DAYS, Shoppers
 
 # What a spreadsheet would take for a formula (OWASP, CSV injection).

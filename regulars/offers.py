@@ -136,10 +136,10 @@ def _caps(caps: Caps) -> str:
 
 def _gate_table(settings: Settings, bundle: Bundle, now: datetime) -> Table:
     """Count who passes each gate, on the first channel of each offer, as of this moment."""
-    from serving.decisions.contact_policy import reach_back
-    from serving.decisions.customers import open_customer_columns
-    from serving.decisions.gates import gate
-    from serving.decisions.moment import Context
+    from serving.decisions.gates.contact_policy import reach_back
+    from serving.decisions.gates.customer_columns import open_customer_columns
+    from serving.decisions.gates.gate import gate
+    from serving.decisions.gates.moment import Context
     from serving.decisions.offers import open_offer_book
     from serving.products.shoppers import Shoppers
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from regulars.settings import Settings
 
 if TYPE_CHECKING:
-    from serving.decisions.contact_policy import Contacted
+    from serving.decisions.gates.contact_policy import Contacted
     from serving.storage.sql_store import SqlStore
 
 

@@ -29,7 +29,7 @@ from features.settings import (
     ShopSettings,
     Sources,
 )
-from serving.decisions.policy_settings import PolicySettings
+from serving.decisions.policies.settings import PolicySettings
 from training.given_label.settings import LabelledSettings
 from training.settings import TrainingSettings
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from models.bundle import Manifest
 from models.manifest import ValueBasis
-from serving.decisions.trace import TraceEntry
+from serving.decisions.traces.gate_trace import TraceEntry
 from serving.events import Rejected
 from serving.terms import Terms
 

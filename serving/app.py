@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from serving.bundles import BundleSource
-from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
 from serving.http.description import document_all_routes
 from serving.http.keys import Keys
 from serving.http.middleware import Observe

@@ -21,7 +21,7 @@ from uvicorn.supervisors import Multiprocess
 from features.errors import SettingsError
 from serving.app import create_app
 from serving.bundles import BundleFolder
-from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
 from serving.http.keys import Keys, load_keys, refuse_open_bind
 from serving.http.logs import logging_settings
 from serving.http.metrics import MULTIPROCESS_FOLDER

@@ -13,8 +13,8 @@ from features.errors import BundleError, RegularsError
 from models.erasure import customer_hash
 from serving.answers import EventsReceipt, Reloaded
 from serving.bundles import BundleSource
-from serving.decisions.experiments import Experiments
-from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.decisions.policies.experiments import Experiments
+from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
 from serving.events import Event, check_events
 from serving.freshness import Freshness
 from serving.http.keys import Keys

@@ -48,9 +48,9 @@ from regulars.console import progress_bars
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
 from serving.catalogue import open_catalogue
-from serving.decisions.budget import Limits
+from serving.decisions.bulk.budget import Limits
+from serving.decisions.bulk.retention_list import retention_list
 from serving.decisions.desk import Desk, open_desk
-from serving.decisions.retention_list import retention_list
 from serving.products.shoppers import Shoppers
 from training.champions import UPLIFT, Champions
 from training.publish import publish

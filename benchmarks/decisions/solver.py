@@ -19,7 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from benchmarks.table import Row
 from features.progress import Progress
 from models.uplift.trial import Floats, Integers
-from serving.decisions.budget import NOTHING, Limits, allocate
+from serving.decisions.bulk.budget import NOTHING, Limits, allocate
 
 _SMALL_CASES, _LARGER_CASES = 200, 8
 _SECONDS = 60.0

@@ -26,7 +26,7 @@ from models.bundle import read_bundle
 from models.offers.declarations import Caps, Policy
 from models.offers.rules import Rule
 from serving.catalogue import open_catalogue
-from serving.decisions.decide import Situation, decide
+from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.desk import open_desk
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers

@@ -88,7 +88,7 @@ def retention_list(
     from regulars.console import make_console
     from regulars.decisions import retention_list_to
     from regulars.settings import read_settings
-    from serving.decisions.budget import Limits
+    from serving.decisions.bulk.budget import Limits
 
     must_be_writable(out)
     if contacts is None and budget is None:

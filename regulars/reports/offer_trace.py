@@ -21,14 +21,14 @@ from regulars.decisions import open_decisions
 from regulars.server import existing_store
 from regulars.settings import Settings
 from serving.answers import OfferItem
-from serving.decisions.contact_policy import NEVER
-from serving.decisions.experiments import Experiments
-from serving.decisions.logged_choices import read_trace_record
-from serving.decisions.logged_trace import read_trace
-from serving.decisions.moment import Context
+from serving.decisions.gates.contact_policy import NEVER
+from serving.decisions.gates.moment import Context
+from serving.decisions.learning.logged_choices import read_trace_record
 from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
 from serving.decisions.offers import open_offer_book
-from serving.decisions.trace import TraceEntry
+from serving.decisions.policies.experiments import Experiments
+from serving.decisions.traces.gate_trace import TraceEntry
+from serving.decisions.traces.logged_trace import read_trace
 from serving.storage.store_tables import DECISIONS
 from serving.terms import Terms
 

@@ -17,12 +17,12 @@ from regulars.console import show_frame
 from regulars.decision_log import decision_store, product_margins, spans_of_outcomes
 from regulars.files import write_frames
 from regulars.settings import Settings
-from serving.decisions.contacts_export import as_contacts
-from serving.decisions.experiment_outcomes import experiment_outcomes
-from serving.decisions.experiments import design_of
-from serving.decisions.judging import judgeable
-from serving.decisions.outcome_columns import OutcomeColumns as O
-from serving.decisions.policy_settings import ExperimentSettings, PolicyName
+from serving.decisions.learning.contacts_export import as_contacts
+from serving.decisions.learning.experiment_outcomes import experiment_outcomes
+from serving.decisions.learning.judging import judgeable
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
+from serving.decisions.policies.experiments import design_of
+from serving.decisions.policies.settings import ExperimentSettings, PolicyName
 from training.policy_evaluation import evaluate_policy
 
 

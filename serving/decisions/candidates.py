@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from models.bundle_schema import BundleColumns as B
 from serving.answers import Source
 from serving.catalogue import Catalogue, Indices
-from serving.decisions.arbitration import (
+from serving.decisions.desk import Desk
+from serving.decisions.offers import Offer
+from serving.decisions.policies.exploration import NOTHING_ID
+from serving.decisions.pricing.arbitration import (
     Booleans,
     Floats,
     Priced,
@@ -23,11 +26,8 @@ from serving.decisions.arbitration import (
     stakes_of,
     sums_of,
 )
-from serving.decisions.breadth import Breadth, bought_categories, breadth_by
-from serving.decisions.desk import Desk
-from serving.decisions.exploration import NOTHING_ID
-from serving.decisions.offers import Offer
-from serving.decisions.plan import Plan
+from serving.decisions.pricing.breadth import Breadth, bought_categories, breadth_by
+from serving.decisions.pricing.plan import Plan
 from serving.products.eligibility import Rules, eligible
 from serving.products.shoppers import Shopper
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from models.offers.vectorised import Column, Texts
 from serving.answers import Definition
 from serving.catalogue import Catalogue
-from serving.decisions.customers import CustomerColumns, open_customer_columns
-from serving.decisions.exploration import OFFER, PRODUCT
+from serving.decisions.gates.customer_columns import CustomerColumns, open_customer_columns
 from serving.decisions.offers import OfferBook, open_offer_book
-from serving.decisions.plan import Plan
+from serving.decisions.policies.exploration import OFFER, PRODUCT
+from serving.decisions.pricing.plan import Plan
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """The next best offer: every allowed action priced in money, the best of them, or nothing.
 
-DEFINITIONS, Decisions. Offers pass the gates (:mod:`serving.decisions.gates`), are priced beside
-products and doing nothing (:mod:`serving.decisions.arbitration`), and are chosen by the policy
-that decides for the customer (:mod:`serving.decisions.exploration`).
+DEFINITIONS, Decisions. Offers pass the gates (:mod:`serving.decisions.gates.gate`), are priced
+beside products and doing nothing (:mod:`serving.decisions.pricing.arbitration`), and are chosen by
+the policy that decides for the customer (:mod:`serving.decisions.policies.exploration`).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from models.offers.syntax import Value
 from serving.answers import OfferItem, Shortfall
 from serving.catalogue import Catalogue
 from serving.customers.rescored import Rescored
-from serving.decisions.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
 from serving.decisions.candidates import NOTHING, Candidates, odds_of
-from serving.decisions.contact_policy import NEVER, Contact, Contacted
 from serving.decisions.desk import Desk
-from serving.decisions.exploration import (
+from serving.decisions.gates.contact_policy import NEVER, Contact, Contacted
+from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
+from serving.decisions.offer_items import items_of, shortfall_of
+from serving.decisions.policies.exploration import (
     CHAMPION,
     Allowed,
     ChoicePolicy,
     Chosen,
     choose,
 )
-from serving.decisions.gates import gate_one
-from serving.decisions.logged_trace import trace_record
-from serving.decisions.moment import Context
-from serving.decisions.offer_items import items_of, shortfall_of
-from serving.decisions.policy_settings import ExplorationSettings
-from serving.decisions.stops import Stop
-from serving.decisions.terms import terms_of
-from serving.decisions.trace import TraceEntry
+from serving.decisions.policies.settings import ExplorationSettings
+from serving.decisions.pricing.terms import terms_of
+from serving.decisions.traces.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
+from serving.decisions.traces.gate_trace import TraceEntry
+from serving.decisions.traces.logged_trace import trace_record
 from serving.products.eligibility import Rules
 from serving.products.shoppers import Shopper
 

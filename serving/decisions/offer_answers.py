@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from serving.answers import Answered
-from serving.decisions.contact_policy import NEVER, Contacted, reach_back
 from serving.decisions.desk import Desk
-from serving.decisions.exploration import ChoicePolicy
-from serving.decisions.moment import hour_of
+from serving.decisions.gates.contact_policy import NEVER, Contacted, reach_back
+from serving.decisions.gates.moment import hour_of
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.policies.exploration import ChoicePolicy
 from serving.decisions.ready_offer import ready_offer
 from serving.http.requests import NextBestOfferQuery, NextBestOfferRequest
 from serving.products.shoppers import Shopper

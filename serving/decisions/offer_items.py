@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from serving.answers import OfferItem, Reason, Shortfall
 from serving.decisions.candidates import NOTHING, Candidates
 from serving.decisions.known import known_of
-from serving.decisions.terms import terms_of
+from serving.decisions.pricing.terms import terms_of
 from serving.products.ranking import Pick
 from serving.products.reasons import explain
 from serving.products.shoppers import Shopper

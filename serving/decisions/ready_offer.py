@@ -10,9 +10,9 @@ import orjson
 from serving.answers import NextBestOffer
 from serving.customers.rescored import Rescored
 from serving.decisions.desk import Desk
-from serving.decisions.logged_choices import write_choices
+from serving.decisions.learning.logged_choices import write_choices
 from serving.decisions.next_best_offer import OfferAsk, OfferOutcome
-from serving.decisions.trace import TraceEntry
+from serving.decisions.traces.gate_trace import TraceEntry
 
 _ID_FIRST: Final = b'{"decision_id":'
 _WITHOUT_ID: Final = len(_ID_FIRST + b'""')

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from serving.answers import Answered
-from serving.decisions.exploration import CHAMPION
+from serving.decisions.policies.exploration import CHAMPION
 from serving.http.requests import (
     CrossSellQuery,
     CrossSellRequest,

@@ -8,7 +8,7 @@ import orjson
 
 from serving.answers import Recommendations
 from serving.catalogue import Catalogue
-from serving.decisions.exploration import CHAMPION
+from serving.decisions.policies.exploration import CHAMPION
 from serving.products.recommend import Ask, Outcome
 
 _ID_FIRST: Final = b'{"recommendation_id":'

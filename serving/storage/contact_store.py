@@ -17,7 +17,7 @@ from zlib import crc32
 import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
-from serving.decisions.contact_policy import (
+from serving.decisions.gates.contact_policy import (
     NEVER,
     Contact,
     Contacted,
@@ -25,8 +25,8 @@ from serving.decisions.contact_policy import (
     offer_stop,
     reach_back,
 )
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop
 from serving.storage.batches import batches
 from serving.storage.store_tables import CONTACTS, EVENTS
 from serving.storage.times import without_zone
@@ -38,7 +38,7 @@ _FIRST_LOCK: Final = 7_348_200  # any range that no other program locks
 
 
 class ContactStore:
-    """A :class:`serving.decisions.contact_policy.ContactLog` in a database.
+    """A :class:`serving.decisions.gates.contact_policy.ContactLog` in a database.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from features.errors import RegularsError
 from serving.customers.rescored import Rescored
-from serving.decisions.contact_policy import ContactLog
+from serving.decisions.gates.contact_policy import ContactLog
 from serving.events import Event
 
 
@@ -36,7 +36,7 @@ class Decision(NamedTuple):
         What the request said about its circumstances: scenario, placements.
     choices
         The candidates and their probabilities, as JSON, where a policy chose among them: see
-        :mod:`serving.decisions.logged_choices`.
+        :mod:`serving.decisions.learning.logged_choices`.
     """
 
     id: str

@@ -19,9 +19,9 @@ from models.bundle_schema import MATRICES
 from models.manifest import Manifest, activate
 from regulars.server import database_url
 from regulars.settings import read_settings
-from serving.decisions.experiments import Experiments
-from serving.decisions.exploration import NOTHING_ID, Allowed, choose
-from serving.decisions.logged_choices import write_choices
+from serving.decisions.learning.logged_choices import write_choices
+from serving.decisions.policies.experiments import Experiments
+from serving.decisions.policies.exploration import NOTHING_ID, Allowed, choose
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import Decision

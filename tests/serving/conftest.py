@@ -17,7 +17,7 @@ from models.manifest import activate
 from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.catalogue import Catalogue, open_catalogue
-from serving.decisions.policy_settings import BEST_BY_VALUE, PolicySettings
+from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
 from serving.http.keys import Keys
 from serving.server import Server
 from serving.storage.sql_store import SqlStore

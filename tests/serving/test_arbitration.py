@@ -16,7 +16,7 @@ from models.bundle import Bundle, ModelCard
 from models.offers.declarations import Policy
 from models.offers.rules import Rule
 from serving.catalogue import Catalogue, open_catalogue
-from serving.decisions.decide import Situation, decide
+from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.desk import Desk, open_desk
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.offers import Offer, OfferBook

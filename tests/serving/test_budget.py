@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from serving.decisions.budget import NOTHING, Allocation, Limits, allocate
+from serving.decisions.bulk.budget import NOTHING, Allocation, Limits, allocate
 
 SMALL = st.integers(0, 2**32 - 1)
 

@@ -89,7 +89,7 @@ def test_a_server_that_has_opened_its_bundle_has_loaded_nothing_that_it_does_not
     code = (
         "import sys; from pathlib import Path; from datetime import UTC, datetime;"
         "from serving.run import make_application;"
-        "from serving.decisions.policy_settings import BEST_BY_VALUE;"
+        "from serving.decisions.policies.settings import BEST_BY_VALUE;"
         "folder = Path(sys.argv[1]); database = f'sqlite:///{folder}/events.db';"
         "make_application(folder / 'bundles', database, None, BEST_BY_VALUE);"
         "print([name for name in ('pandas', 'scipy', 'mlflow', 'lightgbm') if name in sys.modules])"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from models.offers.declarations import Caps, Channel, Fatigue, Policy
-from serving.decisions.contact_policy import Contact
+from serving.decisions.gates.contact_policy import Contact
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serving.decisions.policy_settings import PolicySettings
+from serving.decisions.policies.settings import PolicySettings
 
 URL = "/v1/customers/ada/next-best-offer"
 

@@ -13,9 +13,9 @@ import pytest
 from serving.answers import OfferItem
 from serving.catalogue import Catalogue
 from serving.decisions.desk import open_desk
+from serving.decisions.gates.stops import Stop
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop
 from serving.products.shoppers import Shopper
 
 TODAY = date(2026, 6, 2)

@@ -15,7 +15,7 @@ from features.progress import silent
 from models.bundle import Bundle
 from models.uplift.breadth import BreadthEffect
 from serving.catalogue import Catalogue, open_catalogue
-from serving.decisions.decide import Situation, decide
+from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.desk import Desk, open_desk
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.offers import Offer, OfferBook

@@ -15,11 +15,11 @@ from features.progress import silent
 from models.bundle import Bundle
 from models.offers.declarations import Caps, Policy
 from serving.catalogue import open_catalogue
-from serving.decisions.budget import Limits
-from serving.decisions.contact_policy import Contact, Contacted, History
+from serving.decisions.bulk.budget import Limits
+from serving.decisions.bulk.retention_list import RetentionList, retention_list
 from serving.decisions.desk import Desk, open_desk
+from serving.decisions.gates.contact_policy import Contact, Contacted, History
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.retention_list import RetentionList, retention_list
 from serving.products.shoppers import Shoppers
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)

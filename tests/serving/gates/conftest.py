@@ -13,12 +13,12 @@ import pytest
 from models.bundle import Bundle
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Fatigue, Policy
 from models.offers.travel import with_offers
-from serving.decisions.contact_policy import Contact, Contacted
-from serving.decisions.customers import CustomerColumns, open_customer_columns
-from serving.decisions.gates import gate_one
-from serving.decisions.moment import Context
+from serving.decisions.gates.contact_policy import Contact, Contacted
+from serving.decisions.gates.customer_columns import CustomerColumns, open_customer_columns
+from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import OfferBook, open_offer_book
-from serving.decisions.stops import Stop
 from serving.products.shoppers import Shoppers
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)

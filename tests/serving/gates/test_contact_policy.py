@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from serving.decisions.gates import gate_one
-from serving.decisions.moment import Context
-from serving.decisions.stops import Stop
+from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.products.shoppers import Shoppers
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)

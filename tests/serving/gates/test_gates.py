@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.offers.declarations import Caps, Declaration
-from serving.decisions.contact_policy import Contacted
-from serving.decisions.gates import gate, gate_one
-from serving.decisions.moment import Context
-from serving.decisions.stops import Stop
+from serving.decisions.gates.contact_policy import Contacted
+from serving.decisions.gates.gate import gate, gate_one
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.events import Event
 from serving.products.shoppers import Shoppers
 

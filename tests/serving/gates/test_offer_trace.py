@@ -11,12 +11,12 @@ import pytest
 from models.bundle import Bundle
 from models.offers.declarations import Caps, Declarations
 from models.offers.travel import with_offers
-from serving.decisions.contact_policy import Contacted
-from serving.decisions.gates import gate_one
-from serving.decisions.moment import Context
+from serving.decisions.gates.contact_policy import Contacted
+from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import open_offer_book
-from serving.decisions.stops import Stop
-from serving.decisions.trace import arbitrated, trace
+from serving.decisions.traces.gate_trace import arbitrated, trace
 from serving.products.shoppers import Shoppers
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)

@@ -13,9 +13,9 @@ import orjson
 import pandas as pd
 import pytest
 
-from serving.decisions.exploration import NOTHING_ID, Allowed, ChoicePolicy, Chosen, choose
-from serving.decisions.log_reader import outcomes_in_spans
-from serving.decisions.logged_choices import write_choices
+from serving.decisions.learning.log_reader import outcomes_in_spans
+from serving.decisions.learning.logged_choices import write_choices
+from serving.decisions.policies.exploration import NOTHING_ID, Allowed, ChoicePolicy, Chosen, choose
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import Decision

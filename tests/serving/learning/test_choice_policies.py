@@ -14,9 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from models.policy.sample_ratio import check_sample_ratio
-from serving.decisions.experiments import Experiments, design_of
-from serving.decisions.logged_choices import read_choices
-from serving.decisions.policy_settings import PolicySettings
+from serving.decisions.learning.logged_choices import read_choices
+from serving.decisions.policies.experiments import Experiments, design_of
+from serving.decisions.policies.settings import PolicySettings
 
 DAY = date(2026, 6, 2)
 SPRING = {

@@ -12,10 +12,10 @@ import pytest
 
 from features.errors import DataError
 from models.policy.estimators import Log, off_policy_estimates
-from serving.decisions.exploration import NOTHING_ID, ChoicePolicy, choose
-from serving.decisions.judging import judgeable
-from serving.decisions.log_reader import read_events
-from serving.decisions.policy_settings import ExplorationSettings, PolicyName
+from serving.decisions.learning.judging import judgeable
+from serving.decisions.learning.log_reader import read_events
+from serving.decisions.policies.exploration import NOTHING_ID, ChoicePolicy, choose
+from serving.decisions.policies.settings import ExplorationSettings, PolicyName
 from serving.events import Event
 
 CERTAIN = ChoicePolicy("champion", "value", ExplorationSettings())

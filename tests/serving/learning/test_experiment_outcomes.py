@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from serving.decisions.contacts_export import as_contacts
-from serving.decisions.experiment_outcomes import ExperimentOutcomes, experiment_outcomes
-from serving.decisions.experiments import Experiments
-from serving.decisions.exploration import ChoicePolicy
-from serving.decisions.policy_settings import ExplorationSettings, PolicySettings
+from serving.decisions.learning.contacts_export import as_contacts
+from serving.decisions.learning.experiment_outcomes import ExperimentOutcomes, experiment_outcomes
+from serving.decisions.policies.experiments import Experiments
+from serving.decisions.policies.exploration import ChoicePolicy
+from serving.decisions.policies.settings import ExplorationSettings, PolicySettings
 
 SPRING = PolicySettings.model_validate(
     {

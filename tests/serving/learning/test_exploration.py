@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decisions.exploration import (
+from serving.decisions.learning.logged_choices import (
+    MOST_CANDIDATES,
+    contenders,
+    read_choices,
+    write_choices,
+)
+from serving.decisions.policies.exploration import (
     CHAMPION,
     NOTHING_ID,
     Allowed,
     ChoicePolicy,
     choose,
 )
-from serving.decisions.logged_choices import (
-    MOST_CANDIDATES,
-    contenders,
-    read_choices,
-    write_choices,
-)
-from serving.decisions.policy_settings import (
+from serving.decisions.policies.settings import (
     ExplorationSettings,
     ExplorationShare,
     PolicyName,

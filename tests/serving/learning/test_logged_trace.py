@@ -16,10 +16,10 @@ from models.bundle import Bundle, write_bundle
 from models.manifest import activate
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Policy
 from models.offers.travel import with_offers
-from serving.decisions.logged_choices import read_choices, read_trace_record
-from serving.decisions.logged_trace import read_trace
-from serving.decisions.moment import Context
+from serving.decisions.gates.moment import Context
+from serving.decisions.learning.logged_choices import read_choices, read_trace_record
 from serving.decisions.offers import OfferBook, open_offer_book
+from serving.decisions.traces.logged_trace import read_trace
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 POLICY = Policy(

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from serving.decisions.log_reader import shown_frame, told_frame
-from serving.decisions.outcomes import join_outcomes
+from serving.decisions.learning.log_reader import shown_frame, told_frame
+from serving.decisions.learning.outcomes import join_outcomes
 
 START = datetime(2026, 6, 1, 12)  # noqa: DTZ001  frames are in naive UTC
 DAY = timedelta(days=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serving.decisions.arbitration import Priced
 from serving.decisions.candidates import NOTHING, Candidates
+from serving.decisions.pricing.arbitration import Priced
 from serving.terms import Terms
 
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from features.progress import Progress
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from serving.decisions.arbitration import Floats, Priced
-from serving.decisions.batch import BLOCK_CUSTOMERS, Block, Positions, price_blocks
-from serving.decisions.budget import NOTHING, Limits, allocate
-from serving.decisions.contact_policy import History
+from serving.decisions.bulk.batch import BLOCK_CUSTOMERS, Block, Positions, price_blocks
+from serving.decisions.bulk.budget import NOTHING, Limits, allocate
 from serving.decisions.desk import Desk, customers_at
-from serving.decisions.gates import gate
-from serving.decisions.moment import Context
+from serving.decisions.gates.contact_policy import History
+from serving.decisions.gates.gate import gate
+from serving.decisions.gates.moment import Context
+from serving.decisions.pricing.arbitration import Floats, Priced
 from serving.products.shoppers import Shoppers
 
 # What a bank asks of everyone; the latter two are missing for who holds no contract.
@@ -49,7 +49,7 @@ def decide(
     """Yield one row per customer, some thousands at a time: the action worth most, and its terms.
 
     Budgets of offers are kept over all customers together; see
-    :mod:`serving.decisions.budget`. Where none has a budget, memory is bounded by a block.
+    :mod:`serving.decisions.bulk.budget`. Where none has a budget, memory is bounded by a block.
     """
     blocks = -(-len(customers) // BLOCK_CUSTOMERS)
     budgets = np.array([np.inf if o.budget is None else o.budget for o in desk.book.offers])

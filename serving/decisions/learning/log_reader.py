@@ -11,10 +11,10 @@ import pandas as pd
 import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
-from serving.decisions.exploration import NOTHING_ID
-from serving.decisions.logged_choices import contenders, read_choices
-from serving.decisions.outcome_columns import OutcomeColumns as O
-from serving.decisions.outcomes import BOUGHT, join_outcomes
+from serving.decisions.learning.logged_choices import contenders, read_choices
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
+from serving.decisions.learning.outcomes import BOUGHT, join_outcomes
+from serving.decisions.policies.exploration import NOTHING_ID
 from serving.storage.store_tables import DECISIONS, EVENTS
 
 NEXT_BEST_OFFER: Final = "next_best_offer"
@@ -87,8 +87,9 @@ def read_shown(
 ) -> pd.DataFrame:
     """Return one row per item shown in ``[since, until)``, and per placement left empty, by time.
 
-    ``choice`` (a :class:`serving.decisions.logged_choices.LoggedChoice`, with its contenders) and
-    its ``propensity`` stand with the item drawn to come first in its placement, where logged.
+    ``choice`` (a :class:`~serving.decisions.learning.logged_choices.LoggedChoice`, with its
+    contenders) and its ``propensity`` stand with the item drawn to come first in its placement,
+    where logged.
     """
     wanted = (
         sql.select(DECISIONS)

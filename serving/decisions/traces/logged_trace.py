@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from models.offers.single import Row
-from serving.decisions.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
-from serving.decisions.moment import Context
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import OfferBook
-from serving.decisions.stops import Stop
-from serving.decisions.trace import TraceEntry, rule_of
+from serving.decisions.traces.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
+from serving.decisions.traces.gate_trace import TraceEntry, rule_of
 from serving.terms import Terms
 
 # Keys of the JSON.

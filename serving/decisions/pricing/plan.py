@@ -11,8 +11,13 @@ from models.bundle_schema import BundleColumns as B
 from models.uplift.evidence import Evidence
 from serving.catalogue import Catalogue, Indices
 from serving.columns import floats
-from serving.decisions.breadth import Broadening, NextProducts, broadening_of, next_products_of
 from serving.decisions.offers import OfferBook
+from serving.decisions.pricing.breadth import (
+    Broadening,
+    NextProducts,
+    broadening_of,
+    next_products_of,
+)
 
 Floats = NDArray[np.float64]
 

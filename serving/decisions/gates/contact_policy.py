@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from models.offers.declarations import Caps
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop
 
 LONGEST_CAP_DAYS: Final = 30
 

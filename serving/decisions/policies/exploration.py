@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.policy.exploration import Decision, chances_to_be_best, decide
-from serving.decisions.policy_settings import ExplorationSettings, ExplorationShare, PolicyName
+from serving.decisions.policies.settings import ExplorationSettings, ExplorationShare, PolicyName
 
 Floats = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def choose(
     Parameters
     ----------
     policy
-        From :meth:`serving.decisions.experiments.Experiments.policy_of`.
+        From :meth:`serving.decisions.policies.experiments.Experiments.policy_of`.
     unit
         What is decided on: the decision's id. The same unit draws the same candidates.
     fits

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from models.policy.assignment import Experiment
 from models.policy.variants import HOLDOUT
-from serving.decisions.exploration import CHAMPION, ChoicePolicy
-from serving.decisions.policy_settings import (
+from serving.decisions.policies.exploration import CHAMPION, ChoicePolicy
+from serving.decisions.policies.settings import (
     ExperimentSettings,
     ExplorationSettings,
     PolicySettings,

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from models.offers.single import Row
-from serving.decisions.exploration import OFFER, PRODUCT
-from serving.decisions.moment import Context
+from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop
-from serving.decisions.trace import TraceEntry, arbitrated, trace
+from serving.decisions.policies.exploration import OFFER, PRODUCT
+from serving.decisions.traces.gate_trace import TraceEntry, arbitrated, trace
 from serving.terms import Terms
 
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from models.offers.rules import Rule
 from models.offers.single import Row
 from models.offers.vectorised import Columns, as_column
-from serving.decisions.contact_policy import Contacted, History, customer_stop, offer_stop
-from serving.decisions.customers import CustomerColumns
-from serving.decisions.moment import Context, Moment
+from serving.decisions.gates.contact_policy import Contacted, History, customer_stop, offer_stop
+from serving.decisions.gates.customer_columns import CustomerColumns
+from serving.decisions.gates.moment import Context, Moment
+from serving.decisions.gates.stops import Stop, gate_numbers
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Stop, gate_numbers
 from serving.products.shoppers import Shopper, Shoppers
 
 Stops = NDArray[np.int8]
@@ -58,7 +58,7 @@ class Gated:
 
     @property
     def gates(self) -> NDArray[np.int8]:
-        """Number of the gate in :data:`serving.decisions.stops.GATES`; 0 where all passed."""
+        """Number of the gate in :data:`serving.decisions.gates.stops.GATES`; 0 where all passed."""
         return gate_numbers(self.stops)
 
 
@@ -77,7 +77,7 @@ def gate(
     now
         With its zone.
     history
-        Contacts as far back as :func:`serving.decisions.contact_policy.reach_back` says.
+        Contacts as far back as :func:`serving.decisions.gates.contact_policy.reach_back` says.
     """
     moment = Moment.of(book, context, now)
     said = {name: as_column(value) for name, value in moment.values().items()}

@@ -15,10 +15,10 @@ from typing import Any, Final
 import pandas as pd
 
 from features.errors import DataError
-from serving.decisions.exploration import NOTHING_ID
-from serving.decisions.logged_choices import Candidate, LoggedChoice
-from serving.decisions.outcome_columns import OutcomeColumns as O
-from serving.decisions.policy_settings import PolicyName
+from serving.decisions.learning.logged_choices import Candidate, LoggedChoice
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
+from serving.decisions.policies.exploration import NOTHING_ID
+from serving.decisions.policies.settings import PolicyName
 
 REWARDS: Final = (O.ACCEPTED, O.EARNED)
 
@@ -57,7 +57,7 @@ def judgeable(outcomes: Iterable[pd.DataFrame], policy: PolicyName, reward: str)
     Parameters
     ----------
     outcomes
-        From :func:`serving.decisions.log_reader.outcomes_in_spans`.
+        From :func:`serving.decisions.learning.log_reader.outcomes_in_spans`.
     reward
         One of ``REWARDS``: accepted (0 or 1), or earned (money).
 

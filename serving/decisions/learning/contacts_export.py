@@ -13,9 +13,9 @@ import pandas as pd
 
 from features.vocabulary import Columns as C
 from models.policy.variants import HOLDOUT
-from serving.decisions.exploration import OFFER
-from serving.decisions.logged_choices import LoggedChoice
-from serving.decisions.outcome_columns import OutcomeColumns as O
+from serving.decisions.learning.logged_choices import LoggedChoice
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
+from serving.decisions.policies.exploration import OFFER
 
 CAMPAIGN: Final = "next best offer"
 

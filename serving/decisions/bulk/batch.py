@@ -13,7 +13,7 @@ from scipy import sparse
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from serving.catalogue import Catalogue
-from serving.decisions.arbitration import (
+from serving.decisions.pricing.arbitration import (
     Booleans,
     Floats,
     Priced,
@@ -24,8 +24,8 @@ from serving.decisions.arbitration import (
     sums_of,
     weights_of,
 )
-from serving.decisions.breadth import Breadth, bought_categories, breadth_by
-from serving.decisions.plan import Plan
+from serving.decisions.pricing.breadth import Breadth, bought_categories, breadth_by
+from serving.decisions.pricing.plan import Plan
 from serving.products.eligibility import Rules, eligible
 from serving.products.shoppers import Shopper, Shoppers
 
@@ -114,7 +114,7 @@ def price_blocks(
 class _Goods:
     """What n customers may be shown: sums by scope, and the best product with its chance.
 
-    The sums are those of :func:`serving.decisions.arbitration.sums_of`, shape (4, n, scopes).
+    The sums are those of :func:`serving.decisions.pricing.arbitration.sums_of`: (4, n, scopes).
     """
 
     sums: Floats

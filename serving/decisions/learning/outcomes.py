@@ -10,8 +10,8 @@ import pandas as pd
 
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
-from serving.decisions.attribution import EVENT, ITEM, attribute
-from serving.decisions.outcome_columns import OutcomeColumns as O
+from serving.decisions.learning.attribution import EVENT, ITEM, attribute
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
 
 BOUGHT: Final = ("purchase", "return")
 
@@ -23,15 +23,15 @@ def join_outcomes(
     attribution_days: int,
     now: datetime,
 ) -> pd.DataFrame:
-    """Return the shown items with what came of each; see :mod:`serving.decisions.attribution`.
+    """Return the shown items with what came of each (:mod:`.attribution` says how).
 
     Parameters
     ----------
     shown
-        One row per item of an answer, from :func:`serving.decisions.log_reader.read_shown`.
+        One row per item of an answer, from :func:`.log_reader.read_shown`.
     events
         Clicks, accepts, rejects, purchases and returns, each once, from
-        :func:`serving.decisions.log_reader.read_events`.
+        :func:`serving.decisions.learning.log_reader.read_events`.
     products
         ``product_id, category, price, margin`` of the catalogue; money per unit.
     now

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from models.bundle_schema import BundleColumns as B
 from serving.catalogue import Indices
-from serving.decisions.bounded import Bounded
-from serving.decisions.breadth import Breadth, NextProducts
-from serving.decisions.plan import Plan
+from serving.decisions.pricing.bounded import Bounded
+from serving.decisions.pricing.breadth import Breadth, NextProducts
+from serving.decisions.pricing.plan import Plan
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from features.vocabulary import Columns as C
-from serving.decisions.outcome_columns import OutcomeColumns as O
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
 
 ITEM: Final = "item"
 EVENT: Final = "event"

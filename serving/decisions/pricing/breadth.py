@@ -18,7 +18,7 @@ from models.uplift.breadth import HELD_COLUMNS
 from models.uplift.evidence import Evidence
 from serving.catalogue import Catalogue, Indices
 from serving.columns import coded, floats
-from serving.decisions.bounded import Bounded
+from serving.decisions.pricing.bounded import Bounded
 from serving.products.shoppers import Shopper
 
 Floats = NDArray[np.float64]

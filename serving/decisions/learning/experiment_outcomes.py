@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from models.policy.variants import HOLDOUT
-from serving.decisions.experiments import logged_variant
-from serving.decisions.log_reader import NEXT_BEST_OFFER, Rows, read_events, read_shown
-from serving.decisions.outcome_columns import OutcomeColumns as O
-from serving.decisions.outcomes import BOUGHT, with_margins
-from serving.decisions.policy_settings import ExperimentSettings
+from serving.decisions.learning.log_reader import NEXT_BEST_OFFER, Rows, read_events, read_shown
+from serving.decisions.learning.outcome_columns import OutcomeColumns as O
+from serving.decisions.learning.outcomes import BOUGHT, with_margins
+from serving.decisions.policies.experiments import logged_variant
+from serving.decisions.policies.settings import ExperimentSettings
 from serving.storage.store_tables import DECISIONS
 
 _SPAN: Final = timedelta(days=30)
@@ -63,7 +63,7 @@ def experiment_outcomes(
     Parameters
     ----------
     products, now
-        As :func:`serving.decisions.outcomes.join_outcomes` has them.
+        As :func:`serving.decisions.learning.outcomes.join_outcomes` has them.
     """
     names = [*described.variants, *([HOLDOUT] if described.holdout else [])]
     variants = {logged_variant(name, variant): variant for variant in names}

@@ -12,9 +12,9 @@ from pydantic import Field
 from models.offers.rules import Rule
 from models.offers.single import Row
 from models.offers.syntax import Value
-from serving.decisions.moment import Context, Moment
+from serving.decisions.gates.moment import Context, Moment
+from serving.decisions.gates.stops import Gate, Stop, gate_of
 from serving.decisions.offers import Offer, OfferBook
-from serving.decisions.stops import Gate, Stop, gate_of
 from serving.terms import Terms
 
 
@@ -40,7 +40,7 @@ def trace(
     context: Context,
     now: datetime,
 ) -> list[TraceEntry]:
-    """Put into words what :func:`serving.decisions.gates.gate_one` said of each offer.
+    """Put into words what :func:`serving.decisions.gates.gate.gate_one` said of each offer.
 
     Those that passed all gates await arbitration's word: see :func:`arbitrated`.
     """

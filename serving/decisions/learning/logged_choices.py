@@ -3,7 +3,7 @@
 One slot for each placement: what was drawn to come first, with which chance, and the candidates
 with their value, chance of acceptance and probability to come first. Of many candidates those of
 the largest probability are kept, then those of the largest value; the others are counted. Beside
-them stands what became of every offer: see :mod:`serving.decisions.logged_trace`.
+them stands what became of every offer: see :mod:`serving.decisions.traces.logged_trace`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from serving.decisions.exploration import Allowed, Chosen, Slot
+from serving.decisions.policies.exploration import Allowed, Chosen, Slot
 
 MOST_CANDIDATES: Final = 50
 
@@ -70,7 +70,7 @@ def write_choices(chosen: Chosen, allowed: Allowed, trace: Mapping[str, Any] | N
     Parameters
     ----------
     trace
-        From :func:`serving.decisions.logged_trace.trace_record`.
+        From :func:`serving.decisions.traces.logged_trace.trace_record`.
     """
     slots, rank = [], 1
     for slot in chosen.slots:

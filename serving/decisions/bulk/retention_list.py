@@ -28,14 +28,14 @@ from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from models.recommend.wording import percent
 from serving.columns import floats
-from serving.decisions.arbitration import Floats
-from serving.decisions.batch import BLOCK_CUSTOMERS, Positions, price_blocks
-from serving.decisions.budget import NOTHING, Allocation, Limits, allocate
-from serving.decisions.contact_policy import History
+from serving.decisions.bulk.batch import BLOCK_CUSTOMERS, Positions, price_blocks
+from serving.decisions.bulk.budget import NOTHING, Allocation, Limits, allocate
 from serving.decisions.desk import Desk, customers_at
-from serving.decisions.gates import gate
-from serving.decisions.moment import Context
+from serving.decisions.gates.contact_policy import History
+from serving.decisions.gates.gate import gate
+from serving.decisions.gates.moment import Context
 from serving.decisions.offers import Offer
+from serving.decisions.pricing.arbitration import Floats
 from serving.products.shoppers import Shoppers
 
 PLAIN_CONTACT: Final = Offer("contact", "a contact without an offer", channels=("email",))

@@ -1,0 +1,1 @@
+"""Who is decided for by which policy, and what is left to chance."""
