@@ -15,7 +15,7 @@ from features.progress import Progress
 from regulars.console import progress_bars
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
-from training.curves import Curves
+from training.curves import CurveCache
 from training.report import JobReport
 from training.run import Horizons, run_job, shared_table
 
@@ -34,7 +34,7 @@ def trained(console: Console, jobs: Sequence[str]) -> dict[str, JobReport]:
     with progress_bars(console) as progress, opened(progress) as shop:
         settings = shop.settings
         arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
-        table, curves = shared_table(*arguments, horizons, END, progress), Curves()
+        table, curves = shared_table(*arguments, horizons, END, progress), CurveCache()
         return {
             job: run_job(job, *arguments, horizons, END, progress, table, curves=curves)
             for job in jobs

@@ -1,4 +1,4 @@
-"""Rivals that live with other versions of what we use: an environment of their own for each."""
+"""A virtual environment of its own for each rival that needs other versions of our dependencies."""
 
 from __future__ import annotations
 

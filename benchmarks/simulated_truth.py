@@ -1,7 +1,7 @@
-"""The simulated shop: what was learned beside what is true.
+"""The simulated shop: what was learned beside the simulation's truth.
 
-The churn scores' AUC beside that of the true probabilities (which know every customer's own
-rates, though not who has left), and the cross-sell neighbours beside the true complements.
+The AUC of churn scores beside that of the true probabilities (which know each customer's own rates,
+but not who has left), and the cross-sell neighbours beside the true complements.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.recommend.interactions import Interactions
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
-from training.purchases import load_interactions
+from training.recommend.purchases import load_interactions
 from training.run import Horizons, run_job
 
 _CONFIG = Path(__file__).parent.parent / "examples" / "simulated_shop" / "regulars.toml"

@@ -1,4 +1,4 @@
-"""What every benchmark prints and writes: rows of what, ours, beside whom, bar, reached or not."""
+"""The table of every benchmark: what was measured, ours, the bar, reached or missed, and rivals."""
 
 from __future__ import annotations
 

@@ -71,16 +71,16 @@ class Bundle:
     candidates
         Customers x products: ``score``, best first, ``probability`` = P(product in the next
         order | the customer orders), and ``because`` = a product that the customer bought and
-        whose buyers bought this one too, -1 where the customer bought this one or nobody did.
-        Personal candidates only: the server fills short rows from ``popular`` by itself.
+        whose buyers bought this one too, -1 if the customer bought this one or nobody did. Only
+        personal candidates: the server itself completes short rows from ``popular``.
     cross_sell
         Products x products: what completes a basket with the row product. ``score``, best first,
         and ``support`` = P(column | row), the share of the row product's baskets that hold the
         column product, over everything known; 0 where no basket ever held both.
     substitutes
-        Products x products: ``score``, how surely the column product replaces the row product.
+        Products x products: ``score``, how certainly the column product replaces the row product.
     similar
-        Products x products: ``score``, what a fresh look at the row product speaks for.
+        Products x products: ``score``, what to show to somebody who just viewed the row product.
     bought
         Customers x products: ``times`` (orders), ``last_day`` (days since 1970-01-01) and
         ``usual_gap_days``, the median between purchases; 0 with fewer than three of them.
@@ -91,8 +91,8 @@ class Bundle:
         ``score``, best first: what first orders hold; one row for each of the manifest's
         ``newcomer_segments``, then one for everybody.
     directions
-        Products x dimensions, float32: rows of length 1 whose inner products say how alike two
-        products are by name, category and price; zeros where nothing is known.
+        Products x dimensions, float32: rows of length 1 whose inner products are the similarity of
+        two products by name, category and price; zeros where nothing is known.
     """
 
     manifest: Manifest

@@ -1,4 +1,4 @@
-"""Customers to be forgotten: known by a hash of their id alone, and left out of bundles."""
+"""Erased customers: only a hash of their id is kept, and bundles leave them out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from models.bundle import Bundle
 
 
 def customer_hash(customer_id: str) -> str:
-    """Return what is kept of a customer who was erased."""
+    """Return the hash that is kept of an erased customer."""
     return hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def erased_positions(customer_ids: Iterable[str], hashes: Collection[str]) -> NDArray[np.int64]:
-    """Return where the erased ones stand among some customers."""
+    """Return the positions of the erased ones among some customers."""
     if not hashes:
         return np.zeros(0, dtype=np.int64)
     wanted = frozenset(hashes)

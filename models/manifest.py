@@ -62,25 +62,25 @@ class Manifest:
     margin_assumed
         The stated margin rate where costs are unknown, else None.
     evidence, evidence_because
-        How far ``uplift`` may be believed, and what that rests on, in words.
+        Grade of the evidence for ``uplift``, and the reason for it in words.
     response_days
         Days after a contact in which ``uplift`` counts orders; None without treatment data.
     contact_cost
         What such a contact cost on average, money; None where that is not known.
     newcomer_attribute, newcomer_segments
-        Which attribute of a new customer says something about the first order, as requests name
-        it in their context, and its values in the order of the rows of ``newcomers``; None and
-        nothing where it says nothing.
+        Attribute by which new customers get different products, as requests name it in their
+        context, and its values in the order of the rows of ``newcomers``; None and empty if no
+        attribute helps.
     cart_habit
-        Say of a known customer's habits about what completes a cart, 0 to 1; the rest is what
-        goes with the cart.
+        Weight of a known customer's habits in completing a cart, 0 to 1; the rest is the weight of
+        what is ordered with the cart.
     breadth
-        What holding one more category, or product under contract, goes with.
+        Effect on churn of holding one more category, or product under contract.
     further_product_rate
-        Share of holders of contracts who held one more product a churn horizon later; None where
-        nobody held any.
+        Share of contract holders who held one more product a churn horizon later; None if nobody
+        held any.
     offer_policy
-        What holds for all offers, as :class:`models.offers.declarations.Policy` writes it.
+        Policy of all offers, as written by :class:`models.offers.declarations.Policy`.
     files
         SHA-256 of each file; filled in by :func:`write_bundle`.
     """

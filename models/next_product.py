@@ -1,8 +1,8 @@
 """The next product to hold: for banks, insurers and subscriptions, where products are contracts.
 
-Learned by hiding: from each customer who holds two or more, each product held is taken away in
-turn, and named again from the profile and what is left. So the answer is P(product | one more
-is held), with what goes together told from what is popular, and nobody is offered what they have.
+Of each customer with two products or more, each product held is hidden in turn and predicted from
+the profile and the other products. The answer is P(product | one more is held): it separates what
+goes together from what is popular, and is zero for products held already.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NEXT_PRODUCT_BOOSTING: Final = BoostingParameters(
 
 _FOLDS = 2
 _FEWEST_HOLDERS = 20
-# A product so rare that no leaf holds it still has this share of its popularity.
+# Mixed in, so that even a product too rare for any leaf has a positive probability.
 _POPULARITY_SHARE = 0.01
 
 
@@ -79,7 +79,7 @@ class NextProductModel:
     popularity_
         Share of each product among the hidden ones, shape (products,).
     temperature_
-        By which raw scores are divided (Guo, Pleiss, Sun & Weinberger 2017).
+        Divisor of the raw scores (temperature scaling; Guo, Pleiss, Sun & Weinberger 2017).
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class NextProductModel:
         Parameters
         ----------
         profiles
-            One row per customer, with the columns ``known``; the rest is not read.
+            One row per customer, with the columns ``known``; other columns are not read.
         held
             Whether each customer holds each product, shape (n, products).
         products
@@ -221,8 +221,8 @@ def _fit_temperature(raw: Floats, hidden: Hidden) -> float:
     """Return the temperature of the largest likelihood on scores of unseen customers."""
 
     def loss(log_temperature: float) -> float:
-        told = log_softmax(raw / np.exp(log_temperature), axis=1)
-        own = told[np.arange(len(raw)), hidden.product]
+        log_chances = log_softmax(raw / np.exp(log_temperature), axis=1)
+        own = log_chances[np.arange(len(raw)), hidden.product]
         return float(-(hidden.weight @ own))
 
     found = minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded")

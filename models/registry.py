@@ -1,7 +1,7 @@
 """The registry: which version of each model is the champion, and where its files are.
 
-One of the two doors to MLflow (the other tracks runs). Models are plain folders registered by
-their source; nothing is pickled, and nothing here is needed by the running server.
+One of the two modules that import MLflow (the other tracks runs). Models are plain folders
+registered by their source; nothing is pickled, and the running server needs nothing of this.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Client: TypeAlias = MlflowClient
 """The open connection, so that others can name its type without importing MLflow."""
 
 CHAMPION = "champion"
-# What MLflow says where there is no such model, and where a model has no such alias.
+# MLflow's error codes for an unknown model, and for an alias that a model does not have.
 _NO_SUCH = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CARD = "card.json"
 
@@ -48,12 +48,12 @@ class RegisteredModel:
 
     @property
     def model_folder(self) -> Path:
-        """State of the model to be used."""
+        """Folder of the served model."""
         return self.folder / "model"
 
     @property
     def judged_folder(self) -> Path:
-        """State of the model that was measured."""
+        """Folder of the judged model."""
         return self.folder / "judged"
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.checks import TableReport
-    from training.run import Outcome
+    from training.record import Outcome
 
 _CHURN = ("roc_auc", "average_precision", "log_loss", "ece", "lift_at_10pct")
 _VALUE = ("normalised_gini", "spearman", "total_bias", "decile_mape", "rmse")
@@ -87,13 +87,15 @@ def show_checks(console: Console, reports: Sequence[TableReport], *, reused: boo
         for count in report.rules:
             word = "expected" if count.expected else "bad"
             console.print(
-                f"  {report.table}: {count.rows:,} rows {word}: {escape(count.problem)} "
+                f"  {report.table}: {_rows(count.rows)} {word}: {escape(count.problem)} "
                 f"[dim]\\[{count.rule}] {escape(count.example())}[/]"
             )
+            if not count.expected:
+                console.print(f"    [green]Remedy:[/] {escape(count.remedy)}")
         if report.adjustments:
             console.print(
-                f"  {report.table}: {report.adjustments:,} rows are adjustments: no goods, and "
-                "their money counts"
+                f"  {report.table}: {_rows(report.adjustments)} of adjustments, no goods: their "
+                "money counts"
             )
         for notice in report.notices:
             console.print(f"  {report.table}: {escape(notice)}")
@@ -125,6 +127,10 @@ def show_frame(console: Console, frame: pd.DataFrame, title: str) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _figure(value: float) -> str:

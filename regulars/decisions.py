@@ -203,7 +203,7 @@ def _say_list(console: Console, drawn: RetentionList, desk: Desk, out: Path) -> 
             "rules keep the others; `regulars decide` shows how many offers each one is allowed"
         )
     elif desk.plan.evidence == "risk_only":
-        console.print("  Ranked by value at risk; no column is a gain")
+        console.print("  Ranked by value at risk: expected_gain is empty")
     else:
         console.print(
             f"  Expected gain {allocation.gain:,.2f} {currency}; no list within these limits "

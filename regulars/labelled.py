@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from training.given_label.job import LabelledReport
     from training.given_label.settings import LabelledSettings
     from training.given_label.table import LabelledTable
-    from training.run import Outcome
+    from training.record import Outcome
 
 TABLE_HELP = "Score the rows of this file instead of the labelled table; same columns, no label."
 QUARANTINE = Path("quarantine") / "labelled" / "rows.parquet"

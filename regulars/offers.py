@@ -11,6 +11,7 @@ from rich.table import Table
 
 from features.errors import BundleError
 from models.bundle import Bundle, activate, current_version, read_bundle, write_bundle
+from models.offers.bundling import with_offers
 from models.offers.declarations import (
     Caps,
     Declaration,
@@ -21,7 +22,6 @@ from models.offers.declarations import (
 )
 from models.offers.errors import OfferError
 from models.offers.schema import rule_schema
-from models.offers.travel import with_offers
 from regulars.server import contact_history, erased_customers
 from regulars.settings import Settings
 

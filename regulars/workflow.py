@@ -29,7 +29,7 @@ from regulars.files import write_frame
 from regulars.offers import declared_offers
 from regulars.server import erased_customers
 from regulars.settings import Settings
-from regulars.shop import Shop, open_shop, read_customers
+from regulars.shop import Shop, count_orders, open_shop, read_customers
 
 JOBS = ("churn", "value", "recommend")
 _TRIALS_SHOWN = 5
@@ -53,12 +53,18 @@ def simulate_shop(console: Console, plan: ShopPlan, folder: Path) -> None:
 def check_shop(console: Console, settings: Settings, now: datetime) -> None:
     """Check all tables and print the report."""
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
-        prepared = shop.prepared
+        prepared, counts = shop.prepared, count_orders(shop)
     show_checks(console, prepared.reports, reused=prepared.reused)
     console.print(
-        f"  Orders from {prepared.first_day} to {prepared.last_day}. "
-        f"Rows set aside, with their reasons: {settings.workspace / 'quarantine'}"
+        f"  Orders from {prepared.first_day} to {prepared.last_day}: {counts.orders:,} by "
+        f"{counts.customers:,} customers, of {counts.products:,} products, for "
+        f"{counts.revenue:,.2f} {settings.shop.currency} net of returns"
     )
+    if any(report.rows_quarantined for report in prepared.reports):
+        console.print(
+            f"  Rows set aside, with their reasons: {settings.workspace / 'quarantine'}",
+            soft_wrap=True,
+        )
 
 
 def refresh_shop(console: Console, settings: Settings, now: datetime, *, rebuild: bool) -> None:
@@ -106,16 +112,10 @@ def train_shop(
     """
     from models.registry import open_client
     from training.champions import load_champions
-    from training.curves import Curves
+    from training.curves import CurveCache
     from training.publish import publish
-    from training.run import (
-        choose_horizons,
-        learned_until,
-        record,
-        run_job,
-        shared_table,
-        tune_job,
-    )
+    from training.record import learned_until, record
+    from training.run import choose_horizons, run_job, shared_table, tune_job
 
     if tuning_trials and job not in {"churn", "value"}:
         raise SettingsError(
@@ -133,7 +133,7 @@ def train_shop(
             tick = progress("Registry, opened", 1)
             client = open_client(settings.mlruns)
             tick()
-        table, curves = None, Curves()
+        table, curves = None, CurveCache()
         for name in JOBS if job == "all" else (job,):
             with progress_bars(console) as progress:
                 if job == "all" and table is None:
@@ -212,7 +212,11 @@ def score_customers_to(
         champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
         _warn_of_hindsight(console, {j: c.card for j, c in champions.cards.items()}, day)
         scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day, wanted)
-    frame = scored.frame[list(SCORE_COLUMNS)]
+    frame = scored.frame[list(SCORE_COLUMNS)].assign(
+        churn_horizon_days=champions.churn.horizon_days,
+        value_horizon_days=scored.value_horizon_days,
+        currency=settings.shop.currency,
+    )
     write_frame(frame, out)
     _say_unknown(console, wanted, set(frame[C.CUSTOMER_ID]), "have no history and no scores")
     console.print(
@@ -234,7 +238,7 @@ def score_recommendations_to(
     """Write every customer's best products, or those of the customers in a file."""
     from models.registry import open_client
     from training.champions import load_champions
-    from training.purchases import describe_products, load_interactions
+    from training.recommend.purchases import describe_products, load_interactions
     from training.scores import score_recommendations
 
     wanted = None if customers is None else read_customers(customers)

@@ -18,8 +18,9 @@ from hypothesis import settings
 
 # The same examples in every run, so that a change alone turns a test red. To look for new ones:
 # HYPOTHESIS_PROFILE=explore make test
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("explore", max_examples=1_000)
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 _HBA = """

@@ -1,4 +1,4 @@
-"""Honest rivals, always beside the model: what anyone would try first."""
+"""Baselines, always judged beside the model: what anyone would try first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.tabular import Encoder
 Floats = NDArray[np.float64]
 
 # More rows move its AUC on the simulated shop by less than a thousandth, and take a minute.
-_ROWS_OF_A_LINE = 50_000
+_MOST_REGRESSION_ROWS = 50_000
 
 
 def churn_baselines(
@@ -25,9 +25,9 @@ def churn_baselines(
 ) -> dict[str, Floats]:
     """Return churn probabilities of the test rows by each baseline.
 
-    ``base_rate`` says the training mean of everyone; ``recency`` is a logistic curve of days
-    since the last order; ``logistic_regression`` sees all numeric features, missing ones
-    flagged and each made normal by its ranks.
+    ``base_rate`` is the training mean for everyone; ``recency`` a logistic regression on days since
+    the last order; ``logistic_regression`` reads all numeric features, transformed to normal
+    quantiles, with indicators of missing values.
     """
     quantiles = min(1_000, len(train))
     recency = make_pipeline(
@@ -43,10 +43,10 @@ def churn_baselines(
             subsample=20_000,
             random_state=0,
         ),
-        # Many rows of few columns: Newton's steps reach the same optimum in a quarter of the time.
+        # Many rows, few columns: Newton steps reach the same optimum in a quarter of the time.
         LogisticRegression(C=0.05, solver="newton-cholesky"),
     )
-    some = slice(None, None, -(-len(train) // _ROWS_OF_A_LINE))
+    some = slice(None, None, -(-len(train) // _MOST_REGRESSION_ROWS))
     linear.fit(train[numeric].iloc[some].to_numpy(), churned[some])
     return {
         "logistic_regression": linear.predict_proba(test[numeric].to_numpy())[:, 1],
@@ -56,13 +56,13 @@ def churn_baselines(
 
 
 def fit_outlook(histories: pd.DataFrame) -> Outlook | None:
-    """Fit BG/NBD and Gamma-Gamma, if they can be.
+    """Fit BG/NBD and Gamma-Gamma; None if the histories are too few.
 
     Parameters
     ----------
     histories
-        Of everyone who had ordered by the test cutoff: whoever is fitted on the look-back's
-        customers alone believes that hardly anyone ever leaves.
+        Of everyone who had ordered by the cutoff. Fitted on customers of the look-back alone, these
+        models would conclude that hardly anyone ever leaves.
     """
     try:
         return Outlook.fit(histories)
@@ -73,22 +73,22 @@ def fit_outlook(histories: pd.DataFrame) -> Outlook | None:
 def btyd_baseline(
     outlook: Outlook, test: pd.DataFrame, horizon_days: int, yearly_discount_rate: float
 ) -> pd.DataFrame:
-    """Return what BG/NBD and Gamma-Gamma foretell of the test rows.
+    """Return what BG/NBD and Gamma-Gamma expect of the test rows.
 
-    The columns of :meth:`models.btyd.outlook.Outlook.predict`, and ``margin``: the expected
-    value times the margin rate of all that was ever bought.
+    The columns of :meth:`models.btyd.outlook.Outlook.predict`, and ``margin``: the expected value
+    times the margin rate of everything that was ever bought.
     """
-    foretold = outlook.predict(test, horizon_days, yearly_discount_rate)
+    expected = outlook.predict(test, horizon_days, yearly_discount_rate)
     revenue, margin = (test[name].sum() for name in ("revenue_lifetime", "margin_lifetime"))
     rate = margin / revenue if revenue > 0 else 0.0
-    return foretold.assign(margin=foretold[EXPECTED_VALUE] * rate).fillna(0.0)
+    return expected.assign(margin=expected[EXPECTED_VALUE] * rate).fillna(0.0)
 
 
 def value_baselines(test: pd.DataFrame, horizon_days: int, mean_margin: float) -> dict[str, Floats]:
-    """Return the horizon's margin of the test rows by each baseline.
+    """Return the test rows' margin over the horizon by each baseline.
 
-    ``last_period`` repeats the margin of the same number of days before the cutoff (the
-    nearest feature window, scaled); ``mean`` gives everyone the training mean.
+    ``last_period`` repeats the margin of as many days before the cutoff (of the nearest feature
+    window, scaled); ``mean`` is the training mean for everyone.
     """
     window = min((30, 90, 180, 365), key=lambda days: (abs(days - horizon_days), -days))
     last = test[f"margin_{window}d"].to_numpy(dtype=np.float64) * (horizon_days / window)

@@ -1,4 +1,4 @@
-"""Whether customers who hold more stay because of it, estimated on the churn job's test window."""
+"""The effect on churn of holding more categories or products, on the churn job's test window."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from models.uplift.breadth import HELD_COLUMNS, BreadthEffect
 from models.uplift.cross_sell import Step, cross_sell_effect, retention_term
 from training.dataset import Rows
 
-# What says with other words how much is held: adjusting for it would adjust the effect away.
-_OTHER_WORDS: Final = {
+# Other measures of how much is held: adjusting for them would adjust the effect away.
+_SYNONYMS: Final = {
     "categories": {
         "categories_bought", "category_entropy", "top_category_share", "product_dependency",
         "products_bought", "categories_per_order",
@@ -29,23 +29,23 @@ _MOST_CUSTOMERS: Final = 20_000
 def breadth_effects(
     rows: Rows, columns: Sequence[Column], what: str, *, seed: int = 0
 ) -> tuple[BreadthEffect, ...]:
-    """Return what one more of ``what`` goes with, for each number held that can be judged.
+    """Estimate the effect on churn of holding one more, for each number held with enough customers.
 
     Parameters
     ----------
     rows
-        Of one cutoff, so that a customer counts once; of many a sample by ``seed``.
+        Of one cutoff, so that a customer counts once; of more than 20,000 a sample by ``seed``.
     what
         ``categories``, or ``products`` under contract.
 
     Returns
     -------
-    Nothing where the shop says nothing of ``what``.
+    One effect per number held; empty if the shop has no such column.
     """
     held_column = HELD_COLUMNS[what]
     if held_column not in rows.vectors.columns:
         return ()
-    known = [column for column in columns if column.name not in _OTHER_WORDS[what]]
+    known = [column for column in columns if column.name not in _SYNONYMS[what]]
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(rows))[:_MOST_CUSTOMERS])
     vectors = rows.vectors.iloc[chosen]

@@ -1,4 +1,4 @@
-"""The three champions of a shop, loaded and ready to score."""
+"""The champion models of a shop, loaded and ready to score."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from models.value import ValueModel
 
 JOBS = ("churn", "value", "recommend")
 UPLIFT = "uplift"
-"""Learned where customers were contacted and others held out; nothing waits for it."""
+"""Optional: it needs campaigns that held customers out."""
 
 
 @dataclass(frozen=True)
 class Champions:
-    """Models with their cards; the recommender still needs :meth:`~NextPurchaseModel.fit`."""
+    """Models and their cards; the recommender still needs :meth:`~NextPurchaseModel.fit`."""
 
     churn: ChurnModel
     value: ValueModel
@@ -32,7 +32,7 @@ class Champions:
 
     @property
     def version(self) -> str:
-        """The versions in one word, for answers to cite."""
+        """The versions of all models as one text, for answers to cite."""
         return "-".join(f"{job}.{card.version}" for job, card in self.cards.items())
 
 
@@ -42,7 +42,7 @@ def model_name(shop: str, job: str) -> str:
 
 
 def readable_champion(client: Client, name: str) -> RegisteredModel | None:
-    """Return the champion, or None where there is none that this version can read."""
+    """Return the champion; None if there is none that this version of Regulars can read."""
     found = registry.champion(client, name)
     return found if found is not None and _is_readable(found) else None
 
@@ -52,13 +52,14 @@ def _is_readable(model: RegisteredModel) -> bool:
 
 
 def load_champions(client: Client, shop: str, as_of: date | None = None) -> Champions:
-    """Load all three champions, and that of uplift where there is one.
+    """Load the champions of churn, value and recommendation, and of uplift if there is one.
 
     Parameters
     ----------
     as_of
-        Where a champion has learned from later days, take the newest accepted model that has
-        not, if there is one: scores of a past day are to be free of hindsight.
+        Day of the scores. Instead of a champion that learned from later days the newest accepted
+        model that did not is loaded, so that scores of a past day are free of hindsight. If there
+        is none, the champion is loaded all the same; uplift is left out.
 
     Raises
     ------
@@ -77,35 +78,35 @@ def load_champions(client: Client, shop: str, as_of: date | None = None) -> Cham
                 f"the {job} champion of {shop} was saved by another version",
                 f"run `regulars train {job}` to have it learn again",
             )
-        if as_of is not None and date.fromisoformat(found.card["as_of"]) > as_of:
-            earlier = registry.known_by(client, found.name, as_of)
-            found = earlier if earlier is not None and _is_readable(earlier) else found
-        cards[job] = found
+        cards[job] = _without_hindsight(client, found, as_of) or found
     uplift = readable_champion(client, model_name(shop, UPLIFT))
-    if (
-        uplift is not None
-        and as_of is not None
-        and date.fromisoformat(uplift.card["as_of"]) > as_of
-    ):
-        uplift = registry.known_by(client, uplift.name, as_of)
-        uplift = uplift if uplift is not None and _is_readable(uplift) else None
-    if uplift is not None:
-        cards[UPLIFT] = uplift
+    if uplift is not None and (known := _without_hindsight(client, uplift, as_of)) is not None:
+        cards[UPLIFT] = known
     return _loaded(cards)
 
 
+def _without_hindsight(
+    client: Client, champion: RegisteredModel, as_of: date | None
+) -> RegisteredModel | None:
+    """Return the champion, or the newest accepted model that learned nothing after ``as_of``."""
+    if as_of is None or date.fromisoformat(champion.card["as_of"]) <= as_of:
+        return champion
+    earlier = registry.known_by(client, champion.name, as_of)
+    return earlier if earlier is not None and _is_readable(earlier) else None
+
+
 def load_versions(client: Client, shop: str, versions: Mapping[str, str]) -> Champions:
-    """Load the models that a bundle was made with, champions still or not.
+    """Load the models that made a bundle, whether or not they are still champions.
 
     Parameters
     ----------
     versions
-        By job, as the bundle's manifest names them.
+        By job, as in the bundle's manifest.
 
     Raises
     ------
     RegistryError
-        A version is not there any more, or was saved by another version of Regulars.
+        A version is gone, or was saved by another version of Regulars.
     """
     if missing := sorted(set(JOBS) - set(versions)):
         raise RegistryError(

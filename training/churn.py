@@ -1,11 +1,10 @@
-"""The churn job: fit, judge on a later window against the baselines, fit again on everything."""
+"""The churn job: fit, judge on a later window beside the baselines, fit again on everything."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from features.engine import Engine
@@ -14,19 +13,18 @@ from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
-from models.btyd.outlook import P_NO_ORDER
+from models.btyd.outlook import P_NO_ORDER, Outlook
 from models.churn import ChurnModel
-from models.metrics.classification import churn_scorecard, rank_auc
+from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import btyd_baseline, churn_baselines, fit_outlook
 from training.breadth import breadth_effects
-from training.curves import Curves
+from training.curves import CurveCache
 from training.dataset import (
     Dataset,
-    Lessons,
+    KnownOutcomes,
     Table,
     build_dataset,
     population,
-    split_by_time,
 )
 from training.judgements import churn_judgement
 from training.plots import bar_plot, calibration_plot, gains_plot
@@ -44,46 +42,33 @@ def train_churn(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
-    curves: Curves | None = None,
+    curves: CurveCache | None = None,
 ) -> JobReport:
     """Run the churn job.
 
     Parameters
     ----------
     table
-        Vectors and outcomes that other jobs share; by default made for this one alone.
+        Vectors and outcomes shared with other jobs; by default they are built.
     boosting
-        The recipe, for example of :func:`training.tuning.tune`.
+        Hyperparameters, for example from :func:`training.tuning.tune`.
     curves
-        Fitted by earlier jobs on the same table, and those of this one.
+        Curves already fitted on the same table; this job adds its own.
 
     Raises
     ------
     TrainingError
-        The history teaches nothing at this horizon.
+        The history cannot teach this horizon.
     """
-    data = (
-        build_dataset(engine, prepared, shop, windows, progress)
-        if table is None
-        else split_by_time(table, windows, shop)
-    )
-    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or Curves()
-    horizon_days = windows.horizon_days
-    judged = _fit(data.taught, data, horizon_days, boosting, curves, progress, "Churn, judged")
-    tick = progress("Churn, baselines", 2)
-    rivals = churn_baselines(
-        data.train.vectors, data.train.churned, data.test.vectors, judged.encoder_
-    )
-    tick()
+    data = build_dataset(engine, prepared, shop, windows, progress, table)
+    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or CurveCache()
+    judged = _fit(data.known_at_test, data, boosting, curves, progress, "Churn, judged")
     outlook = fit_outlook(data.histories)
-    if outlook is not None:
-        foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
-        rivals["bg_nbd"] = foretold[P_NO_ORDER].to_numpy()
-    tick()
-    model = _fit(data.taught_final, data, horizon_days, boosting, curves, progress, "Churn, served")
+    rivals = _rivals(data, judged, outlook, shop, progress)
+    model = _fit(data.known_at_end, data, boosting, curves, progress, "Churn, served")
     ours = judged.predict_proba(data.test.vectors)[:, 1]
     predicted = {"churn": ours, **rivals}
-    scorecard = {name: churn_scorecard(data.test.churned, says) for name, says in predicted.items()}
+    scorecard = {name: churn_scorecard(data.test.churned, each) for name, each in predicted.items()}
     tick = progress("Churn by categories held", 1)
     breadth = breadth_effects(data.test, data.columns, "categories", seed=settings.seed)
     tick()
@@ -126,34 +111,46 @@ def train_churn(
             "gains": gains_plot(data.test.churned, predicted, "churners"),
             "importance": bar_plot(
                 dict(sorted(judged.importance().items(), key=lambda i: -i[1])[:20]),
-                "What trees read churn from", "share of training gain",
+                "Features by share of the training gain", "share of training gain",
             ),
         },
     )  # fmt: skip
 
 
-def roc_auc(actual: Floats, predicted: Floats) -> float:
-    """Return the area under the ROC curve; one half where only one outcome was drawn."""
-    area = rank_auc(actual, predicted)
-    return 0.5 if np.isnan(area) else area
+def _rivals(
+    data: Dataset,
+    judged: ChurnModel,
+    outlook: Outlook | None,
+    shop: ShopSettings,
+    progress: Progress,
+) -> dict[str, Floats]:
+    """Return the churn probabilities of the test rows by each baseline."""
+    tick = progress("Churn, baselines", 2)
+    train, test = data.train, data.test.vectors
+    rivals = churn_baselines(train.vectors, train.churned, test, judged.encoder_)
+    tick()
+    if outlook is not None:
+        expected = btyd_baseline(outlook, test, data.horizon_days, shop.discount_rate)
+        rivals["bg_nbd"] = expected[P_NO_ORDER].to_numpy()
+    tick()
+    return rivals
 
 
 def _fit(
-    lessons: Lessons,
+    known: KnownOutcomes,
     data: Dataset,
-    horizon_days: int,
     boosting: BoostingParameters,
-    curves: Curves,
+    curves: CurveCache,
     progress: Progress,
     phrase: str,
 ) -> ChurnModel:
-    model = ChurnModel(horizon_days, boosting=boosting)
-    tick = progress(phrase, model.curve_.fit_rounds(lessons.outcomes))
-    return model.fit_outcomes(lessons.outcomes, data.columns, tick, curves.fit)
+    model = ChurnModel(data.horizon_days, boosting=boosting)
+    tick = progress(phrase, model.curve_.fit_rounds(known.outcomes))
+    return model.fit_outcomes(known.outcomes, data.columns, tick, curves.fit)
 
 
 def rerun_churn(folder: Path, vectors: pd.DataFrame) -> Floats | None:
-    """Let a saved model score today's test window, unless it reads features that are gone."""
+    """Score today's test window with a saved model; None if it reads features that are gone."""
     champion = ChurnModel.load(folder)
     if not set(champion.encoder_.columns) <= set(vectors.columns):
         return None

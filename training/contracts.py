@@ -1,8 +1,8 @@
-"""Churn by contracts: whose last contract runs out and is not followed by another.
+"""The churn job for contracts: whose last contract runs out and is not followed by another.
 
-The same model and the same judging as churn by orders; the population is everyone with a
-standing contract, and an outcome is known only once the days of grace are over as well, so that
-windows are longer by them than the horizon (:mod:`features.labels.contractual`).
+The model and its judging are those of churn by orders. The population is everyone with a standing
+contract; an outcome is known only when the days of grace are over as well, so that windows are
+longer than the horizon by those days (:mod:`features.labels.contractual`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.churn import ChurnModel
-from models.metrics.classification import churn_scorecard
+from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import churn_baselines
 from training.breadth import breadth_effects
-from training.churn import rerun_churn, roc_auc
+from training.churn import rerun_churn
 from training.dataset import Rows
 from training.plots import calibration_plot, gains_plot
 from training.report import Contest, JobReport
@@ -41,7 +41,7 @@ _KEYS = [C.CUSTOMER_ID, C.AS_OF]
 
 @dataclass(frozen=True)
 class _Table:
-    """Contract customers at every cutoff, with what came of them."""
+    """Contract customers at every cutoff, with their outcomes."""
 
     rows: Rows
     columns: tuple[Column, ...]
@@ -92,7 +92,7 @@ def train_contracts(
         _with_recency(train.vectors), train.churned, _with_recency(test.vectors), judged.encoder_
     )
     predicted = {"churn": ours, **rivals}
-    scorecard = {name: churn_scorecard(test.churned, says) for name, says in predicted.items()}
+    scorecard = {name: churn_scorecard(test.churned, each) for name, each in predicted.items()}
     return JobReport(
         name="churn",
         as_of=as_of,
@@ -126,7 +126,7 @@ def train_contracts(
 
 
 def contract_customers(vectors: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return who has a standing contract, shape (n,): the population of the model."""
+    """Return which customers have a standing contract, shape (n,): the model's population."""
     active = vectors["contracts_active"].to_numpy(dtype=np.float64, na_value=0.0)
     return np.asarray(active > 0)
 
@@ -160,6 +160,6 @@ def _fit(
 
 
 def _with_recency(vectors: pd.DataFrame) -> pd.DataFrame:
-    """Let those who never ordered count as those whose order is longest ago: baselines ask."""
+    """Fill the recency of those who never ordered with the longest: the baselines read it."""
     recency = vectors["recency_days"]
     return vectors.assign(recency_days=recency.fillna(recency.max()).fillna(0.0))

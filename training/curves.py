@@ -1,7 +1,7 @@
-"""One curve for all jobs that would learn the same one.
+"""Fitted survival curves, shared by the jobs that need the same one.
 
-Churn and value read the same curve at different horizons. Where they learn from the same rows
-and outcomes, as their served models do, the second job takes what the first one fitted.
+Churn and value read the same curve at different horizons. If they learn from the same rows and
+outcomes, as their served models do, the second job reuses the curve that the first one fitted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from models.horizons import Outcomes
 from models.survival import SurvivalModel
 
 
-class Curves:
-    """Fitted curves by what they have learned from."""
+class CurveCache:
+    """Fitted curves, by what they were fitted on."""
 
     def __init__(self) -> None:
         self._fitted: dict[str, SurvivalModel] = {}
@@ -30,9 +30,10 @@ class Curves:
         columns: Sequence[Column],
         on_round: Callable[[], None],
     ) -> SurvivalModel:
-        """Return a curve fitted on these outcomes, an earlier one if there is; all rounds told.
+        """Return the curve fitted on these outcomes: an earlier one if there is one, else this.
 
-        All outcomes must be of one table of vectors: of these, only the keys are compared.
+        ``on_round`` is called for every round either way. All outcomes must come from one table of
+        vectors: of the vectors only the keys are compared.
         """
         key = _fingerprint(curve, outcomes)
         if key not in self._fitted:

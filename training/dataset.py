@@ -34,19 +34,22 @@ _HISTORY = (*(column.name for column in btyd.COLUMNS), "revenue_lifetime")
 
 @dataclass(frozen=True)
 class Table:
-    """Everyone in the population at every cutoff, with what came of them over several horizons.
+    """Everyone in the population at every cutoff, with their outcomes over several horizons.
 
-    Jobs share it: vectors are the costly part, and are of no horizon.
+    Jobs share it: vectors are the costly part and do not depend on the horizon.
 
     Attributes
     ----------
     vectors
         Features, ``customer_id`` and ``as_of``; n rows.
+    days
+        ``as_of`` of each row, in days since 1970-01-01; shape (n,).
     silent, margin
-        Without an order, and the discounted margin, by horizon; shape (n, horizons). As judged
-        at each horizon's own end, however late that is: :meth:`Outcomes.known_by` hides it.
+        1 without an order in the horizon, and its discounted margin; shape (n, horizons). Computed
+        for every cutoff, even if the horizon ends after the data does: :func:`known_outcomes`
+        hides what was not known on a day.
     histories
-        Of everyone who ever ordered, at every cutoff: what buy-till-you-die models count.
+        Of everyone who ever ordered, at every cutoff: what buy-till-you-die models are fitted on.
     """
 
     vectors: pd.DataFrame
@@ -72,8 +75,8 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """What was known on a day: outcomes over all horizons, and the margin of the job's own."""
+class KnownOutcomes:
+    """The outcomes known on a day: over all horizons, and the margin over the job's own."""
 
     outcomes: Outcomes
     margin: Floats
@@ -86,12 +89,12 @@ class Dataset:
     Attributes
     ----------
     train, test
-        Rows whose outcome was known by the test cutoff, and the rows that judge.
+        Rows whose outcome was known at the test cutoff, and the test rows.
     final
-        Training rows and all later ones with known outcome.
-    taught, taught_final
-        What the judged and the served model learn from: the rows of ``train`` and ``final``,
-        and those of later cutoffs of which only shorter horizons are known.
+        Training rows and all later ones whose outcome is known by ``as_of``.
+    known_at_test, known_at_end
+        What the judged and the served model learn from: the rows of ``train`` and of ``final``, and
+        those of later cutoffs whose outcome is known over shorter horizons only.
     histories
         Of everyone who had ordered by the test cutoff, for buy-till-you-die baselines.
     """
@@ -99,8 +102,8 @@ class Dataset:
     train: Rows
     test: Rows
     final: Rows
-    taught: Lessons
-    taught_final: Lessons
+    known_at_test: KnownOutcomes
+    known_at_end: KnownOutcomes
     histories: pd.DataFrame
     columns: tuple[Column, ...]
     vector_fingerprint: str
@@ -132,7 +135,7 @@ def build_table(
     horizons_days: tuple[int, ...],
     progress: Progress,
 ) -> Table:
-    """Build vectors in one pass, and labels of every horizon, at all cutoffs of some plans."""
+    """Build vectors in one pass, and the labels of every horizon, at all cutoffs of some plans."""
     cutoffs = sorted({day for plan in plans for day in plan.with_unfinished(horizons_days[0])})
     tick = progress(f"Vectors at {len(cutoffs)} cutoffs", 1 + len(horizons_days))
     vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)
@@ -165,16 +168,22 @@ def build_table(
 
 
 def build_dataset(
-    engine: Engine, prepared: Prepared, shop: ShopSettings, windows: Windows, progress: Progress
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    windows: Windows,
+    progress: Progress,
+    table: Table | None = None,
 ) -> Dataset:
-    """Build the table of one job alone and split it; see :func:`split_by_time`."""
-    horizons = horizons_up_to(windows.horizon_days)
-    table = build_table(engine, prepared, shop, [windows], horizons, progress)
+    """Split the jobs' shared table, or one built for this job; see :func:`split_by_time`."""
+    if table is None:
+        horizons = horizons_up_to(windows.horizon_days)
+        table = build_table(engine, prepared, shop, [windows], horizons, progress)
     return split_by_time(table, windows, shop)
 
 
 def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset:
-    """Split a table by what was known at the test cutoff and on the last day.
+    """Split a table by what was known at the test cutoff and what is known by ``as_of``.
 
     Raises
     ------
@@ -209,8 +218,8 @@ def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset
         rows_at(windows.train),
         test,
         rows_at(windows.final),
-        lessons(table, windows, windows.test),
-        lessons(table, windows, windows.as_of),
+        known_outcomes(table, windows, windows.test),
+        known_outcomes(table, windows, windows.as_of),
         table.histories[at_test].reset_index(drop=True),
         table.columns,
         table.vector_fingerprint,
@@ -218,34 +227,38 @@ def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset
     )
 
 
-def lessons(table: Table, windows: Windows, known_by: date) -> Lessons:
-    """Return what a job may learn from on a day; horizons that hardly any cutoff knows are out."""
+def known_outcomes(table: Table, windows: Windows, known_by: date) -> KnownOutcomes:
+    """Return what a job may learn from on a day.
+
+    Horizons other than the job's own are left out if their outcomes are known at fewer than two
+    cutoffs, or are all the same.
+    """
     day = to_epoch_day(known_by)
     own = np.isin(
         table.days, [to_epoch_day(at) for at in windows.with_unfinished(table.horizons_days[0])]
     )
     ends = table.days[:, None] + np.array(table.horizons_days)
     silent = np.where((ends <= day) & own[:, None], table.silent, np.nan)
-    taught = [
+    used = [
         k
         for k, days in enumerate(table.horizons_days)
-        if days == windows.horizon_days or _is_taught(silent[:, k], table.days)
+        if days == windows.horizon_days or _is_learnable(silent[:, k], table.days)
     ]
-    silent = silent[:, taught]
+    silent = silent[:, used]
     known = np.asarray(~np.isnan(silent).all(axis=1))
     place = table.horizons_days.index(windows.horizon_days)
     ended = ends[:, place] <= day
-    return Lessons(
+    return KnownOutcomes(
         Outcomes(
             table.vectors.loc[known].reset_index(drop=True),
             table.days[known],
-            tuple(table.horizons_days[k] for k in taught),
+            tuple(table.horizons_days[k] for k in used),
             silent[known],
         ),
         np.where(ended, table.margin[:, place], np.nan)[known],
     )
 
 
-def _is_taught(silent: Floats, days: NDArray[np.int64]) -> bool:
+def _is_learnable(silent: Floats, days: NDArray[np.int64]) -> bool:
     known = ~np.isnan(silent)
     return len(np.unique(days[known])) >= _FEWEST_CUTOFFS and len(np.unique(silent[known])) == 2

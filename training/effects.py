@@ -1,4 +1,4 @@
-"""What a contact would change for each customer, for the bundle; nothing without treatment data."""
+"""The effect of a contact on each customer, for the bundle; empty without treatment data."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ from models.uplift.evidence import Evidence
 from models.uplift.order_margin import OrderMargin
 from models.uplift.trial import Floats
 from training.champions import UPLIFT, Champions
+from training.scores import scattered
 from training.uplift import ORDERS_AND_MARGIN
 
 _FEATURES_CHANGED = (
-    "the features have changed since what contacts change was learned from them: a risk ranking; "
+    "the features have changed since the effect of contacts was learned from them: a risk ranking; "
     "learn it again with `regulars train uplift`"
 )
-
-
-_ANOTHER_VERSION = (
-    "what contacts change was learned by a version that did not say what an order brings: a risk "
+_NO_ORDER_MARGIN = (
+    "the effect of contacts was learned by a version that did not say what an order brings: a risk "
     "ranking; learn it again with `regulars train uplift`"
 )
 
 
 @dataclass(frozen=True)
 class Effects:
-    """Columns of every customer, and how far they may be believed.
+    """Columns of every customer, and the evidence that they rest on.
 
     Attributes
     ----------
     columns
-        ``uplift`` and its 95 % interval and ``p_orders``, of the response days, and
-        ``value_if_orders``, the margin of an order: what an effect is worth is counted over the
-        days in which it was measured, since whether an order won by a contact brings others
-        later no campaign has shown. NaN for customers who are not scored. Empty without
-        treatment data.
+        ``uplift``, the change in P(order in the response days) by a contact, with its 95 %
+        interval; ``p_orders``, that probability; and ``value_if_orders``, the margin of an order
+        (money). An effect is valued over the response days alone: no campaign has shown whether an
+        order won by a contact brings later ones. NaN for customers who are not scored; empty
+        without treatment data.
+    evidence, because
+        Grade of the evidence, and the reason for it in words.
+    response_days
+        Days after a contact in which orders count.
+    contact_cost
+        Mean cost of a contact, money; None if not recorded.
     """
 
     columns: Mapping[str, Floats] = field(default_factory=dict)
@@ -57,7 +62,7 @@ def score_effects(champions: Champions, vectors: Vectors, scored: pd.DataFrame) 
     Parameters
     ----------
     vectors, scored
-        Of the same customers, in the same order.
+        Of the same customers in the same order.
     """
     if champions.uplift is None:
         return Effects()
@@ -66,7 +71,7 @@ def score_effects(champions: Champions, vectors: Vectors, scored: pd.DataFrame) 
         return Effects(because=_FEATURES_CHANGED)
     order_margin = card["definition"].get("order_margin")
     if order_margin is None:
-        return Effects(because=_ANOTHER_VERSION)
+        return Effects(because=_NO_ORDER_MARGIN)
     grade = champions.uplift.grade_
     if grade.evidence == "risk_only":
         return Effects(because=grade.because)
@@ -85,15 +90,9 @@ def score_effects(champions: Champions, vectors: Vectors, scored: pd.DataFrame) 
         B.VALUE_IF_ORDERS: OrderMargin(**order_margin).expected(orders, margin),
     }
     return Effects(
-        {name: _spread(values, known) for name, values in columns.items()},
+        {name: scattered(values, known) for name, values in columns.items()},
         grade.evidence,
         grade.because,
         days,
         card["definition"]["contact_cost"],
     )
-
-
-def _spread(values: Floats, known: np.ndarray) -> Floats:
-    full = np.full(len(known), np.nan)
-    full[known] = values
-    return full

@@ -1,4 +1,4 @@
-"""The gate: a challenger is promoted only for a reason that outweighs chance."""
+"""The gate: a challenger becomes champion only if it is better by more than chance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Difference:
-    """Challenger less rival on the same customers, with a 95 % paired bootstrap interval."""
+    """Challenger less rival on the same customers, with its 95 % paired bootstrap interval."""
 
     rival: str
     mean: float
@@ -23,7 +23,7 @@ class Difference:
     high: float
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Write it in a line."""
         return f"{self.mean:+.4f} against {self.rival} (95 % {self.low:+.4f} to {self.high:+.4f})"
 
 
@@ -36,13 +36,13 @@ class Verdict:
     differences: tuple[Difference, ...]
 
 
-def compare(contest: Contest, predicted: Floats, rival: str, rival_says: Floats) -> Difference:
+def compare(contest: Contest, predicted: Floats, rival: str, rival_predicted: Floats) -> Difference:
     """Bootstrap the difference of the headline metric over customers."""
-    return _difference(rival, _measured(contest, predicted), _measured(contest, rival_says))
+    return _difference(rival, _measured(contest, predicted), _measured(contest, rival_predicted))
 
 
 def _measured(contest: Contest, predicted: Floats) -> Floats:
-    """Return the headline metric of the sample, and then of resamples that all models share."""
+    """Return the headline metric of the sample, then of resamples, the same for all models."""
     rng = np.random.default_rng(0)
     size = len(contest.actual)
     draws = [contest.metric(contest.actual, predicted)]
@@ -61,24 +61,30 @@ def _difference(rival: str, ours: Floats, theirs: Floats) -> Difference:
 def judge(
     contest: Contest,
     challenger: str,
-    champion_says: Floats | None,
+    champion_predicted: Floats | None,
     *,
     has_champion: bool,
     champion_is_older: bool,
 ) -> Verdict:
     """Decide whether the challenger becomes champion.
 
-    The first champion must not lose to any baseline: some model has to serve. After that, a
-    challenger must beat every baseline by more than noise, and the champion too; or, when it
-    has learned from newer data, not lose to the champion by more than noise: a champion that
-    nobody can beat would otherwise go stale. A champion that cannot be compared (it answers
-    another question, or reads features that are gone) is replaced by one that clearly beats
-    the baselines.
+    Without a champion it must not clearly lose to any baseline, since some model has to serve.
+    Otherwise it must clearly beat every baseline, and the champion too; if it learned from newer
+    data it is enough not to clearly lose to the champion, or a good champion would go stale. A
+    champion that cannot be compared (another definition, or features that are gone) is replaced
+    by one that clearly beats the baselines. Clearly: by the bound of the 95 % interval.
+
+    Parameters
+    ----------
+    champion_predicted
+        The champion's predictions of the same window; None if it cannot be compared.
+    champion_is_older
+        Whether the challenger learned from newer data.
     """
     ours = _measured(contest, contest.predicted[challenger])
     differences = tuple(
-        _difference(name, ours, _measured(contest, says))
-        for name, says in contest.predicted.items()
+        _difference(name, ours, _measured(contest, predicted))
+        for name, predicted in contest.predicted.items()
         if name != challenger
     )
     if not has_champion:
@@ -95,13 +101,13 @@ def judge(
             reason=f"{contest.headline} does not clearly beat the baseline: {worst}",
             differences=differences,
         )
-    if champion_says is None:
+    if champion_predicted is None:
         return Verdict(
             promote=True,
             reason=f"the champion cannot be compared, and every baseline is beaten: {worst}",
             differences=differences,
         )
-    against = _difference("the champion", ours, _measured(contest, champion_says))
+    against = _difference("the champion", ours, _measured(contest, champion_predicted))
     differences = (*differences, against)
     if against.low > 0:
         return Verdict(
@@ -123,5 +129,5 @@ def judge(
 
 
 def _least(differences: Sequence[Difference], bound: Callable[[Difference], float]) -> Difference:
-    """Return the least favourable; a bound that is not a number proves nothing and comes first."""
+    """Return the difference with the least bound; a NaN proves nothing and counts as the least."""
     return min(differences, key=lambda d: -math.inf if math.isnan(bound(d)) else bound(d))

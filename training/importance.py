@@ -1,8 +1,8 @@
-"""What the champions read their scores from: each column's share of the training gain.
+"""Feature importance of the champions: each column's share of the training gain.
 
-Gain is what splitting on a column took off the training loss (Breiman, Friedman, Olshen & Stone
-1984, ch. 5.3). It says what a model uses, not what would happen if a customer's value changed;
-of columns that say nearly the same it credits now one and now another.
+Gain is the reduction of the training loss by splits on a column (Breiman, Friedman, Olshen & Stone
+1984, ch. 5.3). It says what a model uses, not what would happen if a value changed; among highly
+correlated columns it is shared arbitrarily.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from training.champions import model_name, readable_champion
 
 @dataclass(frozen=True)
 class Importance:
-    """What the champions found in the columns.
+    """The importance of every column for the champions.
 
     Attributes
     ----------
     shares
-        Indexed by column name, one column a champion (``churn``, ``value``), each adding up
-        to 1; missing where a champion does not read the column. Empty without champions.
+        Indexed by column name, one column per champion (``churn``, ``value``), each adding up to 1;
+        missing if a champion does not read the column. Empty without champions.
     cards
         The champions by job.
     """
@@ -36,12 +36,12 @@ class Importance:
 
 
 def no_importance() -> Importance:
-    """Return what is known before anything is trained."""
+    """Return the empty importance, before anything is trained."""
     return Importance(pd.DataFrame(index=pd.Index([], dtype="str", name="column")), {})
 
 
 def champion_importance(client: Client, shop: str) -> Importance:
-    """Read the shop's champions for churn and value, those that there are."""
+    """Compute it from the shop's champions for churn and value, as far as there are any."""
     shares, cards = {}, {}
     for job, of_model in (("churn", _churn_champion), ("value", _value_champion)):
         found = readable_champion(client, model_name(shop, job))
@@ -58,9 +58,9 @@ def churn_importance(model: ChurnModel) -> pd.Series[float]:
 
 
 def value_importance(model: ValueModel) -> pd.Series[float]:
-    """Return each column's share; whether and how much a customer buys count half each.
+    """Return each column's share: the mean of those in P(buys) and in the amount.
 
-    Value is their product, and the gains of the two parts are in units of their own.
+    Value is the product of both, and their gains are in different units.
     """
     amount = pd.Series(model.amount_.gain(), index=[*model.buys_.encoder_.columns, *SEASON])
     return churn_importance(model.buys_).add(amount, fill_value=0.0).rename_axis("column") / 2

@@ -1,4 +1,4 @@
-"""What the churn and value jobs hand over to the scorecard, beside outcomes and predictions."""
+"""What the churn and value jobs hand over to the scorecard page."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from training.scorecard.history import (
 )
 from training.windows import Windows
 
-# Drivers are a picture: so many customers draw it as well as all.
+# The picture of drivers looks the same with more customers.
 _CUSTOMERS_EXPLAINED = 2_000
 _AGE_SHOWN_DAYS = 365.0
-# More countries than these make groups too small to judge.
+# With more countries the groups become too small to judge.
 _MOST_COUNTRIES = 8
 
 
@@ -54,7 +54,7 @@ def churn_judgement(
     predicted
         Churn probabilities of the test rows, by model, ``churn`` among them.
     outlook
-        The buy-till-you-die model beside it, where one could be fitted.
+        The buy-till-you-die baseline, if it could be fitted.
     """
     test, days = data.test.vectors, week_ends(windows.horizon_days)
     ids = test[C.CUSTOMER_ID].tolist()
@@ -65,8 +65,8 @@ def churn_judgement(
     shown = [str(name) for name in effects.columns if name in test.columns]
     tracking = matrices = None
     if outlook is not None:
-        told = [outlook.predict(test, float(day))[EXPECTED_ORDERS].sum() for day in days]
-        tracking = track_orders(orders, ids, windows.test, days, {"BG/NBD": np.array(told)})
+        by_day = [outlook.predict(test, float(day))[EXPECTED_ORDERS].sum() for day in days]
+        tracking = track_orders(orders, ids, windows.test, days, {"BG/NBD": np.array(by_day)})
         matrices = purchase_matrices(outlook.purchases, _AGE_SHOWN_DAYS, windows.horizon_days)
     return Judgement(
         "churn",
@@ -103,7 +103,7 @@ def value_judgement(
         Margin over the horizon of the test rows, by model, ``value`` among them.
     """
     test = data.test.vectors
-    # Money is compared to a hundred-thousandth of a cent.
+    # A tolerance far below a cent, as in training.value.held.
     low, high = (model.predict_interval(test) + np.array([-1e-7, 1e-7])).T
     return Judgement(
         "value",
@@ -123,7 +123,7 @@ def value_judgement(
 
 
 def reach_notes(horizon_days: int, extrapolated_to_days: int | None) -> tuple[str, ...]:
-    """Return what a reader must know of a value that goes further than it was judged."""
+    """Return what a reader must know about a value stated over more days than it was judged on."""
     if extrapolated_to_days is None:
         return ()
     return (
@@ -144,7 +144,7 @@ def _definition(shop: ShopSettings, windows: Windows) -> dict[str, str]:
 
 
 def _groups(test: pd.DataFrame, score: Floats) -> pd.DataFrame:
-    """Divide the test customers by what a team would divide them by."""
+    """Divide the test customers as a team would: buyers, tiers, segments, countries."""
     recency = test["recency_days"].to_numpy(dtype=np.float64)
     orders = test["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
     cuts = CutPoints.fit(score, recency, orders)

@@ -1,4 +1,4 @@
-"""Who is in which segment, who rose and who fell since an earlier date, and what it is worth."""
+"""Segment sizes, movements between segments since an earlier date, and what they are worth."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Movement:
     Attributes
     ----------
     view
-        What they moved in: "tier", "bank_tier", "stage", "segment" or "cluster".
+        The segmentation: "tier", "bank_tier", "stage", "segment" or "cluster".
     moves
-        One row a pair of names: ``before``, ``after``, ``direction``, ``customers``,
-        ``value_before``, ``value_after`` (sums of ``clv_predicted``, money; nothing outside
-        the population) and ``change``.
+        One row per pair of segments: ``before``, ``after``, ``direction``, ``customers``,
+        ``value_before``, ``value_after`` (sums of ``clv_predicted``, money; zero outside the
+        population) and ``change``.
     """
 
     view: str
@@ -88,7 +88,7 @@ def segment_table(customers: pd.DataFrame, view: str) -> pd.DataFrame:
 
 
 def movement(before: pd.DataFrame, after: pd.DataFrame, view: str) -> Movement:
-    """Count how customers moved in a view, and what that is worth.
+    """Count the customers who moved between the segments of a view, and their value.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def movement(before: pd.DataFrame, after: pd.DataFrame, view: str) -> Movement:
         One row per customer at each date: ``customer_id``, ``view`` and ``clv_predicted``,
         by the same model and the same cut-points.
     """
-    both = _side_by_side(before, after, [view])
+    both = _joined(before, after, [view])
     moved = both.groupby([f"{view}_before", f"{view}_after"], as_index=False, sort=True).agg(
         customers=(C.CUSTOMER_ID, "size"),
         value_before=("clv_predicted_before", "sum"),
@@ -110,14 +110,14 @@ def movement(before: pd.DataFrame, after: pd.DataFrame, view: str) -> Movement:
 
 
 def most_moved(before: pd.DataFrame, after: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the customers whose predicted value changed most, either way; ties by id.
+    """Return the ``most`` customers whose predicted value changed most, up or down; ties by id.
 
     Returns
     -------
     ``customer_id``; ``tier_before``, ``tier_after``, ``stage_before``, ``stage_after``;
     ``clv_predicted_before``, ``clv_predicted_after`` and ``change``, in money.
     """
-    both = _side_by_side(before, after, ["tier", "stage"])
+    both = _joined(before, after, ["tier", "stage"])
     both["change"] = both["clv_predicted_after"] - both["clv_predicted_before"]
     both["size"] = both["change"].abs()
     order = both.sort_values(["size", C.CUSTOMER_ID], ascending=[False, True])
@@ -125,7 +125,7 @@ def most_moved(before: pd.DataFrame, after: pd.DataFrame, most: int) -> pd.DataF
 
 
 def ordered(view: str, names: Sequence[str]) -> list[str]:
-    """Return names in their view's order; unknown ones behind, by name."""
+    """Return names in their view's order, then unknown ones by name, then the unscored."""
     listed = [*LISTED.get(view, ()), NOT_SCORED, NOT_YET]
     known = [name for name in listed if name in names]
     special = [name for name in known if name in {NOT_SCORED, NOT_YET}]
@@ -138,8 +138,8 @@ def lookback_words(day: date, lookback_days: int) -> str:
     return f"{NOT_SCORED}: no order in the {lookback_days} days before {day}"
 
 
-def _side_by_side(before: pd.DataFrame, after: pd.DataFrame, views: list[str]) -> pd.DataFrame:
-    """Put both dates side by side; nobody known before is missing after, except in a subset."""
+def _joined(before: pd.DataFrame, after: pd.DataFrame, views: list[str]) -> pd.DataFrame:
+    """Join both dates by customer; customers missing at one of them are ``NOT_YET`` there."""
     read = [C.CUSTOMER_ID, *views, "clv_predicted"]
     both = before[read].merge(
         after[read], on=C.CUSTOMER_ID, how="outer", suffixes=("_before", "_after"), indicator=True

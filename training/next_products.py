@@ -1,4 +1,4 @@
-"""The next product of who holds contracts: learned from what the others hold together."""
+"""The next product of each contract holder, learned from what customers hold together."""
 
 from __future__ import annotations
 
@@ -22,65 +22,66 @@ from models.next_product import NextProductModel
 Booleans = NDArray[np.bool_]
 
 _CONTRACT_MOVES: Final = "contract_moves"
-# Its columns count the hidden product too.
-_TELLS_WHAT_IS_HELD: Final = "relationship"
-_MOST_TAUGHT: Final = 20_000
+# The model hides a product that is held; the columns of this family would still count it.
+_LEAKING_FAMILY: Final = "relationship"
+_MOST_TRAINING_CUSTOMERS: Final = 20_000
 
 
 def next_products(
     engine: Engine, prepared: Prepared, vectors: Vectors, as_of: date, *, seed: int = 0
 ) -> pd.DataFrame:
-    """Return each customer's likeliest next product under contract, and how likely it is.
+    """Return each customer's likeliest next product under contract, and its probability.
 
     Parameters
     ----------
     vectors
-        Of everyone with history as of the date.
+        Of everyone with history, at ``as_of``.
 
     Returns
     -------
     Rows in the order of ``vectors``: ``next_product`` and ``next_product_probability`` =
-    P(product | one more is held). Missing for who holds no contract or every product, and for
-    everyone where fewer than 20 customers hold two: nothing tells what follows.
+    P(product | one more is held). Missing for customers without a contract or with every product,
+    and for everyone if fewer than 20 customers hold two: there is nothing to learn from.
     """
-    nothing = pd.DataFrame(
+    found = pd.DataFrame(
         {
             B.NEXT_PRODUCT: pd.Series(None, vectors.frame.index, dtype="str"),
             B.NEXT_PRODUCT_PROBABILITY: np.nan,
         }
     )
     if _CONTRACT_MOVES not in prepared.rollups:
-        return nothing
+        return found
     contracts = standing_contracts(engine, prepared, as_of)
     products = np.unique(contracts[C.PRODUCT_ID].to_numpy(dtype=str))
     held = _held(vectors.frame[C.CUSTOMER_ID], contracts, products)
     holders = np.flatnonzero(held.any(axis=1))
-    taught = np.flatnonzero(held.sum(axis=1) >= 2)
+    several = np.flatnonzero(held.sum(axis=1) >= 2)
     random = np.random.default_rng(seed)
-    taught = np.sort(random.permutation(taught)[:_MOST_TAUGHT])
+    train = np.sort(random.permutation(several)[:_MOST_TRAINING_CUSTOMERS])
     family = known_families()
-    known = [each for each in vectors.columns if family.get(each.name) != _TELLS_WHAT_IS_HELD]
+    known = [each for each in vectors.columns if family.get(each.name) != _LEAKING_FAMILY]
     try:
         model = NextProductModel(seed=seed).fit(
-            vectors.frame.iloc[taught], held[taught], products.tolist(), known
+            vectors.frame.iloc[train], held[train], products.tolist(), known
         )
     except TrainingError:
-        return nothing
+        return found
     chances = model.predict_proba(vectors.frame.iloc[holders], held[holders])
-    best = chances.argmax(axis=1)  # of equals the first by id
+    best = chances.argmax(axis=1)  # ties go to the first by id
     chance = chances[np.arange(len(best)), best]
     asked = chance > 0
-    nothing.loc[holders[asked], B.NEXT_PRODUCT] = products[best[asked]]
-    nothing.loc[holders[asked], B.NEXT_PRODUCT_PROBABILITY] = chance[asked]
-    return nothing
+    found.loc[holders[asked], B.NEXT_PRODUCT] = products[best[asked]]
+    found.loc[holders[asked], B.NEXT_PRODUCT_PROBABILITY] = chance[asked]
+    return found
 
 
 def further_product_rate(
     engine: Engine, prepared: Prepared, as_of: date, horizon_days: int
 ) -> float | None:
-    """Return the share of holders, a horizon before, who hold one more product by the date.
+    """Return the share of contract holders who hold one more product a horizon later.
 
-    A base rate: nobody was asked to take one. None where nobody held any.
+    Counted over the horizon that ends at ``as_of``; a base rate, without any offer. None if nobody
+    held a contract.
     """
     if _CONTRACT_MOVES not in prepared.rollups:
         return None
@@ -96,7 +97,7 @@ def further_product_rate(
 def standing_contracts(engine: Engine, prepared: Prepared, as_of: date) -> pd.DataFrame:
     """Return ``customer_id`` and ``product_id`` of each product under a contract that stands.
 
-    Known as features know it: from the day after the start, until that after the last day.
+    As features see it: from the day after the start to the day after the last day.
     """
     moves = prepared.rollups[_CONTRACT_MOVES]
     seen = moves.filter(moves.known_from < to_epoch_day(as_of))
@@ -109,7 +110,7 @@ def standing_contracts(engine: Engine, prepared: Prepared, as_of: date) -> pd.Da
 
 
 def _held(customer_ids: pd.Series, contracts: pd.DataFrame, products: NDArray[np.str_]) -> Booleans:
-    """Return whether each customer holds each product, (customers, products)."""
+    """Return whether each customer holds each product, shape (customers, products)."""
     held = np.zeros((len(customer_ids), len(products)), dtype=np.bool_)
     row = pd.Index(customer_ids).get_indexer(pd.Index(contracts[C.CUSTOMER_ID]))
     place = np.searchsorted(products, contracts[C.PRODUCT_ID].to_numpy(dtype=str))

@@ -15,8 +15,8 @@ from features.prepare import Prepared
 from features.vocabulary import Columns as C
 from models.bundle_schema import OFFERS
 from models.bundle_schema import BundleColumns as B
+from models.offers.bundling import offer_rows
 from models.offers.declarations import Declarations
-from models.offers.travel import offer_rows
 
 
 def offers_of(engine: Engine, prepared: Prepared, declared: Declarations) -> Any:
@@ -42,14 +42,14 @@ def offers_of(engine: Engine, prepared: Prepared, declared: Declarations) -> Any
 def email_consent(
     engine: Engine, prepared: Prepared, customer_ids: NDArray[np.str_]
 ) -> ExtensionArray:
-    """Return today's word of each customer, None where there is none.
+    """Return each customer's present consent to e-mail; missing if unknown.
 
-    It is not a feature: consent withdrawn on the way out would tell an earlier cutoff of the
-    leaving. Whom to write to is decided by the latest word all the same.
+    It is no feature: consent withdrawn when leaving would leak the leaving to earlier cutoffs. For
+    the decision whom to write to the latest state is the right one.
     """
     if "customers" not in prepared.clean:
         return pd.array([None] * len(customer_ids), dtype="boolean")
     customers = prepared.clean["customers"]
     frame = engine.frame(customers.select(C.CUSTOMER_ID, C.EMAIL_CONSENT))
-    said = frame.set_index(C.CUSTOMER_ID)[C.EMAIL_CONSENT].reindex(customer_ids)
-    return said.astype("boolean").array
+    consent = frame.set_index(C.CUSTOMER_ID)[C.EMAIL_CONSENT].reindex(customer_ids)
+    return consent.astype("boolean").array

@@ -1,4 +1,4 @@
-"""Judge another policy on the decision log: estimates, intervals, and what they rest on."""
+"""Off-policy evaluation on the decision log: what another policy would have earned."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PolicyReport:
     table
         Indexed by method: ``value, low, high, decisions, effective, mean_weight, share_cut``.
     notes
-        What a person should know before believing it.
+        Each estimate in words, with its caveats.
     """
 
     table: pd.DataFrame
@@ -45,19 +45,19 @@ def evaluate_policy(
     ----------
     log
         One row per decision: ``decision_id, action, propensity, reward`` (money, or 0 and 1),
-        attribution over.
+        with the attribution window over.
     target
         One row per decision and action that the target policy may take: ``decision_id, action,
         probability``, summing to 1 for each decision.
     situations
-        What was known of each decision: ``decision_id`` and numeric columns. With it an outcome
-        model is fitted, and ``dr`` is among the estimates.
+        What was known at each decision: ``decision_id`` and numeric columns. With it an outcome
+        model is fitted, and the estimates include ``dr``.
 
     Raises
     ------
     DataError
-        Columns are missing, a decision is logged twice or lacks its propensity, or the target
-        says nothing of it.
+        Columns are missing, a decision is logged twice or lacks its propensity, or the target has
+        no probabilities for it.
     """
     _need(log, (DECISION_ID, ACTION, PROPENSITY, REWARD), "the decision log")
     _need(target, (DECISION_ID, ACTION, PROBABILITY), "the policy to be judged")

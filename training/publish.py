@@ -19,8 +19,8 @@ from features.vocabulary import Columns as C
 from models.bundle import Bundle, Manifest, ModelCard, activate, write_bundle
 from models.bundle_schema import BundleColumns as B
 from models.erasure import without_customers
+from models.offers.bundling import policy_record
 from models.offers.declarations import NO_OFFERS, Declarations
-from models.offers.travel import policy_record
 from models.recommend.interactions import Interactions
 from models.uplift.breadth import BreadthEffect
 from training.champions import Champions
@@ -28,10 +28,10 @@ from training.dataset import population
 from training.effects import Effects, score_effects
 from training.next_products import further_product_rate, next_products
 from training.offers import email_consent, offers_of
-from training.purchases import describe_products, load_interactions
+from training.recommend.purchases import describe_products, load_interactions
+from training.recommend.tables import RecommendationTables, build_recommendation_tables
 from training.scores import CustomerScores, score_customers
 from training.segments import keep_segmentation, published_names
-from training.shelf import Shelf, fill_shelf
 
 
 def publish(
@@ -50,12 +50,14 @@ def publish(
 
     Parameters
     ----------
-    erased
-        Hashes of customers that it must not hold.
-    declared
-        Offers beside those of the table, with rules that were checked.
     now
-        When the export happens; part of the bundle's version.
+        Time of the export; part of the bundle's version.
+    root
+        Folder of all bundles.
+    erased
+        Hashes of customers to leave out.
+    declared
+        Offers declared beside those of the table, with rules already checked.
     """
     _refuse_other_money(champions, shop)
     tick = progress("Scores of all customers", 2)
@@ -74,7 +76,7 @@ def publish(
     tick()
     catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
     assumed = prepared.lines_without_cost > 0 or bool(catalogue[C.UNIT_COST].isna().any())
-    shelf = fill_shelf(
+    recommendations = build_recommendation_tables(
         engine, prepared, champions.recommend, interactions, catalogue, customer_ids,
         champions.churn.horizon_days,
     )  # fmt: skip
@@ -89,7 +91,7 @@ def publish(
             now,
             scored,
             effects,
-            shelf,
+            recommendations,
             declared,
             further_product_rate(engine, prepared, as_of, champions.churn.horizon_days),
             assumed=assumed,
@@ -102,10 +104,10 @@ def publish(
             preserve_index=False,
         ),
         vectors=vector_table(scored.vectors.frame, scored.vectors.names),
-        products=pa.Table.from_pandas(shelf.catalogue, preserve_index=False),
+        products=pa.Table.from_pandas(recommendations.catalogue, preserve_index=False),
         offers=offers_of(engine, prepared, declared),
-        **shelf.rows,
-        directions=shelf.directions,
+        **recommendations.rows,
+        directions=recommendations.directions,
     )
     tick()
     folder = write_bundle(root, without_customers(bundle, erased))
@@ -115,15 +117,15 @@ def publish(
 
 
 def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
-    """Refuse to label what a champion learned in other money or for other customers."""
-    said = champions.cards["value"].card["definition"]
+    """Refuse a value champion that was trained with other settings of money or population."""
+    trained = champions.cards["value"].card["definition"]
     now = {
         "currency": shop.currency,
         "discount_rate": shop.discount_rate,
         "margin_rate_where_cost_unknown": shop.margin_rate,
         "population": population(shop),
     }
-    changed = [name for name, value in now.items() if said[name] != value]
+    changed = [name for name, value in now.items() if trained[name] != value]
     if changed:
         raise RegistryError(
             f"the value champion was trained with another {', '.join(changed)}",
@@ -139,7 +141,7 @@ def _manifest(
     now: datetime,
     scored: CustomerScores,
     effects: Effects,
-    shelf: Shelf,
+    recommendations: RecommendationTables,
     declared: Declarations,
     further_products: float | None,
     *,
@@ -172,7 +174,7 @@ def _manifest(
             BreadthEffect(**effect) for effect in champions.cards["churn"].card.get("breadth", ())
         ),
         further_product_rate=further_products,
-        **shelf.said,
+        **recommendations.manifest_fields,
     )
 
 
@@ -183,7 +185,7 @@ def _catalogue(
     interactions: Interactions,
     as_of: date,
 ) -> pd.DataFrame:
-    """Return every product, sorted by id: those of the table and any others once bought."""
+    """Return every product, sorted by id: those of the table, and others that were bought."""
     frame = engine.frame(prepared.clean["products"])
     sold = pd.DataFrame({C.PRODUCT_ID: interactions.product_ids})
     frame = sold.merge(frame, on=C.PRODUCT_ID, how="outer").sort_values(C.PRODUCT_ID)
@@ -199,7 +201,7 @@ def _catalogue(
             B.PRICE: price,
             C.UNIT_COST: cost,
             B.MARGIN: (price - cost).fillna(price * shop.margin_rate),
-            # A stock that nobody tracks is taken to be there.
+            # A product whose stock is not tracked counts as in stock.
             B.IN_STOCK: ~(frame[C.STOCK] <= 0).fillna(value=False).astype(bool),
             B.RETIRED: ((retired < midnight) | (launched >= midnight)).fillna(value=False),
         }
@@ -207,12 +209,12 @@ def _catalogue(
 
 
 def scored_columns(scored: CustomerScores, effects: Effects) -> pd.DataFrame:
-    """Return the bundle's customer columns as far as they are scores."""
-    # What is the same for everyone stands in the manifest.
+    """Return those of the bundle's customer columns that are scores."""
+    # What is the same for everyone is in the manifest.
     return scored.frame.drop(columns=[C.AS_OF, "value_basis"]).assign(**effects.columns)
 
 
 def vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
-    """Round numbers for the eye: they are shown and ruled by, not learned from."""
+    """Return the vectors rounded to four decimals: for display and rules, not for models."""
     rounded = frame[[C.CUSTOMER_ID, *names]].round(4)
     return pa.Table.from_pandas(rounded, preserve_index=False)

@@ -1,4 +1,4 @@
-"""What a job gives back: facts, to be tracked, gated and published by others."""
+"""What a training job returns; tracking, the gate and publishing work from it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class Contest:
     metric
         ``(actual, predicted) -> float``; larger is better.
     actual
-        What happened, shape (n,).
+        Outcomes, shape (n,).
     predicted
-        What the challenger and each baseline said, shape (n,) each.
+        Predictions of the challenger and of each baseline by name, shape (n,) each.
     rerun
-        Makes an older saved model say its part on the same window, or None where it cannot.
+        From the folder of an older saved model to its predictions of the same window, or None if it
+        cannot make them.
     customer_ids
-        Whose outcomes these are, in order.
+        Customers of the outcomes, in order.
     """
 
     headline: str
@@ -65,15 +66,15 @@ class JobReport:
         ``churn``, ``value``, ``recommend`` or ``uplift``; the challenger has this name in the
         scorecard.
     definition
-        What the numbers mean: horizon, population, currency, cutoffs.
+        Meaning of the numbers: horizon, population, currency, and so on.
     scorecard
         One row per model (challenger first, then baselines), one column per metric.
     judged, model
-        Fitted before the test cutoff, and on everything before ``as_of``.
+        Fitted on what was known at the test cutoff, and on everything before ``as_of``.
     judgement
-        What the scorecard page is made of, where there is one.
+        Data of the scorecard page, if the job has one.
     breadth
-        Of churn: what holding one more category or product goes with.
+        Of churn: the effect of holding one more category or product.
     """
 
     name: str

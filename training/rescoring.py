@@ -1,7 +1,7 @@
-"""A few customers scored again with the models of a published bundle, as it would score them now.
+"""Score a few customers again between trainings, with the models of the published bundle.
 
-What holds for everyone (:mod:`training.backdrop`) is read off the bundle; the customers' vectors
-come of the shop's roll-ups and of what was sent since (:mod:`features.live`).
+What is known of the customer base (:mod:`training.customer_base`) comes from the bundle; the
+customers' vectors from the shop's roll-ups and what was sent since (:mod:`features.live`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from features.vocabulary import Columns as C
 from models.bundle import Bundle
 from models.bundle_schema import CUSTOMERS, conform
 from models.registry import Client
-from training.backdrop import Backdrop
 from training.champions import Champions, load_versions
+from training.customer_base import CustomerBase
 from training.effects import score_effects
 from training.publish import scored_columns, vector_table
 from training.scores import score_vectors
@@ -34,11 +34,11 @@ from training.segments import is_frozen, names_in
 
 @dataclass(frozen=True, eq=False)
 class Rescorer:
-    """A bundle's models, ready to score a few of its customers again, or new ones."""
+    """The models of a bundle, ready to score some of its customers again, or new ones."""
 
     bundle: Bundle
     champions: Champions
-    backdrop: Backdrop
+    base: CustomerBase
     shop: ShopSettings
     checks: CheckSettings
 
@@ -46,12 +46,12 @@ class Rescorer:
     def of(
         cls, bundle: Bundle, client: Client, shop: ShopSettings, checks: CheckSettings
     ) -> Rescorer:
-        """Load the models that a bundle was made with.
+        """Load the models that made a bundle.
 
         Raises
         ------
         RegistryError
-            A model is gone, or its cut-points are.
+            A model, or its cut-points, cannot be found.
         """
         manifest = bundle.manifest
         versions = {job: card.version for job, card in manifest.models.items()}
@@ -62,8 +62,8 @@ class Rescorer:
                 "published from this registry",
                 "publish it again with `regulars train`",
             )
-        everyone = bundle.vectors.select(list(Backdrop.READS)).to_pandas()
-        return cls(bundle, champions, Backdrop.of(everyone), shop, checks)
+        everyone = bundle.vectors.select(list(CustomerBase.COLUMNS_READ)).to_pandas()
+        return cls(bundle, champions, CustomerBase.of(everyone), shop, checks)
 
     def score(
         self,
@@ -74,20 +74,20 @@ class Rescorer:
         as_of: date,
         now: datetime,
     ) -> tuple[Any, Any]:
-        """Score customers as of a date, with what was sent since counted.
+        """Score customers as of a date, counting what was sent since.
 
         Parameters
         ----------
         fresh
-            Records that no file holds yet, by table; bad ones are left out.
+            Records that are in no file yet, by table; bad ones are left out.
         customers
-            Those to be scored besides the ones in ``fresh``; who never ordered is passed over.
+            Customers to score besides those in ``fresh``; those who never ordered are skipped.
         now
             Naive UTC; records dated later are left out.
 
         Returns
         -------
-        Two Arrow tables of the same customers: the bundle's customer columns as far as they are
+        Two Arrow tables of the same customers: those of the bundle's customer columns that are
         scores, and its vector columns.
 
         Raises
@@ -106,7 +106,7 @@ class Rescorer:
                 "publish another with `regulars train`",
             )
         before = names_in(self.bundle, vectors.frame[C.CUSTOMER_ID].tolist())
-        scored = score_vectors(vectors, self.champions, self.shop, self.backdrop, before)
+        scored = score_vectors(vectors, self.champions, self.shop, self.base, before)
         effects = score_effects(self.champions, vectors, scored.frame)
         frame = scored_columns(scored, effects)
         table = conform("customers", pa.Table.from_pandas(frame, preserve_index=False), CUSTOMERS)

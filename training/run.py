@@ -1,13 +1,11 @@
-"""Run jobs end to end: train, track, register, judge, promote."""
+"""Run a training job by name, with the horizons, windows and rows that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -16,50 +14,31 @@ from features.labels import order_gaps_days, suggest_horizon_days
 from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
-from models import registry
 from models.boosting import BoostingParameters
-from models.registry import Client, RegisteredModel
-from training.champions import model_name, readable_champion
 from training.churn import train_churn
 from training.contracts import train_contracts
-from training.curves import Curves
+from training.curves import CurveCache
 from training.dataset import Table, build_table, horizons_up_to, split_by_time
-from training.gate import Verdict, judge
-from training.recommend import train_recommend
-from training.report import Floats, JobReport
-from training.scorecard import judge_model, scorecard_files
+from training.recommend.job import train_recommend
+from training.report import JobReport
 from training.settings import TrainingSettings
-from training.tracking import track
 from training.tuning import tune
 from training.uplift import train_uplift
 from training.uplift_report import uplift_report
 from training.value import train_value
 from training.windows import Windows, plan_windows, teachable_horizon_days
 
-# What makes two models answers to the same question.
-_QUESTION = (
-    "label",
-    "truth",
-    "horizon_days",
-    "extrapolated_to_days",
-    "window_days",
-    "population",
-    "currency",
-    "discount_rate",
-    "margin_rate_where_cost_unknown",
-)
-
 
 @dataclass(frozen=True)
 class Horizons:
-    """The horizons in force, each with the evidence for it.
+    """The horizons of churn and value, each with the evidence for it in words.
 
     Attributes
     ----------
     value_days
-        What value is learned over.
+        Horizon over which value is learned.
     extrapolated_to_days
-        What it is extrapolated to, where that is longer than the history can teach.
+        Longer horizon to which value is extrapolated, if the history is too short to learn it.
     """
 
     churn_days: int
@@ -70,26 +49,8 @@ class Horizons:
 
     @property
     def value_reach_days(self) -> int:
-        """What value is stated over."""
+        """Horizon over which value is stated, learned or extrapolated."""
         return self.extrapolated_to_days or self.value_days
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One finished job: what it found, where it is kept, and what became of it.
-
-    Attributes
-    ----------
-    standing
-        ``promoted`` to champion; accepted as a ``backtest``, for scores of its own day, since
-        the champion has learned from later ones; or ``kept`` aside.
-    """
-
-    report: JobReport
-    registered: RegisteredModel
-    verdict: Verdict
-    standing: Literal["promoted", "backtest", "kept"]
-    run_id: str
 
 
 def choose_horizons(
@@ -99,22 +60,22 @@ def choose_horizons(
     settings: TrainingSettings,
     as_of: date,
 ) -> Horizons:
-    """Take the horizons from the settings, else from the data before ``as_of``."""
+    """Take the horizons from the settings, or else choose them from the data before ``as_of``."""
     churn, churn_evidence = settings.horizon_days, "set in training.horizon_days"
     if churn is None:
         churn, churn_evidence = suggest_horizon_days(
             order_gaps_days(engine, prepared.rollups, as_of)
         )
     asked, history = settings.value_horizon_days, (as_of - prepared.first_day).days
-    taught = teachable_horizon_days(history, shop.lookback_days)
-    if asked <= taught or shop.lookback_days + 2 * asked <= history:
+    longest = teachable_horizon_days(history, shop.lookback_days)
+    if asked <= longest or shop.lookback_days + 2 * asked <= history:
         evidence = f"{history:,} days of history can teach it"
         return Horizons(churn, churn_evidence, asked, evidence)
     evidence = (
-        f"{history:,} days of history can teach {taught}; "
+        f"{history:,} days of history can teach {longest}; "
         "from there on it is extrapolated by BG/NBD"
     )
-    return Horizons(churn, churn_evidence, taught, evidence, asked)
+    return Horizons(churn, churn_evidence, longest, evidence, asked)
 
 
 def run_job(
@@ -128,18 +89,20 @@ def run_job(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
-    curves: Curves | None = None,
+    curves: CurveCache | None = None,
 ) -> JobReport:
-    """Train one job on what was known before ``as_of``; nothing is recorded.
+    """Train one job on what was known before ``as_of``, without recording it.
 
     Parameters
     ----------
+    job
+        ``churn``, ``value``, ``recommend`` or ``uplift``.
     table
         From :func:`shared_table`, so that churn and value need not build their vectors twice.
     boosting
-        Another recipe than the default, for churn and value.
+        Hyperparameters of churn and value, if not the defaults.
     curves
-        Kept from job to job on one table, so that what both would learn is learned once.
+        Shared by jobs on one table, so that a curve that both need is fitted once.
     """
     if job == "churn" and settings.churn == "contracts":
         return train_contracts(
@@ -177,10 +140,10 @@ def tune_job(
     trials: int,
     progress: Progress,
 ) -> tuple[BoostingParameters, pd.DataFrame]:
-    """Search a recipe for churn or value on windows before the test; see :func:`tune`.
+    """Search hyperparameters for churn or value on windows before the test; see :func:`tune`.
 
-    Both recipes are judged by the chance to buy at the job's own horizon: value's amounts are
-    boosted by the same one.
+    Both are judged by P(buys) at the job's own horizon; value's amounts are boosted with the same
+    ones.
     """
     churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
     windows = churn_plan() if job == "churn" else value_plan()
@@ -198,7 +161,7 @@ def shared_table(
     progress: Progress,
     jobs: tuple[str, ...] = ("churn", "value"),
 ) -> Table:
-    """Build what the churn and value jobs learn from, once; every horizon of both is in it."""
+    """Build once what the churn and value jobs learn from, with every horizon of both."""
     churn_plan, value_plan = _plans(prepared, settings, horizons, as_of)
     wanted = {"churn": churn_plan, "value": value_plan}
     plans = [plan() for job, plan in wanted.items() if job in jobs]
@@ -209,7 +172,10 @@ def shared_table(
 def _plans(
     prepared: Prepared, settings: TrainingSettings, horizons: Horizons, as_of: date
 ) -> tuple[Callable[[], Windows], Callable[[], Windows]]:
-    """Return the makers of both jobs' windows: a history may suffice for one of them alone."""
+    """Return functions that plan the windows of churn and of value.
+
+    Functions, because a history may be too short for one of the two.
+    """
 
     def windows(horizon_days: int) -> Windows:
         return plan_windows(
@@ -221,75 +187,3 @@ def _plans(
         )
 
     return partial(windows, horizons.churn_days), partial(windows, horizons.value_days)
-
-
-def record(
-    client: Client,
-    report: JobReport,
-    mlruns: Path,
-    shop: ShopSettings,
-    data_fingerprint: str,
-    made_at: datetime,
-) -> Outcome:
-    """Track a report, register its model, let the gate judge it, and promote or keep it.
-
-    Parameters
-    ----------
-    made_at
-        Naive UTC, as the scorecard page says it.
-    """
-    name = model_name(shop.name, report.name)
-    champion = readable_champion(client, name)
-    is_backtest = champion is not None and learned_until(champion) > report.as_of
-    comparable = None if is_backtest else champion
-    champion_says = None if comparable is None else _on_same_window(comparable, report)
-    verdict = judge(
-        report.contest,
-        report.name,
-        champion_says,
-        has_champion=comparable is not None,
-        champion_is_older=champion is not None and _is_older(champion, report, data_fingerprint),
-    )
-    pages = (
-        {} if report.judgement is None else scorecard_files(judge_model(report.judgement), made_at)
-    )
-    run_id, folder = track(client, report, mlruns, shop.name, data_fingerprint, pages)
-    registered = registry.register(client, name, run_id, folder)
-    if not verdict.promote:
-        registry.keep(client, registered, verdict.reason)
-        return Outcome(report, registered, verdict, "kept", run_id)
-    if is_backtest:
-        registry.accept_backtest(client, registered, verdict.reason)
-        return Outcome(report, registered, verdict, "backtest", run_id)
-    registry.promote(client, registered, verdict.reason)
-    return Outcome(report, registered, verdict, "promoted", run_id)
-
-
-def learned_until(model: RegisteredModel) -> date:
-    """Return the first day that a model knows nothing of."""
-    return date.fromisoformat(model.card["as_of"])
-
-
-def _is_older(champion: RegisteredModel, report: JobReport, data_fingerprint: str) -> bool:
-    """Whether the challenger has learned from later days, or from other records up to the same."""
-    if learned_until(champion) == report.as_of:
-        return bool(champion.card["data_fingerprint"] != data_fingerprint)
-    return learned_until(champion) < report.as_of
-
-
-def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | None:
-    """Let the champion predict the challenger's test window.
-
-    Its full model where that had learned nothing of the window, else the one that was judged;
-    neither where even that had seen some of the outcomes, or another question was asked.
-    """
-    theirs, ours = champion.card["definition"], report.definition
-    if any(theirs.get(name) != ours.get(name) for name in _QUESTION):
-        return None
-    if champion.card["vector_fingerprint"] != report.vector_fingerprint:
-        return None
-    if learned_until(champion) <= report.test:
-        return report.contest.rerun(champion.model_folder)
-    if date.fromisoformat(champion.card["test"]) <= report.test:
-        return report.contest.rerun(champion.judged_folder)
-    return None

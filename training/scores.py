@@ -1,4 +1,4 @@
-"""Scores in bulk, from one snapshot: every customer's numbers, every customer's products."""
+"""Scores of all customers at one cutoff: churn, value and segments; and their products."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from models.manifest import ValueBasis
 from models.next_purchase import NextPurchaseModel
 from models.recommend.topk import ranked_products
 from models.segments import Segmentation
-from training.backdrop import Backdrop
 from training.champions import Champions
 from training.contracts import POPULATION as CONTRACT_POPULATION
 from training.contracts import contract_customers
+from training.customer_base import CustomerBase
 from training.segments import segmentation_of
 
 SCORE_COLUMNS = (
@@ -50,7 +50,7 @@ _CUSTOMERS_PER_BLOCK = 20_000
 
 @dataclass(frozen=True)
 class CustomerScores:
-    """Scores of every customer with history, and the vectors that they were read from.
+    """Scores of every customer with history, and the vectors that they were computed from.
 
     Attributes
     ----------
@@ -61,9 +61,9 @@ class CustomerScores:
         ``days_since_last_order``, ``orders`` and ``drivers`` (JSON). Outside the population (no
         order in the look-back) the learned numbers are missing, and so is ``value_basis``.
     value_horizon_days, value_basis
-        Over which ``clv_predicted`` counts, and whether that was learned or extrapolated.
+        Horizon of ``clv_predicted``, and whether it was learned or extrapolated.
     segmentation, segments
-        Where the cut-points are, and what :meth:`~Segmentation.apply` gives by them.
+        The cut-points, and what :meth:`~Segmentation.apply` returns for these customers.
     """
 
     frame: pd.DataFrame
@@ -85,17 +85,16 @@ def score_customers(
 ) -> CustomerScores:
     """Score customers as of a date.
 
-    Tiers and segments are cut where the value champion's cut-points are. Where none were kept
-    yet they are placed on everyone, so that a customer scored alone is in the same tier as in
-    a batch.
+    Tiers and segments use the cut-points kept with the value champion. If none were kept yet, they
+    are placed on everyone, so that a customer scored alone has the same tier as in a batch.
 
     Parameters
     ----------
     customers
-        Only these; ids without history have no row.
+        Score only these; ids without history have no row.
     previous
-        What customers were called before, of :func:`training.segments.published_names`: who
-        was on one side of a cut-point stays there until past it by a margin.
+        Tiers and stages before, from :func:`training.segments.published_names`; customers keep them
+        until past a cut-point by a margin.
 
     Raises
     ------
@@ -108,8 +107,8 @@ def score_customers(
             f"nobody ordered in the {shop.lookback_days} days before the cutoff",
             "choose an earlier --as-of, or lengthen shop.lookback_days",
         )
-    backdrop = Backdrop.of(vectors.frame)
-    scored = score_vectors(vectors, champions, shop, backdrop, previous)
+    base = CustomerBase.of(vectors.frame)
+    scored = score_vectors(vectors, champions, shop, base, previous)
     if customers is None:
         return scored
     wanted = scored.frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
@@ -125,22 +124,22 @@ def score_vectors(
     vectors: Vectors,
     champions: Champions,
     shop: ShopSettings,
-    backdrop: Backdrop,
+    base: CustomerBase,
     previous: pd.DataFrame | None = None,
 ) -> CustomerScores:
-    """Score whom the vectors are of, at their one cutoff: everyone, or a few as among everyone.
+    """Score the customers of some vectors, all of one cutoff: everyone, or a few of the base.
 
     Parameters
     ----------
-    backdrop
-        Of the customer base that they belong to.
+    base
+        The customer base that they belong to.
     previous
         See :func:`score_customers`.
 
     Raises
     ------
     RegistryError
-        The vectors are not those that the champions learned from.
+        The features have changed since the champions learned from them.
     """
     for job in ("churn", "value"):
         if champions.cards[job].card["vector_fingerprint"] != vectors.fingerprint:
@@ -153,23 +152,23 @@ def score_vectors(
     inside = recency <= shop.lookback_days
     population = everyone[inside]
 
-    def spread(values: Floats) -> Floats:
-        return _spread(values, inside)
+    def of_all(values: Floats) -> Floats:
+        return scattered(values, inside)
 
     by_contract = champions.cards["churn"].card["definition"]["population"] == CONTRACT_POPULATION
-    # Whether a contract lapses says nothing of the next order: value then reads its own curve.
+    # Churn by contracts says nothing about the next order: value then reads its own curve.
     orders_churn = champions.value.buys_ if by_contract else champions.churn
-    beyond = _beyond(champions, shop, backdrop)
-    said = forecast(orders_churn, champions.value, population, beyond)
-    foretold = backdrop.year_ahead(everyone)
-    silent, if_retained = spread(said.churn_probability), spread(said.value_if_buys)
+    extension = _extension(champions, shop, base)
+    expected = forecast(orders_churn, champions.value, population, extension)
+    by_history = base.year_ahead(everyone)
+    silent, if_retained = of_all(expected.churn_probability), of_all(expected.value_if_buys)
     judged = contract_customers(everyone) if by_contract else inside
     churn = (
-        _spread(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
+        scattered(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
         if by_contract
         else silent
     )
-    predicted = spread(said.value)
+    predicted = of_all(expected.value)
     orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
     segmentation = segmentation_of(champions, vectors, predicted, shop.currency)
     horizon_days = orders_churn.horizon_days
@@ -186,40 +185,42 @@ def score_vectors(
             C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
             C.AS_OF: everyone[C.AS_OF],
             "churn_probability": churn,
-            "p_alive": foretold[P_ALIVE].to_numpy(),
+            "p_alive": by_history[P_ALIVE].to_numpy(),
             "clv_predicted": predicted,
             **{name: segments[name] for name in ("tier", "segment", "stage")},
             "value_at_risk": churn * if_retained,
-            "value_basis": pd.Series(said.value_basis, everyone.index, dtype="str").where(inside),
-            "clv_simple": backdrop.clv_simple(everyone),
+            "value_basis": pd.Series(expected.value_basis, everyone.index, dtype="str").where(
+                inside
+            ),
+            "clv_simple": base.clv_simple(everyone),
             "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
             "bank_tier": segments["bank_tier"],
             "value_if_retained": if_retained,
-            "clv_lower": spread(said.lower),
-            "clv_upper": spread(said.upper),
-            "expected_orders_365d": foretold[EXPECTED_ORDERS].to_numpy(),
+            "clv_lower": of_all(expected.lower),
+            "clv_upper": of_all(expected.upper),
+            "expected_orders_365d": by_history[EXPECTED_ORDERS].to_numpy(),
             "days_since_last_order": pd.array(recency, dtype="Float64").astype("Int64"),
             "orders": orders.astype(np.int64),
             "drivers": drivers,
         }
     )
     return CustomerScores(
-        frame, vectors, said.value_horizon_days, said.value_basis, segmentation, segments
+        frame, vectors, expected.value_horizon_days, expected.value_basis, segmentation, segments
     )
 
 
-def _beyond(champions: Champions, shop: ShopSettings, backdrop: Backdrop) -> Extension | None:
-    """Return how value goes on past what was learned, where it is to."""
+def _extension(champions: Champions, shop: ShopSettings, base: CustomerBase) -> Extension | None:
+    """Return how value is extrapolated past its learned horizon; None if it is not."""
     reach = champions.cards["value"].card["definition"].get("extrapolated_to_days")
-    if reach is None or backdrop.outlook is None:
+    if reach is None or base.outlook is None:
         return None
-    return Extension(backdrop.outlook, reach, shop.discount_rate)
+    return Extension(base.outlook, reach, shop.discount_rate)
 
 
-def _spread(values: Floats, among: NDArray[np.bool_]) -> Floats:
-    """Return the values of some customers in the order of all; missing for the others."""
-    full = np.full(len(among), np.nan)
-    full[among] = values
+def scattered(values: Floats, mask: NDArray[np.bool_]) -> Floats:
+    """Return the values of the customers in ``mask`` among all customers; NaN for the others."""
+    full = np.full(len(mask), np.nan)
+    full[mask] = values
     return full
 
 
@@ -228,9 +229,8 @@ def score_recommendations(
 ) -> Iterator[pd.DataFrame]:
     """Yield blocks of (customer_id, product_id, rank, score), best first.
 
-    ``model`` must be fitted on the purchases before the cutoff. ``score`` is the blend's: it
-    orders a customer's products and compares with nobody else's. Unknown customers get what
-    is popular.
+    ``model`` must be fitted on the purchases before the cutoff. ``score`` orders one customer's
+    products; it is not comparable between customers. Unknown customers get popular products.
     """
     products = model.interactions_.product_ids
     for start in range(0, len(customer_ids), _CUSTOMERS_PER_BLOCK):

@@ -1,7 +1,7 @@
-"""What customers are called from one publication to the next.
+"""Segments that stay comparable from one published bundle to the next.
 
-Cut-points are placed when a value model is first used and stay with it, in its folder. Who had a
-name in the last bundle keeps it until past a cut-point by a margin.
+Cut-points are placed when a value model is first used, and stored in its folder. A customer keeps
+the tier and stage of the last bundle until past a cut-point by a margin.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _NAMED = [C.CUSTOMER_ID, B.TIER, B.BANK_TIER, B.STAGE]
 def segmentation_of(
     champions: Champions, vectors: Vectors, clv_predicted: Floats, currency: str
 ) -> Segmentation:
-    """Return the segmentation of the value champion; a new one where none was kept yet.
+    """Return the segmentation kept with the value champion; a new one if none was kept yet.
 
     Parameters
     ----------
     vectors, clv_predicted
-        Of everyone with history at one cutoff, to place the cut-points on.
+        Of everyone with history at one cutoff: the cut-points are placed on them.
     """
     folder = _folder(champions)
     if folder.is_dir():
@@ -49,7 +49,7 @@ def segmentation_of(
 
 
 def keep_segmentation(champions: Champions, segmentation: Segmentation) -> None:
-    """Freeze cut-points with the value champion; what was kept before stays."""
+    """Keep the segmentation with the value champion, unless one is kept there already."""
     folder = _folder(champions)
     if folder.is_dir():
         return
@@ -60,14 +60,14 @@ def keep_segmentation(champions: Champions, segmentation: Segmentation) -> None:
 
 
 def published_names(bundles: Path, as_of: date, after: date = date.min) -> pd.DataFrame | None:
-    """Return each customer's tiers and stage as published last, by what was known before a day.
+    """Return each customer's tiers and stage in the latest bundle as of ``as_of`` or earlier.
 
-    None where nothing was published by then that this version can read.
+    None if there is no such bundle that this version of Regulars can read.
 
     Parameters
     ----------
     after
-        Only what was published as of a later day than this.
+        Only bundles as of a later day than this.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def published_names(bundles: Path, as_of: date, after: date = date.min) -> pd.Da
 
 
 def names_in(bundle: Bundle, customer_ids: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the tiers and stages that a bundle gives to everyone, or to some; as above."""
+    """Return the tiers and stage of all customers of a bundle, or of some; columns as above."""
     names = bundle.customers.select(_NAMED)
     if customer_ids is not None:
         ids = names.column(C.CUSTOMER_ID)
@@ -96,7 +96,7 @@ def names_in(bundle: Bundle, customer_ids: Sequence[str] | None = None) -> pd.Da
 
 
 def is_frozen(champions: Champions) -> bool:
-    """Tell whether cut-points were kept with the value champion."""
+    """Return whether a segmentation was kept with the value champion."""
     return _folder(champions).is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Settings of this room: horizons, windows and how many candidates."""
+"""Settings of training: horizons, windows and number of candidates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from features.settings import Frozen
 
 
 class TrainingSettings(Frozen):
-    """What the jobs may be told; everything has a default that suits most shops."""
+    """Settings of the training jobs; every one has a default that suits most shops."""
 
     horizon_days: int | None = Field(
         None, ge=1, description="churn horizon; by default from the gaps between orders"

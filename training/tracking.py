@@ -1,7 +1,7 @@
 """Record a finished job in MLflow: parameters, scorecard, plots, and the model's folder.
 
-One of the two doors to MLflow. Jobs know nothing of it: they return a report, and only then
-is it tracked.
+One of the two modules that import MLflow. Jobs do not know of it: they return a report, which is
+tracked afterwards.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def track(
 
 
 def card(report: JobReport, data_fingerprint: str) -> dict[str, Any]:
-    """Return what a model says about itself, as JSON values."""
+    """Return the model's card, as JSON values: what it is, what it learned from, how good it is."""
     return {
         "job": report.name,
         "state_format": STATE_FORMAT,

@@ -1,4 +1,4 @@
-"""Campaigns with a held-out group as trials: who was contacted, who was not, who churned."""
+"""Campaigns with a held-out group as trials: who was contacted, who was held out, who churned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.prepare import Prepared
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 
-# Known before a contact: by these the arms of a randomised campaign are alike.
+# Known before a contact: in a randomised campaign the two arms have the same distribution of them.
 KNOWN_BEFORE = ("recency_days", "orders_lifetime", "revenue_365d")
 TRIAL_COLUMNS = (C.CUSTOMER_ID, C.CAMPAIGN_ID, C.TREATED, "churned", *KNOWN_BEFORE)
 
@@ -24,15 +24,15 @@ def campaign_trials(
 ) -> pd.DataFrame:
     """Return the customers of every campaign that held some out, and whether they churned.
 
-    Only those who could churn: with an order in the look-back before the contact. Who was in
-    a campaign several times counts once, by the first contact; who was drawn for it too late
-    for the horizon to be over by ``as_of`` does not count.
+    Only customers who could churn: with an order in the look-back before the contact. A customer
+    who was in a campaign several times counts once, by the first contact. Contacts whose horizon
+    is not over by ``as_of`` do not count.
 
     Returns
     -------
     ``TRIAL_COLUMNS``, one row per customer and campaign, sorted by campaign and customer;
     ``churned`` is 1.0 without a net-positive order in ``horizon_days`` from the contact on.
-    Empty where the shop has no contacts, or none were held out.
+    Empty if the shop has no contacts, or held nobody out.
     """
     if "campaign_contacts" not in prepared.rollups:
         return pd.DataFrame(columns=list(TRIAL_COLUMNS))

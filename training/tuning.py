@@ -1,9 +1,9 @@
-"""A bounded search over the recipe, judged on validation windows earlier than the test.
+"""A random search of hyperparameters, judged on validation windows before the test window.
 
-Random draws (Bergstra & Bengio 2012), the present recipe first: a new one must beat it. Each is
-fitted as of every validation day, on what was known then, and judged by the log loss of the
-window that began there, with the window's own level taken out: a season that nobody could
-foresee says nothing of a recipe.
+Random draws (Bergstra & Bengio 2012), after the defaults, which a draw must beat. Each is fitted at
+every validation day on what was known then, and judged by the log loss of the window that began
+there after its overall level was corrected: a season that nobody could foresee says nothing about
+hyperparameters.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 
 from features.errors import TrainingError
 from models.boosting import BoostingParameters
 from models.churn import ChurnModel
+from models.metrics.classification import roc_auc
 from training.dataset import Dataset, Floats
 
 _MOST_WINDOWS = 3
@@ -36,7 +36,7 @@ _SPACE: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One recipe and what it reached, averaged over the validation windows."""
+    """One set of hyperparameters and its results, averaged over the validation windows."""
 
     number: int
     parameters: BoostingParameters
@@ -47,17 +47,17 @@ class Trial:
 def tune(
     data: Dataset, n: int, seed: int, on_trial: Callable[[Trial], None] = lambda _: None
 ) -> tuple[BoostingParameters, pd.DataFrame]:
-    """Try the present recipe and ``n - 1`` others; the test window is not looked at.
+    """Try the defaults and ``n - 1`` random draws; the test window is not used.
 
     Returns
     -------
-    best : the recipe of the least log loss; ties go to the earlier one
+    best : the hyperparameters with the least log loss; ties go to the earlier draw
     table : one row per trial, best first
 
     Raises
     ------
     TrainingError
-        The training rows hold no window that an earlier one could be judged on.
+        The history holds no validation window before the test window.
     """
     windows = validation_days(data)
     if not windows:
@@ -67,9 +67,8 @@ def tune(
     rng = np.random.default_rng(seed)
     trials = []
     for number in range(n):
-        present = BoostingParameters(seed=seed)
-        recipe = present if number == 0 else _draw(rng, seed)
-        trial = Trial(number, recipe, *_judge(data, recipe, windows))
+        drawn = BoostingParameters(seed=seed) if number == 0 else _draw(rng, seed)
+        trial = Trial(number, drawn, *_judge(data, drawn, windows))
         trials.append(trial)
         on_trial(trial)
     ordered = sorted(trials, key=lambda trial: (trial.log_loss, trial.number))
@@ -88,8 +87,8 @@ def tune(
 
 
 def validation_days(data: Dataset) -> list[int]:
-    """Return the latest cutoffs, a horizon apart, with two cutoffs a horizon before them."""
-    outcomes = data.taught.outcomes
+    """Return the latest cutoffs, a horizon apart, with at least two cutoffs a horizon earlier."""
+    outcomes = data.known_at_test.outcomes
     horizon = data.horizon_days
     place = outcomes.horizons_days.index(horizon)
     full = np.unique(outcomes.days[~np.isnan(outcomes.silent[:, place])])
@@ -101,22 +100,24 @@ def validation_days(data: Dataset) -> list[int]:
     return chosen
 
 
-def _judge(data: Dataset, recipe: BoostingParameters, windows: list[int]) -> tuple[float, float]:
-    outcomes, horizon = data.taught.outcomes, data.horizon_days
+def _judge(
+    data: Dataset, parameters: BoostingParameters, windows: list[int]
+) -> tuple[float, float]:
+    outcomes, horizon = data.known_at_test.outcomes, data.horizon_days
     place = outcomes.horizons_days.index(horizon)
     losses, areas = [], []
     for day in windows:
         past = outcomes.known_by(day)
-        model = ChurnModel(horizon, boosting=recipe).fit_outcomes(past, data.columns)
+        model = ChurnModel(horizon, boosting=parameters).fit_outcomes(past, data.columns)
         here = outcomes.rows(outcomes.days == day)
-        says, happened = model.predict_proba(here.vectors)[:, 1], here.silent[:, place]
-        losses.append(levelled_log_loss(happened, says))
-        areas.append(roc_auc_score(happened, says) if 0 < happened.mean() < 1 else 0.5)
+        predicted, happened = model.predict_proba(here.vectors)[:, 1], here.silent[:, place]
+        losses.append(levelled_log_loss(happened, predicted))
+        areas.append(roc_auc(happened, predicted))
     return float(np.mean(losses)), float(np.mean(areas))
 
 
 def levelled_log_loss(outcomes: Floats, probabilities: Floats) -> float:
-    """Return the log loss once the scores' common level is set right for the window."""
+    """Return the log loss after shifting all logits by the constant that fits the window best."""
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
     scores = np.log(clipped / (1 - clipped))
     level = 0.0

@@ -1,4 +1,4 @@
-"""The value job: P(buys) x E[margin | buys], judged in money on a later window."""
+"""The value job: P(buys) x E[margin | buys], fitted, judged on a later window, fitted again."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from models.intervals import newcomers
 from models.metrics.value import normalised_gini, value_scorecard
 from models.value import ValueModel
 from training.baselines import btyd_baseline, fit_outlook, value_baselines
-from training.curves import Curves
+from training.curves import CurveCache
 from training.dataset import (
     Dataset,
-    Lessons,
+    KnownOutcomes,
+    Rows,
     Table,
     build_dataset,
     population,
-    split_by_time,
 )
 from training.judgements import reach_notes, value_judgement
 from training.plots import decile_plot, gains_plot
@@ -44,7 +44,7 @@ def train_value(
     progress: Progress,
     table: Table | None = None,
     boosting: BoostingParameters | None = None,
-    curves: Curves | None = None,
+    curves: CurveCache | None = None,
     extrapolated_to_days: int | None = None,
 ) -> JobReport:
     """Run the value job.
@@ -52,43 +52,28 @@ def train_value(
     Parameters
     ----------
     table
-        Vectors and outcomes that other jobs share; by default made for this one alone.
+        Vectors and outcomes shared with other jobs; by default they are built.
     boosting
-        The recipe, for example of :func:`training.tuning.tune`.
+        Hyperparameters, for example from :func:`training.tuning.tune`.
     curves
-        Fitted by earlier jobs on the same table, and those of this one.
+        Curves already fitted on the same table; this job adds its own.
     extrapolated_to_days
-        What scores are to be extrapolated to; the job learns and judges the horizon of
-        ``windows`` alone.
+        Horizon that scores will be extrapolated to; the job itself learns and judges the horizon of
+        ``windows``.
 
     Raises
     ------
     TrainingError
         Too few customers bought at a profit to learn from.
     """
-    data = (
-        build_dataset(engine, prepared, shop, windows, progress)
-        if table is None
-        else split_by_time(table, windows, shop)
-    )
-    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or Curves()
-    horizon_days = windows.horizon_days
-    judged = _fit(data.taught, data, horizon_days, boosting, curves, progress, "Value, judged")
-    model = _fit(data.taught_final, data, horizon_days, boosting, curves, progress, "Value, served")
-    ours = judged.predict(data.test.vectors)
-    covered = held(data.test.margin, judged.predict_interval(data.test.vectors))
-    rivals = value_baselines(data.test.vectors, horizon_days, data.train.margin.mean())
-    outlook = fit_outlook(data.histories)
-    if outlook is not None:
-        foretold = btyd_baseline(outlook, data.test.vectors, horizon_days, shop.discount_rate)
-        rivals["bg_nbd_gamma_gamma"] = foretold["margin"].to_numpy()
+    data = build_dataset(engine, prepared, shop, windows, progress, table)
+    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or CurveCache()
+    judged = _fit(data.known_at_test, data, boosting, curves, progress, "Value, judged")
+    model = _fit(data.known_at_end, data, boosting, curves, progress, "Value, served")
+    ours, rivals = judged.predict(data.test.vectors), _rivals(data, shop)
     predicted = {"value": ours, **rivals}
-    scorecard = {name: value_scorecard(data.test.margin, says) for name, says in predicted.items()}
-    scorecard["value"]["interval_coverage"] = float(covered.mean())
-    is_new = newcomers(data.test.vectors)
-    scorecard["value"]["interval_coverage_newcomers"] = (
-        float(covered[is_new].mean()) if is_new.any() else np.nan
-    )
+    scorecard = {name: value_scorecard(data.test.margin, each) for name, each in predicted.items()}
+    scorecard["value"] |= _coverage(data.test, judged)
     return JobReport(
         name="value",
         as_of=windows.as_of,
@@ -136,27 +121,47 @@ def train_value(
     )
 
 
+def _rivals(data: Dataset, shop: ShopSettings) -> dict[str, Floats]:
+    """Return the test rows' margin over the horizon by each baseline."""
+    test = data.test.vectors
+    rivals = value_baselines(test, data.horizon_days, data.train.margin.mean())
+    outlook = fit_outlook(data.histories)
+    if outlook is not None:
+        expected = btyd_baseline(outlook, test, data.horizon_days, shop.discount_rate)
+        rivals["bg_nbd_gamma_gamma"] = expected["margin"].to_numpy()
+    return rivals
+
+
+def _coverage(test: Rows, judged: ValueModel) -> dict[str, float]:
+    """Return the share of outcomes inside their intervals: of everyone, and of newcomers."""
+    covered = held(test.margin, judged.predict_interval(test.vectors))
+    is_new = newcomers(test.vectors)
+    return {
+        "interval_coverage": float(covered.mean()),
+        "interval_coverage_newcomers": float(covered[is_new].mean()) if is_new.any() else np.nan,
+    }
+
+
 def held(margin: Floats, interval: Floats) -> NDArray[np.bool_]:
-    """Return whose outcome lies in their interval, to a hundred-thousandth of a cent."""
+    """Return which outcomes lie in their interval, with a tolerance far below a cent."""
     return (margin >= interval[:, 0] - 1e-7) & (margin <= interval[:, 1] + 1e-7)
 
 
 def _fit(
-    lessons: Lessons,
+    known: KnownOutcomes,
     data: Dataset,
-    horizon_days: int,
     boosting: BoostingParameters,
-    curves: Curves,
+    curves: CurveCache,
     progress: Progress,
     phrase: str,
 ) -> ValueModel:
-    model = ValueModel(horizon_days, boosting=boosting)
-    tick = progress(phrase, model.fit_rounds_of(lessons.outcomes))
-    return model.fit_outcomes(lessons.outcomes, lessons.margin, data.columns, tick, curves.fit)
+    model = ValueModel(data.horizon_days, boosting=boosting)
+    tick = progress(phrase, model.fit_rounds_of(known.outcomes))
+    return model.fit_outcomes(known.outcomes, known.margin, data.columns, tick, curves.fit)
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:
-    """Let a saved model score today's test window, unless it reads features that are gone."""
+    """Score today's test window with a saved model; None if it reads features that are gone."""
     champion = ValueModel.load(folder)
     if not set(champion.buys_.encoder_.columns) <= set(vectors.columns):
         return None

@@ -1,4 +1,4 @@
-"""Rolling-origin windows: which cutoffs teach, which one judges, and why none overlap."""
+"""Rolling-origin windows: the training cutoffs and the test cutoff, without overlap in time."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _FEWEST_CUTOFFS = 2
 
 @dataclass(frozen=True)
 class Windows:
-    """Cutoffs of one job.
+    """The cutoffs of one job.
 
     Attributes
     ----------
     as_of
         Nothing on or after this day is used.
     test
-        The latest cutoff whose outcome is known; it judges and never teaches the judged model.
+        The latest cutoff whose outcome is known; the judged model learns nothing from it.
     train
         Cutoffs whose label windows end by ``test``.
     final
         All cutoffs whose label windows end by ``as_of``: what the served model learns from.
     step_days
-        Between cutoffs.
+        Days between cutoffs.
     """
 
     as_of: date
@@ -43,9 +43,10 @@ class Windows:
         return tuple(sorted({*self.train, *self.final, self.test}))
 
     def with_unfinished(self, shortest_days: int) -> tuple[date, ...]:
-        """Return every cutoff, and later ones of which a shorter horizon at least is known.
+        """Return all cutoffs, and those whose outcome is known only over a shorter horizon.
 
-        They go on from the latest training cutoff to the test's, and from there to ``as_of``.
+        These lie between the latest training cutoff and the test cutoff, and from there to
+        ``as_of``, as long as at least ``shortest_days`` follow.
         """
         step, shortest = timedelta(days=self.step_days), timedelta(days=shortest_days)
         later = set()
@@ -58,7 +59,7 @@ class Windows:
 def plan_windows(
     first_day: date, as_of: date, horizon_days: int, *, step_days: int, warm_up_days: int
 ) -> Windows:
-    """Lay cutoffs every ``step_days`` back from the latest usable one.
+    """Place cutoffs every ``step_days``, back from the latest usable one.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Cart completion, one product left out: ours beside tuned EASE, tuned cosine and the popular.
+"""Cart completion, one product left out: ours beside tuned EASE, tuned cosine and popularity.
 
-Everything is tuned on the orders just before the test window and learns from what lies before
-its own window. A product never sold before counts as a miss for everyone.
+Everything is tuned on the orders just before the test window, and learns from the orders before
+the window that it is judged on. A product never sold before counts as a miss for everyone.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from typing import Final, Literal
 import numpy as np
 from scipy import sparse
 
-from benchmarks.recommend.baskets import dunnhumby_baskets
-from benchmarks.recommend.data import online_retail
+from benchmarks.recommend.data import dunnhumby, online_retail
 from benchmarks.table import Row
 from features.progress import Progress
 from models.metrics.ranking import hits
 from models.recommend.carts import CartQuestions, leave_one_out
+from models.recommend.combining import without
 from models.recommend.cosine import Cosine
 from models.recommend.cross_sell import CrossSell
 from models.recommend.ease_solver import ease_rows
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates, rows_of
 from models.recommend.topk import ranked_products, tie_order, top_per_row
-from models.recommend.voices import without
 
 _SEEDS: Final = (0, 1, 2)
 _K: Final = 10
@@ -47,11 +46,9 @@ class _Windows:
 
 def rows(progress: Progress) -> list[Row]:
     """Measure both data sets."""
-    dunnhumby = _Windows("Dunnhumby", 22, 11, 3_000)
-    retail = _Windows("Online Retail II", 180, 90, 3_000)
     return [
-        *_rows(dunnhumby, dunnhumby_baskets(), progress),
-        *_rows(retail, online_retail(), progress),
+        *_rows(_Windows("Dunnhumby", 22, 11, 3_000), dunnhumby(), progress),
+        *_rows(_Windows("Online Retail II", 180, 90, 3_000), online_retail(), progress),
     ]
 
 
@@ -79,8 +76,10 @@ def _rows(windows: _Windows, shop: Interactions, progress: Progress) -> list[Row
         "EASE": _by_rows(ease),
         "cosine": _by_rows(cosine),
         "popular": _by_popularity(until_test),
-        "anybody": lambda asked: model.complete(asked.carts, np.full(asked.customers.size, -1), _K),
-        "customer known": lambda asked: model.complete(asked.carts, asked.customers, _K),
+        "unknown customer": lambda asked: model.complete(
+            asked.carts, np.full(asked.customers.size, -1), _K
+        ),
+        "known customer": lambda asked: model.complete(asked.carts, asked.customers, _K),
     }
     rates: dict[str, list[float]] = {name: [] for name in answers}
     for seed in _SEEDS:
@@ -96,7 +95,7 @@ def _rows(windows: _Windows, shop: Interactions, progress: Progress) -> list[Row
         spread = {"spread over 3 seeds": float(np.ptp(rates[who]))}
         return Row(f"{windows.name} cart HR@{_K}, {who}", mean[who], op, bar, rivals | spread)
 
-    return [row("anybody", ">="), row("customer known", ">")]
+    return [row("unknown customer", ">="), row("known customer", ">")]
 
 
 _Answer = Callable[[CartQuestions], Candidates]
@@ -104,7 +103,7 @@ _Weights = Callable[[Interactions, float], Candidates]
 
 
 def _chosen(earlier: Interactions, validation: CartQuestions) -> CrossSell:
-    """Return ours with the settings and loudness that complete most validation carts."""
+    """Return ours with the settings and weights that complete most validation carts."""
     models = [CrossSell(*settings).choose_on(validation, earlier) for settings in _OURS]
 
     def reached(model: CrossSell) -> float:

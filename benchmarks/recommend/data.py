@@ -1,4 +1,4 @@
-"""The public data of these benchmarks, as purchases; each loader says clearly what is absent."""
+"""The public data sets of these benchmarks, as purchases; loaders name a file that is absent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ DATA: Final = Path(
 ).resolve()
 
 _END: Final = date(2001, 3, 1)
-"""A cutoff for data without dates of their own: any day will do."""
+"""A cutoff for data without dates: any day will do."""
 
 _END_DAY: Final = (_END - date(1970, 1, 1)).days
 _DUNNHUMBY_DAYS: Final = 79
-_LEAST_BUYERS: Final = 10
 
 
 def table(path: str) -> pd.DataFrame:
@@ -65,14 +64,17 @@ def tafeng() -> Window:
     )
 
 
-def dunnhumby() -> Interactions:
-    """Whole baskets of days 1 to 79, products that ten households bought at least.
+def dunnhumby(least_buyers: int = 1) -> Interactions:
+    """Whole baskets of days 1 to 79; categories are the product types of the hierarchy.
 
-    Categories are the product types of the hierarchy.
+    Parameters
+    ----------
+    least_buyers
+        Only products that at least so many households bought.
     """
     lines = table("dunnhumby_complete_journey/baskets_first_79_days.parquet")
     buyers = lines.groupby("item_id")["user_id"].transform("nunique")
-    lines = lines[buyers >= _LEAST_BUYERS]
+    lines = lines[buyers >= least_buyers]
     purchases = Interactions.from_arrays(
         _ids(lines["user_id"]),
         _ids(lines["item_id"]),

@@ -1,6 +1,6 @@
 """Dunnhumby, whole baskets of days 1 to 79: the last basket of every household.
 
-Products that ten households bought at least, households with two baskets at least.
+Of products that at least ten households bought, and households with at least two baskets.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from models.recommend.ranker import RankerParameters
 from models.recommend.two_stage import TwoStage, ranked_sources
 
 _BAR = 0.236
+_LEAST_BUYERS = 10
 
 
 def rows(progress: Progress, seeds: Sequence[int] = (0,)) -> list[Row]:
     """Judge the two stages, each source and each peer on the last baskets."""
-    window = last_basket(dunnhumby())
+    window = last_basket(dunnhumby(_LEAST_BUYERS))
     frequency = Frequency(popular_fill=True)
     rivals: dict[str, Figures] = {
         "personal frequency": judged(window, ranked_by(frequency, window))

@@ -1,9 +1,10 @@
 """MovieLens latest-small, strong generalisation: users never trained on, 80 % of each shown.
 
-Ratings of 4 and more count as liked (Liang et al. 2018). Five folds of users judge, each beside
-a fold of validation users that chooses every model's settings and the ensemble's weight, and
-three folds to train on. The ensemble adds EASE to the mean of all ALS tried: both estimate
-the same preference between 0 and 1, so their scores are added as they are.
+Ratings of 4 and more count as liked (Liang et al. 2018). Each of five folds of users is the test
+set once; another fold is the validation set, on which every model's settings and the ensemble's
+weight are chosen, and the other three are for training. The ensemble adds EASE to the mean of all
+ALS models: both estimate the same preference between 0 and 1, so their scores are added as they
+are.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from benchmarks.table import Row
 from features.progress import Progress
 from models.metrics.ranking import hits, ndcg_at, recall_at, truth_sizes
 from models.recommend.als import Als
+from models.recommend.combining import without
 from models.recommend.cosine import Cosine
 from models.recommend.ease_solver import dense_blocks
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates
 from models.recommend.topk import ranked_products, tie_order
-from models.recommend.voices import without
 
 _FOLDS: Final = 5
 _LIKED: Final = 4.0

@@ -1,7 +1,7 @@
-"""Slices of their own on Online Retail II: new products, new customers, first steps of a visit.
+"""Cold starts on Online Retail II: new products, new customers, the first steps of a visit.
 
-The last ninety days judge; what answers has seen the purchases before them and, of new products,
-their names and prices alone.
+Judged on the last ninety days. Models know the purchases before them and, of new products, only
+names and prices.
 """
 
 from __future__ import annotations

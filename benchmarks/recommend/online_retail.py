@@ -42,7 +42,9 @@ def rows(progress: Progress, seeds: Sequence[int] = (0,)) -> list[Row]:
         tick()
     ours = []
     for seed in seeds:
-        model = TwoStage(horizon_days=HORIZON_DAYS, lessons=3, ranker=RankerParameters(seed=seed))
+        model = TwoStage(
+            horizon_days=HORIZON_DAYS, training_windows=3, ranker=RankerParameters(seed=seed)
+        )
         ours.append(judged(window, ranked_by(model, window)))
         tick()
     found = []

@@ -1,7 +1,7 @@
 """RetailRocket: purchases of the next fortnight from views, carts and purchases, or from one alone.
 
-A fixed set of cutoffs a fortnight apart; the earlier ones choose how loud each voice may be, the
-later ones judge. Nothing after a cutoff is seen by what answers there.
+A fixed set of cutoffs; the sources' weights are chosen on the earlier ones, a fortnight apart, and
+judged on the later ones, ten days apart. A model sees nothing after its cutoff.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Buy-till-you-die models: what customers will do, from how often and how lately they did.
+"""Buy-till-you-die (BTYD) models: future purchases from the frequency and recency of past ones.
 
-Each model is a frozen set of parameters with pure functions of a summary, and ``fit`` returns
-it with diagnostics: ``BgNbd`` (also the modified one), ``ParetoNbd``, ``BgBb``, ``GammaGamma``
-and ``ShiftedBetaGeometric``. ``outlook`` puts them together for customer vectors.
+Each model is a frozen dataclass of parameters with pure functions of a ``Summary`` of purchase
+histories; its ``fit`` returns it with diagnostics. In continuous time: ``BgNbd`` (also modified)
+and ``ParetoNbd``; at discrete opportunities: ``BgBb``; for contracts: ``ShiftedBetaGeometric``;
+for spend: ``GammaGamma``. ``outlook`` applies them to customer vectors.
 """

@@ -1,9 +1,9 @@
 """BG/BB: purchases at discrete opportunities, each taken with a chance until the customer leaves.
 
 Fader, Hardie & Shang 2010, "Customer-base analysis in a discrete-time noncontractual setting",
-Marketing Science 29(6). For yearly donations, seasonal mailings, weekly shops where to buy
-twice in a period is no more than once. Frequency counts the opportunities taken, recency is the
-last one taken, age the number of opportunities so far; all whole.
+Marketing Science 29(6). For yearly donations, seasonal mailings and the like, where buying twice in
+a period counts as once. Frequency is the number of opportunities taken, recency the last one taken,
+age the number of opportunities so far; all are whole numbers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BgBb:
     def log_likelihood(self, summary: Summary) -> Floats:
         """Return each history's log-likelihood: eq. (5), shape (n,)."""
         parameters = np.array([self.alpha, self.beta, self.gamma, self.delta])
-        return np.asarray(logsumexp(_Fates(summary).log_terms(parameters), axis=1))
+        return np.asarray(logsumexp(_States(summary).log_terms(parameters), axis=1))
 
     def probability_alive(self, summary: Summary) -> Floats:
         """Return P(not yet left after the last opportunity), shape (n,).
@@ -65,13 +65,13 @@ class BgBb:
         Eq. (11) asks for the next opportunity as well; so it is this times the chance to stay.
         """
         parameters = np.array([self.alpha, self.beta, self.gamma, self.delta])
-        terms = _Fates(summary).log_terms(parameters)
+        terms = _States(summary).log_terms(parameters)
         return np.asarray(np.exp(terms[:, 0] - logsumexp(terms, axis=1)))
 
     def probability_no_purchase(self, summary: Summary, horizon: int) -> Floats:
         """Return P(no purchase at the next ``horizon`` opportunities), shape (n,).
 
-        The first purchase comes at the j-th: one has stayed j times and refused j - 1 times.
+        Sums over the first purchase at the j-th of them: stayed j times, declined j - 1 times.
         """
         x, n = summary.frequency, summary.age
         buys = np.zeros(len(summary))
@@ -110,11 +110,11 @@ class BgBb:
         )
 
 
-class _Fates:
-    """All that may have become of each customer: still there, or left at some opportunity.
+class _States:
+    """The possible states of each customer: still active, or left after some opportunity.
 
-    Arrays have shape (histories, 1 + longest silence): the first column is "still there"; then
-    "left ``i`` opportunities after the last purchase", void where that is not past yet.
+    Arrays have shape (histories, 1 + longest silence): the first column is "still active", the next
+    "left ``i`` opportunities after the last purchase", void if that is not past yet.
     """
 
     def __init__(self, summary: Summary) -> None:
@@ -129,14 +129,14 @@ class _Fates:
         self.void = np.column_stack([np.zeros(len(summary), bool), steps >= silence[:, None]])
 
     def log_terms(self, parameters: Floats) -> Floats:
-        """Return the log-probability of each fate together with the purchases."""
+        """Return the log-probability of each state together with the purchases."""
         alpha, beta, gamma, delta = parameters
         buying = betaln(alpha + self.bought, beta + self.refused) - betaln(alpha, beta)
         staying = betaln(gamma + self.left, delta + self.stayed) - betaln(gamma, delta)
         return np.where(self.void, -np.inf, buying + staying)
 
     def gradient(self, parameters: Floats, share: Floats) -> tuple[Floats, ...]:
-        """Return each history's gradient, given the ``share`` of each fate."""
+        """Return each history's gradient, given the ``share`` of each state."""
         alpha, beta, gamma, delta = parameters
         buying = digamma(alpha + beta + self.bought + self.refused)
         staying = digamma(gamma + delta + self.left + self.stayed)
@@ -151,14 +151,14 @@ class _Fates:
 
 def mean_log_likelihood(summary: Summary) -> Objective:
     """Return the function from log (alpha, beta, gamma, delta) to mean log-likelihood, gradient."""
-    fates, weight = _Fates(summary), summary.customers
+    states, weight = _States(summary), summary.customers
     total = weight.sum()
 
     def evaluate(log_parameters: Floats) -> tuple[float, Floats]:
         parameters = np.exp(log_parameters)
-        terms = fates.log_terms(parameters)
+        terms = states.log_terms(parameters)
         each = logsumexp(terms, axis=1, keepdims=True)
-        by = fates.gradient(parameters, np.exp(terms - each))
+        by = states.gradient(parameters, np.exp(terms - each))
         gradient = np.array([weight @ part for part in by])
         return float(weight @ each[:, 0] / total), gradient * parameters / total
 

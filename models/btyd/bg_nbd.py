@@ -84,11 +84,11 @@ class BgNbd:
     def probability_no_purchase(self, summary: Summary, horizon: float) -> Floats:
         """Return P(no purchase in the horizon), shape (n,).
 
-        Whoever is alive stays so until the next purchase, which is a Lomax time away.
+        A customer who is alive stays so until the next purchase, whose waiting time is Lomax.
         """
         silent = np.log1p(horizon / (self.alpha + summary.age)) * (self.r + summary.frequency)
-        said = 1 + self.probability_alive(summary) * np.expm1(-silent)
-        return np.asarray(np.clip(said, 0.0, 1.0))
+        none = 1 + self.probability_alive(summary) * np.expm1(-silent)
+        return np.asarray(np.clip(none, 0.0, 1.0))
 
     def expected_purchases(self, summary: Summary, horizon: float) -> Floats:
         """Return E[purchases in the horizon]: eq. (10), by quadrature over chances to leave.

@@ -1,4 +1,4 @@
-"""Whether histories can teach these models, and whether their assumptions look true."""
+"""Checks before a fit: enough repeat customers, and assumptions that the data does not refute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEGLIGIBLE_CORRELATION = 0.1
 
 
 def check_histories(summary: Summary) -> list[str]:
-    """Return what to beware of.
+    """Return warnings about the histories.
 
     Raises
     ------
@@ -41,8 +41,9 @@ def check_histories(summary: Summary) -> list[str]:
 def spend_correlation(frequency: Floats, spend: Floats, p: float) -> tuple[float, float, float]:
     """Return the correlation of frequency with log spend, with its 95 % interval (Fisher's z).
 
-    Logarithms, because one rich customer would otherwise decide. The log of a mean of few is
-    smaller than that of many, by digamma(p x) - log(p x) under Gamma-Gamma, which is taken off.
+    Logarithms, so that one rich customer does not decide. Under Gamma-Gamma the expected log of a
+    mean depends on the number x of purchases averaged, as digamma(p x) - log(p x); that is
+    subtracted.
     """
     if len(frequency) < 4 or np.ptp(frequency) == 0 or np.ptp(spend) == 0:
         return 0.0, -1.0, 1.0
@@ -56,8 +57,8 @@ def spend_correlation(frequency: Floats, spend: Floats, p: float) -> tuple[float
 def check_spend(frequency: Floats, spend: Floats, p: float) -> list[str]:
     """Return a warning where spend per purchase goes with the number of purchases.
 
-    Gamma-Gamma assumes that it does not. Only a correlation that is both certain and large
-    enough to matter is told of.
+    Gamma-Gamma assumes that it does not. Warns only of a correlation that is both significant and
+    large enough to matter.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Discounted sums of future purchases, for any model that knows how many it expects."""
+"""Discounted sums of future purchases, for any model of expected purchases."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def discounted(
 ) -> Floats:
     """Return the integral of exp(-rate t) dE(t) over the horizon, shape (n,).
 
-    By parts it is y(h) E(h) + the integral of E dy from y(h) to 1, where y = exp(-rate t) is
-    what discounting leaves of one: only expected counts are needed.
+    Integrated by parts it is y(h) E(h) + the integral of E dy from y(h) to 1, with the discount
+    factor y = exp(-rate t), so that only expected counts are needed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def discounted(
     if rate == 0:
         return expected(summary, horizon)
     floor = float(np.exp(-rate * horizon))
-    # Over a few years time is nearly straight in what is left of one; for ever it is not.
+    # Over a few years E is nearly linear in y, and few nodes are enough.
     nodes, weights = _FEW if rate * horizon <= 1 else _MANY
     total = floor * expected(summary, horizon) if floor > 0 else np.zeros(len(summary))
     for node, weight in zip(nodes, weights, strict=True):

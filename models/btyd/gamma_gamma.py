@@ -29,7 +29,7 @@ class GammaGamma:
     Attributes
     ----------
     q
-        Above 1: only then is there a mean to speak of.
+        Above 1, so that the mean exists.
     gamma
         In money.
     """
@@ -98,9 +98,9 @@ class GammaGamma:
         )
 
     def expected_spend(self, frequency: Floats, spend: Floats) -> Floats:
-        """Return E[spend per purchase]: eq. (5), the customer's mean shrunk to everybody's.
+        """Return E[spend per purchase]: eq. (5), the customer's mean shrunk to the population's.
 
-        Without a purchase, or with a mean that is missing or not positive, everybody's.
+        Without a purchase, or with a mean that is missing or not positive, the population's.
         """
         known = (frequency > 0) & (spend > 0)
         x = np.where(known, frequency, 0.0)

@@ -1,4 +1,4 @@
-"""Maximum likelihood over positive parameters, with all that tells whether to believe it."""
+"""Maximum likelihood over positive parameters, with diagnostics of the fit."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Floats = NDArray[np.float64]
 Objective = Callable[[Floats], tuple[float, Floats]]
 Model = TypeVar("Model")
 
-# Beyond e^10 = 22,000 (or below its inverse) a heterogeneity parameter says "none" or "all".
+# Beyond e^10 = 22,000 (or below its inverse) a heterogeneity parameter has reached its limit.
 _LIMIT = 10.0
 _STEP = 1e-5
-# Of the gradient of the mean log-likelihood: to stop at, to choose among starts, to call a summit.
+# Largest slope of the mean log-likelihood to stop at, to choose among starts, to have converged.
 _TOLERANCE, _ROUGH_TOLERANCE, _SUMMIT = 1e-7, 1e-2, 1e-5
 _MOST_ITERATIONS, _MOST_HALVINGS, _LONGEST_STEP, _ROUNDING = 200, 20, 1.0, 1e-12
 _FLATTEST = 1e-9
 _CROSSES = 1e-6
-# A parameter known to a factor of e^3 = 20 is not known.
-_UNTOLD = 3.0
+# A parameter known only to a factor of e^3 = 20 is not identified.
+_UNIDENTIFIED = 3.0
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Diagnostics:
     gradient_norm
         Largest slope of the mean log-likelihood by a logarithm of a parameter; about zero.
     iterations, restarts
-        Iterations from the best start to the summit, and how many starts there were.
+        Iterations from the best start to the maximum, and the number of starts.
     standard_errors
-        Of each parameter: from the Hessian in log-parameters, by the delta method; infinite
-        where the data does not tell.
+        Of each parameter: from the Hessian in log-parameters, by the delta method; infinite if the
+        data does not identify it.
     at_boundary
-        Parameters that ran to a limit, or could as well: a simpler model fits these customers.
+        Parameters that ran to a limit or are not identified: a simpler model would fit as well.
     warnings
         Assumptions that look broken, each with what to use instead.
     """
@@ -113,20 +113,21 @@ class Maximum:
         rescaled: float = 0.0,
         warnings: Sequence[str] = (),
     ) -> Diagnostics:
-        """Tell of the parameters, which are in the order of ``log_parameters``.
+        """Return the diagnostics; ``parameters`` are in the order of ``log_parameters``.
 
         Parameters
         ----------
         rescaled
-            What the log-likelihood gained by counting time or money in larger units: the
-            number of observations times the logarithm of the unit.
+            What the log-likelihood gained by counting time or money in larger units: the number of
+            observations times the logarithm of the unit.
         """
         deviations = np.sqrt(np.diag(self.covariance) / customers)
         errors = {
             name: float(value * deviation)
             for (name, value), deviation in zip(parameters.items(), deviations, strict=True)
         }
-        untold = (np.abs(self.log_parameters) > _LIMIT - 0.01) | (deviations > _UNTOLD)
+        at_limit = np.abs(self.log_parameters) > _LIMIT - 0.01
+        doubtful = at_limit | (deviations > _UNIDENTIFIED)
         return Diagnostics(
             float(self.value * customers - rescaled),
             self.gradient_norm < _SUMMIT,
@@ -135,7 +136,7 @@ class Maximum:
             self.restarts,
             int(customers),
             errors,
-            tuple(name for name, out in zip(parameters, untold, strict=True) if out),
+            tuple(name for name, out in zip(parameters, doubtful, strict=True) if out),
             tuple(warnings),
         )
 
@@ -143,7 +144,7 @@ class Maximum:
 def maximise(
     objective: Objective, starts: Sequence[Sequence[float]], rough: Objective | None = None
 ) -> Maximum:
-    """Climb from several starts and go on from the highest summit.
+    """Climb from several starts, and refine the best maximum found.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def maximise(
     summits = [_climb(surface, np.array(start), None, tolerance) for start in starts]
     point, value, iterations = max(summits, key=lambda summit: summit[1])
     if rough is not None:
-        # The rough summit is as round as the real one: from there a few steps are enough.
+        # The curvature found on fewer customers is nearly the real one: a few steps are enough.
         shape, _ = _covariance(rough, point, np.abs(point) < _LIMIT)
         known = shape if np.isfinite(shape).all() else None
         point, value, more = _climb(objective, point, known, _TOLERANCE)
@@ -180,8 +181,8 @@ def _climb(
 ) -> tuple[Floats, float, int]:
     """Climb by BFGS within the limits; return the point, its value and the iterations.
 
-    For two to four parameters a general optimiser spends its time on itself, and on handing its
-    small matrices from thread to thread.
+    Written out here because a general optimiser spends most of its time on overhead with two to
+    four parameters.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def _climb(
         if found is None and shape is None:
             return point, value, iteration
         if found is None or ((np.abs(found[0]) >= _LIMIT) != at_limit).any():
-            shape = None  # other directions are free now, or it misled
+            shape = None  # other parameters are free now, or the step failed
         else:
             change = np.where(at_limit, 0.0, gradient - found[2])
             shape = _updated(shape, found[0] - point, change)
@@ -215,7 +216,7 @@ def _rise(
 ) -> tuple[Floats, float, Floats] | None:
     """Go along the step until it has risen enough (Armijo), halving it where it has not.
 
-    So near the summit that heights differ by rounding alone, a flatter place is a higher one.
+    Near the maximum, where values differ by rounding alone, a smaller gradient counts as a rise.
     """
     step = step * min(1.0, _LONGEST_STEP / float(np.abs(step).max()))
     rounding = _ROUNDING * max(1.0, abs(value))
@@ -259,10 +260,10 @@ def _covariance(
     rows = np.array([objective(point + step)[1] - gradient for step in steps])
     information = -rows[:, free] / _STEP
     values, vectors = np.linalg.eigh((information + information.T) / 2)
-    told = values > _FLATTEST
-    known = (vectors[:, told] / values[told]) @ vectors[:, told].T
-    # Along a ridge nothing is told of any parameter that it crosses.
-    ridge = (vectors[:, ~told] ** 2).sum(axis=1) > _CROSSES
+    curved = values > _FLATTEST
+    known = (vectors[:, curved] / values[curved]) @ vectors[:, curved].T
+    # Parameters that change along a flat direction (a ridge) are not identified.
+    ridge = (vectors[:, ~curved] ** 2).sum(axis=1) > _CROSSES
     known[ridge, ridge] = np.inf
     covariance[np.ix_(free, free)] = known
     return covariance, gradient

@@ -1,8 +1,8 @@
-"""From customer vectors to what their purchase histories alone foretell.
+"""Forecasts from purchase histories alone, for customer vectors.
 
-The family ``btyd`` of the vectors is a customer's whole history as these models see it, in days;
-a purchase is a day with an order. What comes out serves as baseline, as features of other
-models, and beyond the horizons that a shop's history can teach.
+The vectors' family ``btyd`` holds each customer's history in days; a purchase is a day with an
+order. The forecasts serve as a baseline, and beyond the horizons that a shop's history is long
+enough to teach.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ _HISTORY = (_FREQUENCY, "btyd_recency_days", "btyd_age_days")
 _REPEAT_SPEND = "btyd_value_mean"
 _REVENUE = "revenue_lifetime"
 
-# Of these the Pareto/NBD takes some twenty seconds; in weeks a million customers are fewer.
+# With so many distinct histories the Pareto/NBD takes about twenty seconds; in whole weeks even a
+# million customers have fewer.
 _MOST_DISTINCT = 50_000
-_BINNED = "Recency and age were rounded to whole weeks: so many histories differ by a day."
+_BINNED = "Recency and age were rounded to whole weeks: too many distinct histories in days."
 
 
 class PurchaseModel(Protocol):
-    """What every model of purchases in continuous time answers."""
+    """A model of purchases in continuous time."""
 
     def probability_alive(self, summary: Summary) -> Floats:
         """Return P(alive) at the end of each history."""
@@ -90,16 +91,16 @@ class Outlook:
         kind: Kind = "bg_nbd",
         spend_history: SpendHistory = "repeat",
     ) -> Outlook:
-        """Learn from the rows of the latest cutoff: earlier ones tell of the same purchases.
+        """Fit on the rows of the latest cutoff; earlier cutoffs hold parts of the same histories.
 
         Parameters
         ----------
         vectors
             With the family ``btyd``.
         spend_history
-            Whether spend is learned from repeat orders, as Gamma-Gamma's authors do, or from
-            ``all`` order days by ``revenue_lifetime``: then a first order tells apart those
-            who have not come back, which ranks far better.
+            ``repeat``: spend is learned from repeat orders, as by Gamma-Gamma's authors. ``all``:
+            from all order days, by ``revenue_lifetime``; it ranks far better, since it
+            distinguishes one-time buyers by their first order.
 
         Raises
         ------
@@ -122,13 +123,13 @@ class Outlook:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to beware of, in words for the person who reads the report."""
+        """Warnings for the reader of the report."""
         return self.purchase_diagnostics.warnings + self.spend_diagnostics.warnings
 
     def predict(
         self, vectors: pd.DataFrame, horizon_days: float, yearly_discount_rate: float = 0.10
     ) -> pd.DataFrame:
-        """Return what is expected of each customer, one row per row of ``vectors``, same index.
+        """Return the forecast of each customer, one row per row of ``vectors``, same index.
 
         Returns
         -------
@@ -181,9 +182,9 @@ def predict_by_cutoff(
     kind: Kind = "bg_nbd",
     spend_history: SpendHistory = "repeat",
 ) -> pd.DataFrame:
-    """Return the outlook of every row by a model of its own cutoff: nothing later is known to it.
+    """Return each row's forecast by a model fitted at its own cutoff, on nothing later.
 
-    Missing at cutoffs too early to teach anything.
+    Missing at cutoffs too early to fit a model.
     """
     parts = []
     for _, rows in vectors.groupby(C.AS_OF, sort=True):

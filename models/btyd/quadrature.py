@@ -1,8 +1,8 @@
-"""Integrals without closed forms, or whose closed forms fail: hypergeometrics of large arguments.
+"""Numerical integrals, where closed forms are absent or overflow (hypergeometric functions).
 
-The double exponential rule (Takahasi & Mori 1974): its nodes crowd at both ends of the range,
-where powers of small probabilities and short times have their detail, and its error falls
-exponentially with the number of nodes for anything smooth between.
+The double exponential rule (Takahasi & Mori 1974): its nodes are dense at both ends of the range,
+where powers of small probabilities and short times vary most, and its error falls exponentially
+with the number of nodes for integrands that are smooth in between.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TINY = 1e-300
 
 @dataclass(frozen=True)
 class UnitRule:
-    """Nodes in (0, 1), what is left of them to 1 (exactly, also where they round to 1), weights."""
+    """Nodes in (0, 1), their complements (exact even where a node rounds to 1), and weights."""
 
     nodes: Floats
     complements: Floats

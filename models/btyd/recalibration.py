@@ -1,11 +1,10 @@
-"""The level and spread of forecasts, set right on earlier windows whose outcomes are known.
+"""Correct the level and spread of BTYD forecasts on earlier windows with known outcomes.
 
 Buy-till-you-die models rank customers well, but miss the level (seasons, growth and a young
-customer base are not in them) and part the eager from the rest too far. Both misses are learned
-where they can be seen: foretell from earlier cutoffs, by models that knew no more than those
-cutoffs did, and compare. One window's miss is mostly that window's own, so several are pooled;
-``evenly_earlier`` gives cutoffs at a third, half and two thirds of the history, each to be
-followed until its end.
+customer base are not in them) and spread customers too far apart. Both errors are estimated by
+forecasting from earlier cutoffs, with models fitted at those cutoffs, and comparing with what
+happened. A single window's error is mostly its own, so several are pooled; ``evenly_earlier`` gives
+cutoffs at a third, half and two thirds of the history, each followed to its end.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _LARGEST = 3.0
 
 @dataclass(frozen=True)
 class Recalibration:
-    """A curve for expected orders and a factor for spend per order.
+    """A power law for expected orders and a factor for spend per order.
 
     ``orders -> level * orders ^ slope`` and ``spend -> spend_factor * spend``.
     """
@@ -55,11 +54,11 @@ class Recalibration:
         Parameters
         ----------
         forecasts
-            What ``Outlook.predict`` said at earlier cutoffs, each from a fit at that cutoff;
-            rows of several windows one after the other.
+            From ``Outlook.predict`` at earlier cutoffs, each fitted at that cutoff; rows of several
+            windows one after the other.
         orders, value
-            Order days and money of each row in its window, shape (n,). Margins are as good as
-            revenue: the margin rate is then part of the factor.
+            Order days and money of each row in its window, shape (n,). Money may be revenue or
+            margin; the margin rate then becomes part of the factor.
         """
         expected = forecasts[EXPECTED_ORDERS].to_numpy(dtype=np.float64)
         money = forecasts[EXPECTED_VALUE].to_numpy(dtype=np.float64)
@@ -69,22 +68,21 @@ class Recalibration:
         return cls(level, slope, _ratio(float(value[known].sum()), float(money.sum())))
 
     def apply(self, forecasts: pd.DataFrame) -> pd.DataFrame:
-        """Return recalibrated forecasts, their parts still in agreement.
+        """Return recalibrated forecasts whose parts still agree with each other.
 
-        The expected hazard, ``-log P(no order)``, goes along the same curve as expected orders:
-        so the probability still falls as the horizon grows, and never says that more customers
-        order than there are orders.
+        The expected hazard, ``-log P(no order)``, follows the same curve as expected orders: P(no
+        order) still falls as the horizon grows, and is never below 1 - expected orders.
         """
-        said = forecasts.copy()
+        recalibrated = forecasts.copy()
         orders = forecasts[EXPECTED_ORDERS]
-        said[EXPECTED_ORDERS] = self._curve(orders)
+        recalibrated[EXPECTED_ORDERS] = self._curve(orders)
         hazard = -np.log(forecasts[P_NO_ORDER].clip(lower=np.finfo(np.float64).tiny))
         none = np.exp(-self._curve(hazard))
-        said[P_NO_ORDER] = np.maximum(none, 1 - said[EXPECTED_ORDERS])
-        said[EXPECTED_SPEND] = forecasts[EXPECTED_SPEND] * self.spend_factor
-        moved = (said[EXPECTED_ORDERS] / orders.where(orders > 0)).where(orders != 0, 0.0)
-        said[EXPECTED_VALUE] = forecasts[EXPECTED_VALUE] * moved * self.spend_factor
-        return said
+        recalibrated[P_NO_ORDER] = np.maximum(none, 1 - recalibrated[EXPECTED_ORDERS])
+        recalibrated[EXPECTED_SPEND] = forecasts[EXPECTED_SPEND] * self.spend_factor
+        moved = (recalibrated[EXPECTED_ORDERS] / orders.where(orders > 0)).where(orders != 0, 0.0)
+        recalibrated[EXPECTED_VALUE] = forecasts[EXPECTED_VALUE] * moved * self.spend_factor
+        return recalibrated
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -127,7 +125,7 @@ def _poisson_curve(expected: Floats, actual: Floats) -> tuple[float, float]:
 
 
 def _ratio(actual: float, predicted: float) -> float:
-    """Actual over predicted; what is further off than a factor of three is no miss of level."""
+    """Return actual over predicted, limited to a factor of three."""
     if actual <= 0 or predicted <= 0:
         return 1.0
     return min(max(actual / predicted, 1 / _LARGEST), _LARGEST)

@@ -1,10 +1,10 @@
-"""What buy-till-you-die models are fitted to: purchase histories, collapsed to distinct ones.
+"""Purchase histories, collapsed to distinct ones: what buy-till-you-die models are fitted on.
 
 A history is its frequency ``x`` (repeat purchases), recency ``t_x`` (time of the last one since
 the first purchase) and age ``T`` (time since the first purchase), all in one unit of time.
-Likelihoods depend on nothing else, so that customers alike are counted, not repeated. Whole
-days or weeks make many alike: a million shoppers of a year are some hundred thousand distinct
-histories in days, and some ten thousand in weeks.
+Likelihoods depend on nothing else, so equal histories are stored once with their number of
+customers. In whole days a million customers of one year have about a hundred thousand distinct
+histories, in whole weeks about ten thousand.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Summary:
         Raises
         ------
         DataError
-            A history that cannot be: missing, negative, or with its parts in the wrong order.
+            An impossible history: missing, negative, or with recency beyond age.
         """
         x, t_x, T = (np.asarray(part, dtype=np.float64) for part in (frequency, recency, age))
         possible = (x >= 0) & (t_x >= 0) & (t_x <= T) & np.isfinite(x + T)
-        # A first purchase alone was at age zero; without this a slip of columns goes unseen.
+        # Without a repeat purchase recency is zero; this catches columns given in a wrong order.
         possible &= (x > 0) | (t_x == 0)
         if not possible.all():
             row = int(np.argmin(possible))
@@ -64,13 +64,13 @@ class Summary:
         return len(self.frequency)
 
     def collapsed(self) -> tuple[Summary, Rows]:
-        """Return the distinct histories, and for each row here its place among them."""
+        """Return the distinct histories, and for each row its position among them."""
         keys = np.zeros(len(self), dtype=np.int64)
         for part in (self.frequency, self.age, self.recency):
             codes, values = pd.factorize(part, sort=True)
             keys = keys * len(values) + codes
         places, distinct = pd.factorize(keys, sort=True)
-        # Any customer with a history tells what it is.
+        # Any row with a history will do as its example.
         example = np.empty(len(distinct), dtype=np.intp)
         example[places] = np.arange(len(places))
         customers = np.bincount(places, self.customers, minlength=len(distinct))
@@ -84,7 +84,7 @@ class Summary:
 
     @property
     def mean_age(self) -> float:
-        """Mean age of the customers; a natural unit of time, at least a hair above zero."""
+        """Mean age of the customers, above zero: a natural unit of time."""
         return max(float(self.customers @ self.age / self.customers.sum()), 1e-9)
 
     @property
@@ -99,11 +99,11 @@ class Summary:
         )
 
     def thinned(self, most: int = 1_000) -> Summary:
-        """Return an even sample of at most ``most`` histories: enough to find where to start."""
+        """Return at most ``most`` evenly spaced histories: enough to choose a starting point."""
         return self.rows(slice(None, None, max(1, -(-len(self) // most))))
 
     def without_recency(self) -> Summary:
-        """Return the histories for what depends on frequency and age alone: far fewer differ."""
+        """Return the histories with recency zero, for what depends on frequency and age alone."""
         return Summary(self.frequency, np.zeros(len(self)), self.age, self.customers)
 
     def in_units_of(self, duration: float) -> Summary:
@@ -113,9 +113,9 @@ class Summary:
     def binned(self, duration: float) -> Summary:
         """Return histories with recency and age rounded to whole multiples of ``duration``.
 
-        Coarser times make more customers alike. Weeks for days move the parameters of 23,570
-        CDNOW customers by less than half a standard error and their forecast by 0.5 %. To the
-        nearest: rounded up, silences change and the rate of leaving moves by several errors.
+        Coarser times make more histories equal. Weeks instead of days move the parameters of 23,570
+        CDNOW customers by less than half a standard error and their forecast by 0.5 %. Rounded to
+        the nearest; rounded up, the rate of leaving would move by several standard errors.
         """
         return Summary(
             self.frequency,

@@ -1,10 +1,10 @@
-"""Why customers leave: what a score leans on, what they said, what was tested; never mixed."""
+"""Why customers leave, from three sources kept apart: the score, what they said, experiments."""
 
+from models.drivers.attribution import churn_drivers
 from models.drivers.families import FamilyEffects, family_effects, family_importance
 from models.drivers.reasons import ChurnReasons, churn_reasons
 from models.drivers.stated import stated_among_churners, stated_reasons
 from models.drivers.tested import grade_trials, randomised_causes
-from models.drivers.told import churn_drivers
 
 __all__ = [
     "ChurnReasons",

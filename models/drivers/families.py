@@ -1,4 +1,4 @@
-"""Contributions by family: columns that say nearly the same share one effect between them."""
+"""Contributions summed by family of features, whose columns are highly correlated."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class FamilyEffects:
     leading: NDArray[np.int64]
 
 
-# Of the date, and the same for all customers of a cutoff: no habit of theirs.
+# Features of the date alone, the same for all customers: a family of their own.
 _SEASON = {"season_sine": "season", "season_cosine": "season"}
 
 
 @cache
 def known_families() -> Mapping[str, str]:
-    """Return the family of every feature column by its name; the time of year is one of its own."""
+    """Return the family of every feature column by name; the time of year is ``season``."""
     named = {
         column.name: family.name for family in discover_families() for column in family.columns
     }
@@ -48,7 +48,7 @@ def known_families() -> Mapping[str, str]:
 
 
 def families_of(names: Sequence[str]) -> list[str]:
-    """Return each column's family; one of a given table that no family computes is its own."""
+    """Return each column's family; a column of a user's own table is its own family."""
     known = known_families()
     return [known.get(name, name) for name in names]
 
@@ -56,9 +56,9 @@ def families_of(names: Sequence[str]) -> list[str]:
 def family_effects(contributions: pd.DataFrame) -> FamilyEffects:
     """Sum contributions over the columns of each family.
 
-    Shapley values add up: the sum is what the family as a whole moved the score by (Lundberg &
-    Lee 2017), and unlike its single columns it does not depend on how trees share it among
-    columns that say the same.
+    Shapley values add up (Lundberg & Lee 2017): the sum is the effect of the family as a whole.
+    Unlike the effects of its columns it does not depend on how trees share it among correlated
+    columns.
     """
     names = list(contributions.columns)
     of_column = families_of(names)

@@ -1,7 +1,7 @@
 """Churn reasons from three sources that are never mixed.
 
-What the model leans on is no cause; what customers say is what they say; only what was tested
-is known to change churn.
+What a model's score is attributed to is no cause, nor is what customers state; only what was tested
+in an experiment is known to change churn.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class ChurnReasons:
     Attributes
     ----------
     model_attribution
-        What moved the score, see :func:`models.drivers.churn_drivers`.
+        What moved the score; see :func:`models.drivers.churn_drivers`.
     stated_reasons
-        ``source``, ``reason``, ``evidence``; empty where the customer said nothing.
+        ``source``, ``reason``, ``evidence``; empty if the customer stated none.
     tested_causes
         The randomised campaigns that the customer was in: ``campaign_id``, ``arm``
-        ("contacted" or "held out"), ``effect`` on churn and its interval, in words too;
-        empty where nothing was tested.
+        ("contacted" or "held out"), ``effect`` on churn and its interval, also in words; empty
+        without experiments.
     """
 
     model_attribution: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Sentences that need more than one figure: 74 days without an order, where 21 are usual."""
+"""Sentences for drivers; some need two figures: 74 days without an order, usually 21."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from features.family import Column
-from models.drivers.wording import counted, figure, number, told
+from models.drivers.wording import counted, described, figure, number
 
-# One figure of the customer by its column's name; None where it is missing or not computed.
+# From a column's name to the customer's value; None if it is missing.
 Figures = Callable[[str], float | str | None]
-# Two orders of one day are one beat of the rhythm.
+# Gaps are counted between days with an order: two orders on one day have none between them.
 _BETWEEN: Final = " between order days"
 
 
@@ -22,7 +22,7 @@ def sentence(column: Column, figures: Figures, currency: str) -> str:
             return _SENTENCES[column.name](value, figures)
         if column.name in _TEMPLATES:
             return _TEMPLATES[column.name].format(figure(value, column.unit, currency))
-    return told(column, value, currency)
+    return described(column, value, currency)
 
 
 def _recency(days: float, figures: Figures) -> str:
@@ -89,7 +89,7 @@ def _number(figures: Figures, name: str) -> float | None:
     return value if isinstance(value, float) else None
 
 
-# Where the meaning of a column with its figure behind it would not be understood by itself.
+# For columns whose meaning followed by the figure would be hard to understand.
 _TEMPLATES: Final[Mapping[str, str]] = {
     "btyd_age_days": "first ordered {} ago",
     "btyd_value_mean": "order days of {} on average, the first left out",

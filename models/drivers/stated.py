@@ -1,8 +1,8 @@
-"""Stated reasons: what customers themselves said or did that says why they leave.
+"""Stated reasons: what customers themselves said about why they leave.
 
-Low answers in surveys and the aspect rated lowest, complaints (support tickets stand for
-them), notices given of contracts, and the reason named with a cancellation where the shop
-records one. Nothing here is inferred, and it is no cause: people say what comes to mind.
+Low answers in surveys and the aspect rated lowest, complaints (support tickets are counted as
+such), notices given of contracts, and the reason named with a cancellation if the shop records one.
+Nothing is inferred here; and a stated reason is no proof of a cause.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from features.families.satisfaction import ASPECTS
 from features.vocabulary import Columns as C
 from models.drivers.wording import counted, number
 
-STATED = (C.CUSTOMER_ID, "source", "reason", "evidence")
 # An aspect counts as a reason when rated in the lower half of the scale.
 _LOW_HALF = 0.5
 
@@ -100,13 +99,13 @@ def stated_among_churners(
     """
     outcome = pd.Series(churned == 1, index=pd.Index(customer_ids, dtype="str"))
     known = stated[stated[C.CUSTOMER_ID].isin(outcome.index)]
-    said = known.drop_duplicates([C.CUSTOMER_ID, "source", "reason"])
-    said = said.assign(left=outcome[said[C.CUSTOMER_ID]].to_numpy())
-    table = said.groupby(["source", "reason"], as_index=False).agg(
+    distinct = known.drop_duplicates([C.CUSTOMER_ID, "source", "reason"])
+    distinct = distinct.assign(left=outcome[distinct[C.CUSTOMER_ID]].to_numpy())
+    table = distinct.groupby(["source", "reason"], as_index=False).agg(
         churners=("left", "sum"), customers=("left", "size")
     )
     table = table.sort_values(["churners", "source", "reason"], ascending=[False, True, True])
-    silent = outcome[~outcome.index.isin(said[C.CUSTOMER_ID])]
+    silent = outcome[~outcome.index.isin(distinct[C.CUSTOMER_ID])]
     nothing = pd.DataFrame(
         {"source": ["none"], "reason": ["stated nothing"], "churners": [int(silent.sum())],
          "customers": [len(silent)]}

@@ -1,9 +1,8 @@
-"""Tested causes: what changed churn in an experiment, and nothing else.
+"""Tested causes: what changed churn in an experiment.
 
-A contact with a held-out group tells what it did: those held out show what had happened
-without it. Only where chance decided who was held out is that a cause. Whether it did cannot
-be seen in the records alone, but it can be refuted: arms that chance made are alike in what
-was known before. Interval: Newcombe 1998, method 10.
+A held-out group shows what would have happened without the contact. The difference is causal only
+if it was drawn at random. Records alone cannot prove that, but they can refute it: random arms have
+the same distribution of everything known before. Interval: Newcombe 1998, method 10.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from features.vocabulary import Columns as C
 
 Floats = NDArray[np.float64]
 
-GRADES = ("randomised", "observational", "risk_only")
 GRADED = (
     C.CAMPAIGN_ID,
     "treated",
@@ -35,7 +33,7 @@ GRADED = (
 )
 _CHANCE_BELOW = 0.05
 _FEWEST_IN_ARM = 30
-# One in a hundred campaigns that chance did draw is refuted by mistake.
+# One in a hundred randomised campaigns is refuted by mistake.
 _REFUTED_BELOW = 0.01
 _Z = float(norm.ppf(0.975))
 

@@ -8,15 +8,15 @@ from functools import lru_cache
 
 from features.family import Column
 
-# Units that are no things, and what stands behind the number for them.
+# Units that cannot be counted, and what follows the number instead.
 _SIGNS = {
     "hour UTC": " h UTC",
     **dict.fromkeys(("ratio", "nats", "none", "name", "index", "points of the scale"), ""),
 }
 _IRREGULAR = {"people": "person"}
-# What absence says is by itself no sentence.
+# Meanings of a missing value that are no sentence by themselves.
 _NO_SENTENCE = {"unknown", "not declared", "no such order", "no such order ever", ""}
-# Words of the trade, and what is meant by them.
+# Technical terms, and plain words for them.
 _PLAIN_WORDS = (
     ("a net-positive order", "an order"),
     ("net-positive order", "order"),
@@ -25,7 +25,7 @@ _PLAIN_WORDS = (
 
 
 def number(value: float) -> str:
-    """Write a number for people: three significant digits, thousands apart."""
+    """Write a number for people: three significant digits, with thousands separators."""
     size = abs(value)
     if size >= 9_999_500:
         return f"{value / 1e6:,.4g} M"
@@ -72,7 +72,7 @@ def figure(value: float, unit: str, currency: str) -> str:
     return f"{number(value)}{_SIGNS[unit]}" if unit in _SIGNS else counted(value, unit)
 
 
-def told(column: Column, value: float | str | None, currency: str) -> str:
+def described(column: Column, value: float | str | None, currency: str) -> str:
     """Write what a column says of a customer; None is a missing value."""
     meaning = readable(column.meaning)
     if value is None:
@@ -90,7 +90,7 @@ def told(column: Column, value: float | str | None, currency: str) -> str:
 
 
 def missing_words(column: Column) -> str:
-    """Write what a column's absence says."""
+    """Write what a missing value of a column means."""
     if column.missing in _NO_SENTENCE or column.missing.startswith("never missing"):
         return f"{readable(column.meaning)}: {column.missing or 'unknown'}"
     return readable(column.missing)
@@ -98,7 +98,7 @@ def missing_words(column: Column) -> str:
 
 @lru_cache(maxsize=1024)
 def readable(meaning: str) -> str:
-    """Return a meaning without the words of the trade, and without the explanation behind it."""
+    """Return a meaning in plain words, without the explanation after its colon."""
     for trade, plain in _PLAIN_WORDS:
         meaning = meaning.replace(trade, plain)
     return meaning.split(": ")[0]
@@ -106,7 +106,7 @@ def readable(meaning: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _counts(meaning: str, unit: str) -> bool:
-    """Tell whether a meaning begins with the thing that the unit counts: "orders in the ..."."""
+    """Return whether a meaning begins with what the unit counts: "orders in the ..."."""
     head = meaning.split(" ")[:2]
     of_things = unit != "money" and head[0] not in {"mean", "median"}
     return of_things and unit in head and " less " not in meaning

@@ -1,4 +1,4 @@
-"""Why a row of a plain table is scored as it is, in words with its own values."""
+"""The strongest drivers of a row's score, in words with the row's own values."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _driver(name: str, value: object, effect: float) -> dict[str, object]:
     plain = _plain(value)
     effect = round(float(effect), 4)
     direction = "none" if effect == 0 else "raises" if effect > 0 else "lowers"
-    said = "missing" if plain is None else f"{plain:,g}" if isinstance(plain, float) else plain
+    shown = "missing" if plain is None else f"{plain:,g}" if isinstance(plain, float) else plain
     return {
         "feature": name,
         "value": plain,
         "effect": effect,
         "direction": direction,
-        "text": f"{name} is {said} ({direction})",
+        "text": f"{name} is {shown} ({direction})",
     }
 
 

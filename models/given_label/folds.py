@@ -1,4 +1,4 @@
-"""Which rows teach and which are held out: by chance, evenly over outcomes, or by time."""
+"""Folds of rows: stratified at random, or forward in time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Folds = list[tuple[Rows, Rows]]
 
 
 def stratified_folds(outcomes: Floats, folds: int, seed: int) -> Folds:
-    """Deal the rows of each outcome evenly over the folds; each row is held out once.
+    """Distribute the rows of each outcome evenly over the folds; each row is held out once.
 
-    Every taught part has both outcomes where both are met at least twice.
+    Every training part has both outcomes if both occur at least twice.
 
     Returns
     -------
-    Pairs (rows that teach, rows held out), both ascending.
+    Pairs (training rows, held-out rows), both ascending.
     """
     rng = np.random.default_rng(seed)
     fold = np.empty(len(outcomes), dtype=np.int64)
@@ -34,7 +34,7 @@ def stratified_folds(outcomes: Floats, folds: int, seed: int) -> Folds:
 def forward_folds(rows: int, folds: int) -> Folds:
     """Cut rows in order of time into ``folds + 1`` blocks; each but the first is held out once.
 
-    What lies before a block teaches it: the walk of a forecaster through the years.
+    Each block is predicted from the blocks before it (rolling origin).
     """
     edges = np.linspace(0, rows, folds + 2).astype(np.int64)
     return [

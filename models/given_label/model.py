@@ -1,9 +1,8 @@
-"""Churn probability of the rows of a plain table: small boosted trees and a bending regression.
+"""Churn probability for a plain table: a stack of boosted trees and a spline logistic regression.
 
-Trees and a spline logistic regression err in different places; which of them to believe how
-much, how large the trees and how stiff the regression, and the level and slope of the
-probabilities are all read off folds that the parts had not seen (stacking, Wolpert 1992;
-Platt 1999).
+The two make different errors. Their weights, the size of the trees, the stiffness of the
+regression, and the level and slope of the probabilities are all chosen on held-out folds (stacking,
+Wolpert 1992; Platt 1999).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from models.tabular import Encoder
 Floats = NDArray[np.float64]
 Choice = TypeVar("Choice")
 
-# Tiny trees suit tables whose columns simply add up; larger ones find what depends on what.
+# Tiny trees suit tables with additive effects; larger ones find interactions.
 SHAPES = (
     BoostingParameters(
         rounds=400, learning_rate=0.05, leaves=3, min_rows_in_leaf=40, column_share=0.3, members=1
@@ -43,7 +42,7 @@ SHAPES = (
 _LOOSENESS = (0.03, 0.3, 3.0)
 _INNER_FOLDS = 4
 _FEWEST_OF_EACH = 2
-# As if so many rows spoke for believing both parts alike and their logits as they are.
+# Prior weight, in rows, of equal weights of one half and a level of zero.
 _PRIOR_ROWS = 5.0
 
 
@@ -68,9 +67,9 @@ class GivenLabelModel:
     kinds
         The columns to read and what they hold; see :func:`infer_kinds`.
     in_time_order
-        Rows come in order of time: then inner folds are held out forward, never at random.
+        Rows come in order of time: inner folds are then forward in time, never at random.
     shapes
-        Sizes of trees to choose from.
+        Hyperparameters of the trees to choose from.
     """
 
     classes_ = np.array([0, 1])
@@ -244,7 +243,7 @@ FIT_STEPS = _INNER_FOLDS + 1
 
 
 def fit_blend(regression: Floats, trees: Floats, outcomes: Floats) -> Blend:
-    """Weigh two sets of logits by maximum likelihood on rows that neither had seen."""
+    """Fit the blend by (penalised) maximum likelihood on logits of held-out rows."""
 
     def loss(theta: Floats) -> tuple[float, Floats]:
         logits = theta[0] + theta[1] * regression + theta[2] * trees
@@ -262,7 +261,7 @@ def fit_blend(regression: Floats, trees: Floats, outcomes: Floats) -> Blend:
 
 def _best(candidates: Mapping[Choice, list[Floats]], outcomes: Floats) -> tuple[Choice, Floats]:
     """Return the candidate whose held-out logits have the least log loss, and those logits."""
-    said = {name: np.concatenate(scores) for name, scores in candidates.items()}
+    logits = {name: np.concatenate(scores) for name, scores in candidates.items()}
     sign = 2.0 * outcomes - 1.0
-    best = min(said, key=lambda name: float(-log_expit(sign * said[name]).sum()))
-    return best, said[best]
+    best = min(logits, key=lambda name: float(-log_expit(sign * logits[name]).sum()))
+    return best, logits[best]

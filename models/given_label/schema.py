@@ -1,4 +1,4 @@
-"""What the columns of a plain table hold, read off their values, and how to read them again.
+"""Kinds of the columns of a plain table: inferred from their values, and applied to later tables.
 
 Three kinds: numbers; dates, which are read as days since 1970-01-01; and categories, which are
 texts and truth values. Blank texts are missing. The same kinds are applied to every later table,

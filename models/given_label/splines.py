@@ -1,4 +1,4 @@
-"""A logistic regression that bends: the half of the blend that is smooth and adds up.
+"""A spline logistic regression: the additive, smooth part of the blend.
 
 Each number becomes piecewise linear with knots at its quantiles, each category one column per
 name, each missing value a column of its own; a ridge keeps it steady. The form is that of a
@@ -24,7 +24,7 @@ _KNOTS = 7
 
 @dataclass(frozen=True)
 class SplineDesign:
-    """How the encoded columns are spread out.
+    """How the encoded columns become the terms of the regression.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class SplineDesign:
             if names:
                 blocks.append((values[:, None] == np.arange(names)).astype(np.float64))
             elif len(knots) > 1:
-                # Beyond what was seen the curve stays level: a typing error moves nobody far.
+                # Constant outside the observed range: a typing error has little effect.
                 held = np.clip(np.where(missing, knots[0], values), knots[0], knots[-1])
                 hinges = np.maximum(held[:, None] - np.array(knots[:-1]), 0.0)
                 blocks.append(np.where(missing[:, None], 0.0, hinges))

@@ -1,1 +1,1 @@
-"""How models are judged: classification, value and ranking metrics."""
+"""Metrics: of churn, value and rankings, with bootstrap intervals and comparisons."""

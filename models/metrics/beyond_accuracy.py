@@ -1,4 +1,4 @@
-"""What lists are like, whatever was bought next: how varied, and how much of the well-known.
+"""Properties of recommended lists that need no truth: diversity and popularity bias.
 
 Lists are as in :mod:`models.metrics.ranking`: shape (n, k'), best first, -1 where short.
 """
@@ -18,8 +18,8 @@ _LISTS_AT_A_TIME = 50_000
 def diversity_at(ranked: Ranked, vectors: NDArray[np.floating[Any]], k: int) -> PerCustomer:
     """One minus the mean cosine between the products of each list; NaN below two products.
 
-    Intra-list diversity (Ziegler et al. 2005). The sum over pairs is that of the summed
-    vectors' square, so that the time grows with k, not with its square.
+    Intra-list diversity (Ziegler et al. 2005). The sum over pairs is computed from the square of
+    the summed vectors, so that time grows with k and not with its square.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def popularity_bias_at(ranked: Ranked, history: Truth, buyers: NDArray[Any], k: 
 
 
 def product_vectors(history: Truth, dimensions: int = 64, seed: int = 0) -> NDArray[np.float32]:
-    """Directions of products whose cosines are about those of their buyers.
+    """Return directions of products whose cosines approximate those of their buyers.
 
     A random projection with signs (Achlioptas 2003): cosines are right in the mean, with a
     standard error of about ``1 / sqrt(dimensions)`` for one pair.

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far a metric could have come out otherwise on other customers.
+"""Bootstrap intervals: how much a metric varies between samples of customers.
 
 Customers are drawn with replacement; all models are scored on the same draws, so that their
 differences are paired (Efron & Tibshirani 1993, chapters 13 and 16).
@@ -76,10 +76,9 @@ def interval(found: Resampled, level: float = LEVEL, *, reflected: bool = False)
     Parameters
     ----------
     reflected
-        For a metric made of absolute gaps, which noise alone makes larger, in the sample and
-        once more in its resamples: take that excess off by reflecting the percentiles at the
-        sample's value (the basic interval, Davison & Hinkley 1997, section 5.2), and widen
-        the interval to hold that value.
+        For a metric of absolute gaps, which noise makes larger: in the sample, and once more in its
+        resamples. That excess is removed by reflecting the percentiles at the sample's value (the
+        basic interval, Davison & Hinkley 1997, section 5.2); the interval is widened to hold it.
     """
     defined = found.draws[np.isfinite(found.draws)]
     if not np.isfinite(found.value) or defined.size == 0:

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 _BINS = 10
 _TOP_SHARE = 0.1
-# A certainty that turned out wrong costs much, but not everything.
+# Probabilities are clipped, so that a wrong certainty does not cost an infinite loss.
 _SUREST = 1e-6
 
 
@@ -100,8 +100,14 @@ def rank_auc(outcomes: Floats, scores: Floats) -> float:
     return float(_roc_auc(Held.of(outcomes, rank_rows(scores), once(len(scores))))[0])
 
 
+def roc_auc(outcomes: Floats, scores: Floats) -> float:
+    """Return the area under the ROC curve; one half if all outcomes are the same."""
+    area = rank_auc(outcomes, scores)
+    return 0.5 if np.isnan(area) else area
+
+
 def order_scorer(outcomes: Floats, probabilities: Floats) -> Scorer:
-    """Return the scorer of what is read off the rows in order: ranking and calibration error."""
+    """Return the scorer of metrics of the rows in order: ranking and calibration error."""
     ranking = rank_rows(probabilities)
 
     def score(counts: Floats) -> dict[str, Floats]:

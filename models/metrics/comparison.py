@@ -1,7 +1,7 @@
-"""How sure a mean over customers is, and whether one model is truly better than another.
+"""Intervals of a mean over customers, and tests whether one model is better than another.
 
-Everything works on one number per customer, as :mod:`models.metrics.ranking` returns them;
-customers for whom it is not defined (NaN) are left out, for both models alike.
+Everything works on one number per customer, as returned by :mod:`models.metrics.ranking`. Customers
+for whom it is not defined (NaN) are left out, for both models alike.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Comparison:
     Attributes
     ----------
     p_value
-        Two-sided, of the sign-flip test (Fisher's randomisation): how often a difference this
-        large comes about when it is chance which model earned which customer's points.
+        Two-sided, of the sign-flip test (Fisher's randomisation): the probability of a difference
+        this large if it were random which model had which of a customer's two numbers.
     """
 
     difference: Estimate
@@ -37,14 +37,14 @@ def mean_interval(
     points: PerCustomer, resamples: int = 500, seed: int = 0, level: float = LEVEL
 ) -> Estimate:
     """Return the mean with its bootstrap percentile interval over customers."""
-    told = points[~np.isnan(points)]
-    if told.size == 0:
+    defined = points[~np.isnan(points)]
+    if defined.size == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    counts = draw_counts(told.size, resamples, seed)
-    means = np.concatenate([drawn @ told for drawn in counts]) / told.size
+    counts = draw_counts(defined.size, resamples, seed)
+    means = np.concatenate([drawn @ defined for drawn in counts]) / defined.size
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = (float(bound) for bound in np.quantile(means, tails))
-    return Estimate(float(told.mean()), low, high)
+    return Estimate(float(defined.mean()), low, high)
 
 
 def compare_models(
@@ -59,22 +59,22 @@ def compare_models(
 def _sign_flip(gaps: PerCustomer, flips: int, seed: int) -> float:
     if gaps.size == 0:
         return float("nan")
-    # Customers on whom both agree carry no sign.
-    told = gaps[gaps != 0]
+    # Flipping the sign of a zero difference changes nothing.
+    different = gaps[gaps != 0]
     random = np.random.default_rng(seed)
-    reached, observed = 0, abs(told.sum())
-    at_a_time = max(1, _CELLS_AT_A_TIME // max(told.size, 1))
+    reached, observed = 0, abs(different.sum())
+    at_a_time = max(1, _CELLS_AT_A_TIME // max(different.size, 1))
     for start in range(0, flips, at_a_time):
         some = min(at_a_time, flips - start)
-        flipped = random.integers(0, 2, (some, told.size), dtype=np.int8) * 2.0 - 1.0
-        reached += int((np.abs(flipped @ told) >= observed * (1 - 1e-12)).sum())
+        signs = random.integers(0, 2, (some, different.size), dtype=np.int8) * 2.0 - 1.0
+        reached += int((np.abs(signs @ different) >= observed * (1 - 1e-12)).sum())
     return (reached + 1) / (flips + 1)
 
 
 def sliced(
     points: Mapping[str, PerCustomer], sizes: NDArray[np.integer], edges: Sequence[int]
 ) -> dict[str, dict[str, float]]:
-    """Mean of each metric among customers whose history is of like length.
+    """Return the mean of each metric by length of the customers' history.
 
     Parameters
     ----------
@@ -104,5 +104,5 @@ def _slice_name(lower: int, upper: int | None) -> str:
 
 
 def _mean(values: PerCustomer) -> float:
-    told = values[~np.isnan(values)]
-    return float(told.mean()) if told.size else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

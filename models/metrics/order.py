@@ -1,8 +1,8 @@
-"""Rows in order of a score, counted as often as a resample drew them.
+"""Building blocks of metrics that depend on the order of scores, for a sample and its bootstrap.
 
-Every metric here takes ``counts``, shape (resamples, n): how often each row is drawn. One row
-of ones is the sample itself, so a metric and its bootstrap are one piece of code. Equal scores
-say nothing of order: rows of equal score share what they hold evenly.
+Every metric takes ``counts``, shape (resamples, n): how often each row is drawn. A single row of
+ones is the sample itself, so that a metric and its bootstrap are the same code. Rows of equal score
+have no order: they share evenly what their group holds.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Counts of rows, shape (resamples, n), each resample of n rows -> each metric, (resamples,).
+# From counts of rows, (resamples, n), to each metric on each resample, (resamples,).
 Scorer = Callable[[Floats], dict[str, Floats]]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Rows sorted by a score, lowest first; where each group of equals starts, and its score."""
+    """Rows sorted by a score, lowest first; the start and score of each group of equal scores."""
 
     order: NDArray[np.intp]
     starts: NDArray[np.intp]
     scores: Floats
 
     def sort(self, per_row: Floats) -> Floats:
-        """Bring values, shape (..., n), into order."""
+        """Return values, shape (..., n), in the order of the scores."""
         return np.asarray(np.take(per_row, self.order, axis=-1))
 
     def merge(self, in_order: Floats) -> Floats:
@@ -38,7 +38,7 @@ class Ranking:
         return np.asarray(np.add.reduceat(in_order, self.starts, axis=-1))
 
     def spread(self, per_group: Floats) -> Floats:
-        """Hand each group's value, shape (..., groups), to its rows, back in their own order."""
+        """Return each row's group value, from shape (..., groups), in the rows' own order."""
         sizes = np.diff(np.append(self.starts, len(self.order)))
         rows = np.empty_like(self.order)
         rows[self.order] = np.repeat(np.arange(len(self.starts)), sizes)
@@ -60,12 +60,12 @@ def once(n: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What groups of equal score hold on each resample, lowest first, (resamples, groups).
+    """Sums over groups of equal score on each resample, lowest first, (resamples, groups).
 
     Attributes
     ----------
     rows, held
-        Rows drawn, and the sum of their values.
+        Number of rows drawn, and the sum of their values.
     rows_up_to, held_up_to
         The same of a group and all lower ones.
     """
@@ -83,14 +83,14 @@ class Held:
         return cls(rows, held, np.cumsum(rows, axis=1), np.cumsum(held, axis=1))
 
     def below(self, places: Floats) -> Floats:
-        """Return what so many of the lowest rows hold, shape (resamples, len(places)).
+        """Return the values held by the lowest ``places`` rows, shape (resamples, len(places)).
 
-        A place inside a group takes its even share.
+        A place inside a group takes an even share of it.
         """
         return _held_below(self.rows_up_to, self.held_up_to, places)
 
     def parts(self, count: int) -> Floats:
-        """Return what equally filled parts hold, lowest first, shape (resamples, count)."""
+        """Return the values held by equally filled parts, lowest first, (resamples, count)."""
         return self._parts(self.held_up_to, count)
 
     def score_parts(self, scores: Floats, count: int) -> Floats:

@@ -1,10 +1,10 @@
 """What a churn score is worth to a retention campaign: profit by how many are contacted.
 
-A contacted customer costs the contact; who was leaving accepts the incentive with a chance
-gamma and stays, who was staying takes it gladly. Gamma is not known, so the expected maximum
-profit averages the best achievable profit over a beta distribution of it. Verbraken, Verbeke &
-Baesens (2013), "A novel profit maximizing metric for measuring classification performance of
-customer churn prediction models", IEEE TKDE 25(5).
+A contacted customer costs the contact. A customer who was leaving accepts the incentive with
+probability gamma and stays; one who was staying takes it anyway. Gamma is not known, so the
+expected maximum profit averages the best achievable profit over a beta distribution of it.
+Verbraken, Verbeke & Baesens (2013), "A novel profit maximizing metric for measuring classification
+performance of customer churn prediction models", IEEE TKDE 25(5).
 """
 
 from __future__ import annotations

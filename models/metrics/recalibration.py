@@ -1,4 +1,4 @@
-"""Calibration slope and intercept: what a logistic fit would still change about probabilities.
+"""Calibration slope and intercept: how a logistic fit would still change the probabilities.
 
 The slope of the outcome on the logit of the prediction is 1 where scores are as spread as they
 should be, below 1 where they are too extreme; the intercept, in logits with the slope held at

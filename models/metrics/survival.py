@@ -47,10 +47,10 @@ def kaplan_meier(
     left = at_risk > events
     terms = np.divide(events, at_risk * (at_risk - events), out=np.zeros_like(survival), where=left)
     low, high = _log_log_bounds(survival, np.cumsum(terms), level)
-    told = events > 0
+    with_event = events > 0
     one = np.ones(1)
-    curves = [np.concatenate([one, part[told]]) for part in (survival, low, high)]
-    return SurvivalCurve(np.concatenate([[0.0], days[told]]), *curves)
+    curves = [np.concatenate([one, part[with_event]]) for part in (survival, low, high)]
+    return SurvivalCurve(np.concatenate([[0.0], days[with_event]]), *curves)
 
 
 def _log_log_bounds(survival: Floats, greenwood: Floats, level: float) -> tuple[Floats, Floats]:

@@ -90,7 +90,7 @@ def _order_scorer(actual: Floats, predicted: Floats) -> Scorer:
 
 def _gini(ours: Held, perfect: Held, largest: float) -> Floats:
     area, best = _area_above_diagonal(ours), _area_above_diagonal(perfect)
-    # Of money that is all the same, rounding leaves an area of its own.
+    # If all values are equal, rounding still leaves a tiny area.
     to_rank = best > 1e-13 * largest * ours.rows_up_to[0, -1] ** 2
     return np.divide(area, best, out=np.zeros_like(area), where=to_rank)
 
@@ -120,22 +120,22 @@ def _correlation(counts: Floats, x: Floats, y: Floats) -> Floats:
     return correlation
 
 
-def _mean_relative_gap(said: Floats, was: Floats) -> Floats:
-    """Return the mean of |said - was| / |was| over the deciles that hold anything."""
-    told = was != 0
-    gaps = np.abs(said - was)
-    errors = np.divide(gaps, np.abs(was), out=np.zeros_like(gaps), where=told)
-    deciles = told.sum(axis=1).astype(np.float64)
-    undefined = np.full(len(said), np.nan)
+def _mean_relative_gap(predicted: Floats, actual: Floats) -> Floats:
+    """Return the mean of |predicted - actual| / |actual| over deciles that are not zero."""
+    filled = actual != 0
+    gaps = np.abs(predicted - actual)
+    errors = np.divide(gaps, np.abs(actual), out=np.zeros_like(gaps), where=filled)
+    deciles = filled.sum(axis=1).astype(np.float64)
+    undefined = np.full(len(predicted), np.nan)
     mean: Floats = np.divide(errors.sum(axis=1), deciles, out=undefined, where=deciles > 0)
     return mean
 
 
 def _bias_scorer(actual: Floats, predicted: Floats) -> Scorer:
     def score(counts: Floats) -> dict[str, Floats]:
-        said, was = counts @ predicted, counts @ actual
-        undefined = np.full_like(was, np.nan)
-        return {"total_bias": np.divide(said, was, out=undefined, where=was != 0) - 1}
+        total, came = counts @ predicted, counts @ actual
+        undefined = np.full_like(came, np.nan)
+        return {"total_bias": np.divide(total, came, out=undefined, where=came != 0) - 1}
 
     return score
 

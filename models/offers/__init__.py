@@ -1,1 +1,1 @@
-"""What may be offered to whom: declarations, and the language of their rules."""
+"""Offers: their declarations, and the language of the rules that say who may get them."""

@@ -1,4 +1,4 @@
-"""Types of rules, checked when they are loaded: every name is there, and fits its use."""
+"""The type checker of rules: every name must exist, and its type must fit its use."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from models.offers.syntax import (
 WEEKDAYS: Final = (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
 )  # fmt: skip
-"""What context.weekday may be."""
+"""The values of context.weekday."""
 
 Kind = Literal["number", "text", "boolean", "date"]
 
-_ALIKE: Final = 0.75  # how alike names are, of 1, to have been meant
+_SIMILAR: Final = 0.75  # similarity, of 1, from which another name is suggested
 _WORDS: Mapping[Kind, str] = {
     "number": "a number",
     "text": "a text",
@@ -45,7 +45,7 @@ _WORDS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True)
 class Field:
-    """What a name stands for; ``among`` holds all the texts it may be, where they are known."""
+    """The type of a name; ``among`` holds all values of a text, if they are known."""
 
     kind: Kind
     among: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ BUILT_IN_CONTEXT: Final[Schema] = {
     "context.hour": Field("number"),
     "context.weekday": Field("text", WEEKDAYS),
 }
-"""What is known of every request; times are in the policy's zone."""
+"""Known of every request; times are in the policy's time zone."""
 
 
 def kind_of_value(value: Value) -> Kind:
@@ -73,12 +73,12 @@ def kind_of_value(value: Value) -> Kind:
 
 
 def check_rule(expression: Expression, text: str, schema: Schema) -> None:
-    """Check that a rule speaks of what is there, compares like with like, and is a condition.
+    """Check that a rule uses known names, compares equal types, and is a condition.
 
     Raises
     ------
     RuleError
-        At the first part that does not, with what was probably meant.
+        At the first mistake, with a suggestion.
     """
     _Checker(text, schema).demand(expression, "boolean", "a rule is a condition")
 
@@ -91,8 +91,8 @@ class _Checker:
     def demand(self, expression: Expression, wanted: Kind, why: str) -> None:
         kind = self.kind(expression)
         if kind != wanted:
-            said = f"{written(expression)} is {_WORDS[kind]}, not {_WORDS[wanted]}"
-            raise self._error(said, expression.span, f"{why}: {_example(kind, wanted)}")
+            message = f"{written(expression)} is {_WORDS[kind]}, not {_WORDS[wanted]}"
+            raise self._error(message, expression.span, f"{why}: {_example(kind, wanted)}")
 
     def kind(self, expression: Expression) -> Kind:
         match expression:
@@ -132,32 +132,32 @@ class _Checker:
         left, right = self.kind(made.left), self.kind(made.right)
         self._like(left, right, made.left, written(made.right), made.span)
         if made.operator not in ("==", "!=") and left in ("text", "boolean"):
-            said = f"{_WORDS[left]} is neither more nor less than another"
-            raise self._error(said, made.span, "compare with ==, != or in")
+            message = f"{_WORDS[left]} is neither more nor less than another"
+            raise self._error(message, made.span, "compare with ==, != or in")
         for one, other in ((made.left, made.right), (made.right, made.left)):
             if isinstance(other, Constant):
                 self._possible(one, (other.value,), other.span)
 
     def _like(self, left: Kind, right: Kind, of: Expression, other: str, span: Span) -> None:
         if left != right:
-            said = f"{written(of)} is {_WORDS[left]} and {other} is {_WORDS[right]}"
-            raise self._error(said, span, f"compare it with {_WORDS[left]}")
+            message = f"{written(of)} is {_WORDS[left]} and {other} is {_WORDS[right]}"
+            raise self._error(message, span, f"compare it with {_WORDS[left]}")
 
     def _possible(self, of: Expression, values: tuple[Value, ...], span: Span) -> None:
-        """Refuse what a column of known texts can never be."""
+        """Refuse a text that the column never holds."""
         if not isinstance(of, Name) or not (among := self._field(of.name, of.span).among):
             return
         for value in values:
             if value not in among:
-                said = f"{of.name} is never {written_value(value)}"
-                raise self._error(said, span, f"it is one of {', '.join(among)}")
+                message = f"{of.name} is never {written_value(value)}"
+                raise self._error(message, span, f"it is one of {', '.join(among)}")
 
     def _field(self, name: str, span: Span) -> Field:
         if name in self._schema:
             return self._schema[name]
         if name.lower() in ("null", "none", "nan", "na"):
             remedy = "write: column is missing, or: column is known"
-        elif close := get_close_matches(name, self._schema, n=1, cutoff=_ALIKE):
+        elif close := get_close_matches(name, self._schema, n=1, cutoff=_SIMILAR):
             remedy = f"did you mean {close[0]}?"
         elif name.startswith("context."):
             remedy = f'declare it: [policy.context] {name.removeprefix("context.")} = "text"'

@@ -1,4 +1,4 @@
-"""Offers as they are declared in TOML, and as they travel in the bundle."""
+"""Offers and their policy as declared in TOML, and as stored in the bundle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GATES: Final = ("eligible", "applicable", "suitable")
 
 
 class Caps(Frozen):
-    """How many contacts at most in the last 24 hours, 7 days and 30 days."""
+    """Most contacts in the last 24 hours, 7 days and 30 days."""
 
     day: int | None = Field(None, ge=1)
     week: int | None = Field(None, ge=1)
@@ -30,13 +30,13 @@ class Caps(Frozen):
 
     @cached_property
     def limits(self) -> dict[int, int]:
-        """Days of each window that is capped, and the most contacts within it."""
+        """Most contacts by length in days of each capped window."""
         windows = {1: self.day, 7: self.week, 30: self.month}
         return {days: most for days, most in windows.items() if most is not None}
 
 
 class Fatigue(Frozen):
-    """A customer who left so many contacts in a row unanswered is left in peace for a while."""
+    """After so many contacts in a row without an answer a customer is not contacted for a while."""
 
     unanswered: int = Field(ge=1)
     rest_days: int = Field(ge=1)
@@ -61,7 +61,7 @@ class Channel(Frozen):
         return self
 
     def is_quiet(self, at: time) -> bool:
-        """Tell whether a time of day lies within the quiet hours, which may pass midnight."""
+        """Return whether a time of day lies within the quiet hours, which may pass midnight."""
         if self.quiet_hours is None:
             return False
         start, end = self.quiet_hours
@@ -77,7 +77,7 @@ BUILT_IN_CHANNELS: Final[Mapping[str, Channel]] = {
 
 
 class Policy(Frozen):
-    """What holds for all offers: channels, caps, rest, and what points are worth."""
+    """Settings of all offers: channels, caps, fatigue, and the value of points."""
 
     time_zone: str = Field("UTC", description="of quiet hours and of days; as Europe/Berlin")
     caps: Caps = Field(Caps(), description="per customer, over all outbound channels")
@@ -108,11 +108,11 @@ class Policy(Frozen):
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where quiet hours are told."""
+        """The time zone of quiet hours and days."""
         return ZoneInfo(self.time_zone)
 
     def channel(self, name: str) -> Channel | None:
-        """Return a channel, declared or built in; None where there is none of this name."""
+        """Return a channel, declared or built in; None if there is none with this name."""
         return self.channels.get(name, BUILT_IN_CHANNELS.get(name))
 
 
@@ -188,7 +188,7 @@ NO_OFFERS: Final = Declarations()
 
 
 def read_declarations(path: Path) -> Declarations:
-    """Read offers from a TOML file; their rules are read too, and not yet checked.
+    """Read offers from a TOML file; their rules are parsed, but not yet checked.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def read_declarations(path: Path) -> Declarations:
 
 
 def compiled_rules(declarations: Declarations) -> Iterator[tuple[str, Rule]]:
-    """Yield every rule with where it stands.
+    """Yield every rule, with the offer and gate (or channel) that it belongs to.
 
     Raises
     ------
@@ -240,12 +240,12 @@ def compiled_rules(declarations: Declarations) -> Iterator[tuple[str, Rule]]:
 
 
 def check_declarations(declarations: Declarations, schema: Schema) -> None:
-    """Check every rule against what it may speak of.
+    """Check every rule against the names and types that it may use.
 
     Raises
     ------
     RuleError
-        Naming the first offer and gate whose rule is mistaken, and the place in it.
+        Naming the first offer and gate with a mistaken rule, and the position in it.
     """
     for place, rule in compiled_rules(declarations):
         try:

@@ -1,4 +1,4 @@
-"""A mistake in a rule, shown where it stands."""
+"""Errors of offers and their rules, with the position of the mistake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Span:
 
 
 class RuleError(OfferError):
-    """A rule that cannot be read, or speaks of what is not there.
+    """A rule that cannot be parsed, or uses an unknown name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A rule's text read as an expression, by recursive descent over the grammar of ``syntax``."""
+"""The parser of rules: recursive descent over the grammar in :mod:`models.offers.syntax`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DEEPEST: Final = 50
 
 
 def parse(text: str) -> Expression:
-    """Read a rule.
+    """Parse a rule.
 
     Raises
     ------
@@ -170,7 +170,7 @@ class _Reader:
             raise RuleError("the rule is nested too deeply", self._text, self.token.span, remedy)
 
     def _took(self, text: str) -> bool:
-        """Pass over a sign or a keyword if it stands here; never over a quoted text."""
+        """Consume the next token if it is this sign or keyword; a quoted text never is."""
         token = self.token
         if token.text != text or token.kind not in ("sign", "word"):
             return False

@@ -1,4 +1,4 @@
-"""A rule, read and compiled once: over all customers at a time, for one, and in words."""
+"""Rules: parsed and compiled once, then evaluated for all customers, for one, or explained."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Rule:
     Parameters
     ----------
     text
-        As people write it, such as ``orders_365d >= 2 and tier in ["top_1", "top_5"]``.
+        The rule as written, such as ``orders_365d >= 2 and tier in ["top_1", "top_5"]``.
 
     Attributes
     ----------
     expression
-        What it says.
+        Its syntax tree.
     names
-        What it speaks of, in order, each once.
+        The columns and context fields that it reads, in order, each once.
 
     Raises
     ------
     RuleError
-        It cannot be read.
+        It cannot be parsed.
     """
 
     def __init__(self, text: str) -> None:
@@ -56,22 +56,22 @@ class Rule:
         return f"Rule({str(self)!r})"
 
     def check(self, schema: Schema) -> None:
-        """Raise :class:`RuleError` where the rule names or compares what it cannot."""
+        """Raise :class:`RuleError` if the rule uses an unknown name or compares unlike types."""
         check_rule(self.expression, self.text, schema)
 
     def holds(self, row: Row) -> bool | None:
-        """Tell whether it holds for one customer; None where that is unknown."""
+        """Return whether it holds for one customer; None if that is unknown."""
         held: bool | None = self._row(row)
         return held
 
     def over(self, columns: Columns) -> Floats:
-        """Return 1 where it holds, 0 where not, NaN where unknown: shape (n,), or () for all."""
+        """Return 1 where it holds, 0 where not, NaN where unknown; (n,), or () if constant."""
         return self._columns(columns)
 
     def why_not(self, row: Row) -> str:
-        """Say which part keeps it from holding for this customer, and what the values are.
+        """Explain in words why it does not hold for this customer, with the customer's values.
 
-        Of parts joined by ``and``, the first that does not hold.
+        Of parts joined by ``and``, the first that does not hold is explained.
         """
         for part in self._parts:
             held = part.evaluate(row)

@@ -1,4 +1,4 @@
-"""What rules may speak of: scores, vector columns, and the context of a request."""
+"""The names that rules may use: scores, vector columns, and the context of a request."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _AMONG: Final = {
 def rule_schema(policy: Policy) -> Schema:
     """Return every name that a rule may use, with its kind.
 
-    Vector columns of tables that a shop does not have are among them: they are missing for all
-    of its customers.
+    Includes the vector columns of tables that a shop does not have: they are missing for all its
+    customers.
     """
     vectors = {
         column.name: Field("number" if column.kind == "number" else "text")

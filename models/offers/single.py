@@ -1,6 +1,6 @@
-"""Rules for one customer, three-valued: True, False, or None where it is unknown.
+"""Evaluation of rules for one customer, with three values: True, False, or None for unknown.
 
-The same answers as :mod:`models.offers.vectorised`, a few microseconds for a rule.
+The same results as :mod:`models.offers.vectorised`, in a few microseconds per rule.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from models.offers.syntax import (
 )
 
 Row = Mapping[str, Value | None]
-"""One customer's columns and the context; what is missing is None, NaN or not there."""
+"""One customer's columns and the request's context; missing values are None, NaN or absent."""
 
 _Evaluate = Callable[[Row], Any]
 
@@ -125,7 +125,11 @@ def _membership(of: _Evaluate, values: frozenset[Value], *, negated: bool) -> _E
 
 
 def _decided_by(parts: Sequence[_Evaluate], *, deciding: bool) -> _Evaluate:
-    """One part of this value decides; without one, an unknown part leaves it unknown."""
+    """Three-valued ``and`` (``deciding`` is False) or ``or`` (True).
+
+    The first part with the deciding value decides; without one the result is unknown if any part
+    is.
+    """
 
     def decided(row: Row) -> Any:
         unknown = False

@@ -1,4 +1,4 @@
-"""What rules are made of, and how they are written back.
+"""The grammar and the syntax tree of rules, and how a tree is written as text.
 
     rule       = and {"or" and}
     and        = not {"and" not}
@@ -12,7 +12,7 @@
     constant   = number | "text" | true | false | 2026-12-31
     name       = churn_probability, context.channel, ...
 
-Where a part stands does not count when expressions are compared.
+The position of a node in the text does not count when trees are compared.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Name:
-    """A column of the customer, or something of the context."""
+    """A column of the customer, or a field of the request's context."""
 
     name: str
     span: Span = field(default=NOWHERE, compare=False)
@@ -121,12 +121,12 @@ class Or:
 Condition = Comparison | Membership | Presence | Not | And | Or
 Expression = Constant | Name | Negative | Arithmetic | Condition
 
-# How tightly each binds: what stands inside something that binds more tightly needs parentheses.
+# Precedence: a part inside one of higher precedence needs parentheses.
 _OR, _AND, _NOT, _TEST, _SUM, _PRODUCT, _SIGN = range(7)
 
 
 def written(expression: Expression) -> str:
-    """Return the expression in the plain form that reads back as the same expression."""
+    """Return the expression as canonical text, which parses to the same expression."""
     return _written(expression, _OR)
 
 

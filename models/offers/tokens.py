@@ -1,4 +1,4 @@
-"""A rule's text, cut into words, numbers, texts, days and signs."""
+"""The tokeniser of rules: words, numbers, texts, days and signs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATTERNS: Final = (
     ("text", re.compile(r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'", re.DOTALL)),
     ("sign", re.compile(r"<=|>=|==|!=|[<>+\-*/()\[\],]")),
 )
-_OTHER_TONGUES: Final = {
+_REMEDIES: Final = {
     "=": "compare with ==",
     "!": "write: not",
     "&": "write: and",
@@ -34,7 +34,7 @@ _OTHER_TONGUES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One of them; ``value`` is that of a constant."""
+    """One token; ``value`` is set for constants."""
 
     kind: Kind
     text: str
@@ -43,7 +43,7 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Cut a rule's text; the last token is its end.
+    """Split a rule's text into tokens; the last one marks the end.
 
     Raises
     ------
@@ -65,36 +65,36 @@ def tokens(text: str) -> list[Token]:
 def _token(text: str, at: int) -> Token:
     for kind, pattern in _PATTERNS:
         if match := pattern.match(text, at):
-            said, span = match[0], Span(at, len(match[0]))
+            literal, span = match[0], Span(at, len(match[0]))
             match kind:
                 case "word":
-                    if said in ("true", "false"):
-                        return Token("constant", said, span, said == "true")
-                    return Token("word", said, span)
+                    if literal in ("true", "false"):
+                        return Token("constant", literal, span, literal == "true")
+                    return Token("word", literal, span)
                 case "sign":
-                    return Token("sign", said, span)
+                    return Token("sign", literal, span)
                 case "day":
-                    return Token("constant", said, span, _day(said, text, span))
+                    return Token("constant", literal, span, _day(literal, text, span))
                 case "number":
-                    return Token("constant", said, span, _number(said, text, span))
+                    return Token("constant", literal, span, _number(literal, text, span))
                 case _:
-                    inside = re.sub(r"\\(.)", r"\1", said[1:-1], flags=re.DOTALL)
-                    return Token("constant", said, span, inside)
+                    inside = re.sub(r"\\(.)", r"\1", literal[1:-1], flags=re.DOTALL)
+                    return Token("constant", literal, span, inside)
     sign = text[at]
-    remedy = _OTHER_TONGUES.get(sign, "leave it out, or put texts between quotes")
+    remedy = _REMEDIES.get(sign, "leave it out, or put texts between quotes")
     raise RuleError(f"{sign!r} cannot stand here", text, Span(at), remedy)
 
 
-def _day(said: str, text: str, span: Span) -> date:
+def _day(literal: str, text: str, span: Span) -> date:
     try:
-        return date.fromisoformat(said)
+        return date.fromisoformat(literal)
     except ValueError as error:
         remedy = "write a day of the calendar, as 2026-12-31"
-        raise RuleError(f"there is no day {said}", text, span, remedy) from error
+        raise RuleError(f"there is no day {literal}", text, span, remedy) from error
 
 
-def _number(said: str, text: str, span: Span) -> float:
-    value = float(said)
+def _number(literal: str, text: str, span: Span) -> float:
+    value = float(literal)
     if math.isinf(value):
         raise RuleError("this number is too large", text, span, "write a smaller one")
     return value

@@ -1,4 +1,4 @@
-"""Rules over whole columns, three-valued.
+"""Evaluation of rules over whole columns, with three values: true, false, unknown.
 
 Numbers, conditions (1 and 0) and days (counted from year 1) are float arrays in which NaN is
 missing, or unknown; texts are codes. A column is an array of n, or of no dimension where all
@@ -36,14 +36,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Texts by number: ``values[codes]``, and missing where the code is -1."""
+    """A dictionary-encoded text column: ``values[codes]``, missing where the code is -1."""
 
     codes: NDArray[np.int32]
     values: tuple[str, ...]
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> Texts:
-        """Return texts numbered in their order."""
+        """Encode texts; codes are in alphabetical order."""
         values = tuple(sorted({text for text in texts if text is not None}))
         numbers: dict[str | None, int] = {text: code for code, text in enumerate(values)}
         return cls(np.array([numbers.get(text, -1) for text in texts], np.int32), values)
@@ -154,7 +154,7 @@ def _comparison(operator: str, left: _Evaluate, right: _Evaluate) -> _Evaluate:
 
 
 def _renumbered(texts: Texts, values: tuple[str, ...]) -> NDArray[np.int32]:
-    """Return the codes of another numbering; -2 where it has no such text."""
+    """Return the codes that texts have among ``values``; -2 for a text that is not there."""
     numbers = {text: code for code, text in enumerate(values)}
     codes = np.array([*(numbers.get(text, -2) for text in texts.values), -1], np.int32)
     renumbered: NDArray[np.int32] = codes[texts.codes]
@@ -177,7 +177,7 @@ def _among(of: _Evaluate, values: Sequence[Value]) -> _Evaluate:
 
 
 def _any(parts: Sequence[_Evaluate]) -> _Evaluate:
-    """One part that holds decides; without one, an unknown part leaves it unknown."""
+    """Three-valued or: true if any part is true, else unknown if any part is unknown."""
 
     def held(columns: Columns) -> Column:
         result = _floats(parts[0](columns))
@@ -195,12 +195,12 @@ def _not(of: _Evaluate) -> _Evaluate:
 
 
 def _presence(of: _Evaluate, *, missing: bool) -> _Evaluate:
-    def told(columns: Columns) -> Column:
+    def presence(columns: Columns) -> Column:
         column = of(columns)
         gone = column.codes == -1 if isinstance(column, Texts) else np.isnan(column)
         return np.where(gone == missing, 1.0, 0.0)
 
-    return told
+    return presence
 
 
 def _floats(column: Column) -> Floats:

@@ -1,1 +1,1 @@
-"""Policies judged from logs, explored with known chances, and compared in experiments."""
+"""Policies: off-policy evaluation on logs, exploration, and experiments."""

@@ -1,7 +1,7 @@
-"""Who gets which variant: by hash, so that it sticks without a table and can be recomputed.
+"""Assignment of variants by hash: it stays the same without a table, and can be recomputed.
 
-A unit (a customer, a decision) and a salt give a number that is uniform on [0, 1) and
-independent between salts.
+A unit (a customer, a decision) and a salt give a number that is uniform on [0, 1) and independent
+between salts.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Experiment:
     weights
         Share of each variant among those not held out; need not sum to 1.
     holdout
-        Share of all customers in no experiment at all, the same ones for every experiment.
-        A larger share keeps those of a smaller one.
+        Share of all customers who are in no experiment, the same ones for every experiment. A
+        larger share includes the customers of a smaller one.
 
     Raises
     ------
@@ -89,8 +89,8 @@ class Experiment:
 
 
 def draw(weights: Floats, uniform: float) -> int:
-    """Return the place in which a uniform number falls when laid along the weights."""
+    """Return the index that a uniform number in [0, 1) selects, with the given weights."""
     edges = np.cumsum(weights)
     place = int(np.searchsorted(edges, uniform * edges[-1], side="right"))
-    # Rounding must not lead past the last weight that is not zero.
+    # Rounding must not select beyond the last weight that is not zero.
     return min(place, int(np.flatnonzero(weights)[-1]))

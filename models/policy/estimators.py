@@ -1,4 +1,4 @@
-"""What another policy would have earned, from decisions logged with their propensities.
+"""Off-policy evaluation: what another policy would have earned on logged decisions.
 
 Three estimates of the target policy's mean reward, each with an effective sample size and a
 95 % interval; weights ``w = target probability of the logged action / its propensity``.
@@ -8,8 +8,8 @@ Three estimates of the target policy's mean reward, each with an effective sampl
 - ``dr``: mean of ``q(x, target) + w (r - q(x, action))`` (Dudik, Langford & Li 2011) with an
   outcome model ``q`` cross-fitted: no decision is predicted from itself.
 
-Weights are cut at the root of the number of decisions unless told otherwise (Ionides 2008):
-the bias vanishes as the log grows, and one lucky decision cannot stand for a thousand.
+Weights are cut at the square root of the number of decisions by default (Ionides 2008): the bias
+vanishes as the log grows, and no single decision can dominate the estimate.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Log:
     Attributes
     ----------
     actions, rewards, propensity
-        The action taken (its number), what came of it, and its logged chance; shape (n,).
+        Number of the action taken, its reward, and its logged probability; shape (n,).
     target
-        The other policy's probability of every action in each situation, shape (n, actions).
+        The other policy's probability of every action for each decision, shape (n, actions).
     """
 
     actions: Integers
@@ -93,11 +93,11 @@ class Estimate:
     low, high
         95 % interval by empirical likelihood.
     effective
-        Effective sample size of the weights (Kish): decisions' worth of evidence.
+        Effective sample size of the weights (Kish).
     mean_weight
-        Near 1 if the logged propensities are right and cover what the target does.
+        Near 1 if the logged propensities are right and cover what the target policy does.
     largest_weight, share_cut
-        Where weights were cut, and the share of decisions that were.
+        Where weights were cut, and the share of decisions that this concerned.
     """
 
     method: Method
@@ -138,7 +138,7 @@ def off_policy_estimates(
     expected
         Cross-fitted expected reward of every action, shape (n, actions); without it no ``dr``.
     largest_weight
-        Where weights are cut; by default the root of the number of decisions.
+        Where weights are cut; by default the square root of the number of decisions.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Results of an experiment that may be looked at on any day.
+"""Results of an experiment with intervals that are valid whenever they are looked at.
 
 The mixture sequential probability ratio test (Robbins 1970; Johari, Koomen, Pekelis & Walsh
 2022, "Always valid inference", section 4): with difference ``d`` of two means, its variance
@@ -6,9 +6,9 @@ The mixture sequential probability ratio test (Robbins 1970; Johari, Koomen, Pek
 
     L = sqrt(V / (V + tau^2)) exp(tau^2 (d - theta)^2 / (2 V (V + tau^2)))
 
-ever exceeds ``1 / a`` at the true ``theta`` with chance at most ``a``. The interval is all
+ever exceeds ``1 / a`` at the true ``theta`` with probability at most ``a``. The interval is all
 ``theta`` at which it has not; it may be read, and the experiment stopped, at any time. Means of
-many customers are taken as normal with known variance (the asymptotic version: Waudby-Smith et
+many customers are treated as normal with known variance (the asymptotic version: Waudby-Smith et
 al. 2024, "Time-uniform central limit theory").
 """
 
@@ -52,7 +52,7 @@ class Comparison:
     low, high
         Always-valid interval; infinite while there are too few customers.
     p_value
-        Always-valid: no difference at all.
+        Always-valid p-value of no difference.
     """
 
     difference: float
@@ -72,13 +72,13 @@ def compare(variant: Arm, control: Arm, *, scale: float, confidence: float = 0.9
     Parameters
     ----------
     scale
-        The mixture's ``tau``: about the difference one hopes for, in the unit of the outcome,
-        set before the start. It moves how soon the interval is tight, never its validity.
+        The mixture's ``tau``: about the expected difference, in the unit of the outcome, set before
+        the start. It affects how soon the interval is narrow, not its validity.
     """
     difference = variant.mean - control.mean
     if min(variant.n, control.n) < _FEWEST:
         return Comparison(difference, -np.inf, np.inf, 1.0)
-    # One unseen customer of the pooled spread each, so that no arm is ever certain.
+    # One more customer with the pooled variance in each arm, so that no variance is zero.
     pooled = (variant.n * variant.variance + control.n * control.variance) / (variant.n + control.n)
     spread = sum(
         (arm.n * arm.variance + pooled) / (arm.n + 1) / arm.n for arm in (variant, control)

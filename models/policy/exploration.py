@@ -1,7 +1,7 @@
-"""Exploring with known chances, so that tomorrow's policy can be judged on today's log.
+"""Exploration with known probabilities, so that other policies can be judged on the log.
 
-A policy is the probability of every candidate; the action is drawn by hash of the decision, and
-the probability of what was drawn is its propensity, exactly.
+A policy is a probability for every candidate. The action is drawn by a hash of the decision, and
+its probability is the propensity, exactly.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from models.policy.assignment import draw, unit_uniform
 Floats = NDArray[np.float64]
 
 _POINTS = 321
-_COARSE = 41  # for answers that are waited for
+_COARSE = 41  # coarser, for answers that somebody waits for
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The place of the candidate taken, and the chance with which it was."""
+    """The position of the candidate taken, and the probability with which it was."""
 
     action: int
     propensity: float
@@ -36,7 +36,7 @@ def decide(probabilities: Floats, unit: str, salt: str) -> Decision:
     probabilities
         Of each candidate, sum 1.
     unit
-        What is decided on, such as the decision's id, or the customer's for choices that stick.
+        Id that is hashed: the decision's, or the customer's for a choice that stays the same.
     """
     if len(probabilities) == 0 or probabilities.min() < 0 or probabilities.sum() <= 0:
         raise DataError(
@@ -78,10 +78,10 @@ def thompson(accepted: Floats, declined: Floats) -> Floats:
 
 
 def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
-    """Return P(each candidate is worth most), given how sure its value is.
+    """Return P(each candidate has the largest value), given its mean and standard error.
 
-    As :func:`thompson`, over independent normal values. A deviation of zero is a value that is
-    known; of known values that are equal each has the same chance.
+    As :func:`thompson`, over independent normal values. A deviation of zero means a known value;
+    equal known values have equal probabilities.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
     """
     from scipy.special import ndtr
 
-    # A known value steps up within a hair, which the grid holds on both sides.
+    # A known value is treated as normal with a tiny deviation; the grid has points around it.
     hair = 1e-9 * max(float(np.abs(values).max()), float(deviations.max()), 1e-300)
     spread = np.maximum(deviations, hair)[:, None]
     grid = np.unique(values[:, None] + spread * np.linspace(-6, 6, _COARSE))

@@ -1,8 +1,8 @@
-"""Empirical likelihood: intervals that lean the way the data leans (Owen 1988, 2001).
+"""Empirical likelihood: asymmetric intervals for skewed data (Owen 1988, 2001).
 
-Weighted rewards are mostly zero with a long tail; a symmetric interval then misses on the upper
-side. The empirical likelihood ratio at ``theta`` is the largest product of ``n w_i`` over
-weights of sum 1 with ``sum w_i m_i(theta) = 0``, and -2 log of it is referred to F(1, n - 1).
+Weighted rewards are mostly zero with a long tail; symmetric intervals then miss on the upper side.
+The empirical likelihood ratio at ``theta`` is the largest product of ``n w_i`` over weights of sum
+1 with ``sum w_i m_i(theta) = 0``, and -2 log of it is referred to F(1, n - 1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Are the variants as large as they should be? If not, something filters customers unevenly.
+"""Sample-ratio check: whether the variants are as large as designed.
 
-A sample-ratio mismatch makes every result of an experiment worthless, and is a fault of
-assignment, logging or joining, never of chance alone (Fabijan et al. 2019).
+If not, something filters customers unevenly: a fault of assignment, logging or joining that makes
+the results of an experiment worthless (Fabijan et al. 2019).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class SampleRatio:
     Attributes
     ----------
     p_value
-        Of the chi-square test: valid if looked at once, at a size set beforehand.
+        Of the chi-square test: valid if looked at once, at a sample size set beforehand.
     always_valid_p
-        May be looked at after every customer.
+        Valid however often it is looked at.
     """
 
     counts: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""From a candidate's rank and score to a probability that money can be multiplied with.
+"""From a candidate's rank and score to a calibrated probability, to be multiplied with money.
 
 ``P(product in the customer's next order | the customer orders)``, learned on a validation
 window: what was recommended at its cutoff, and what each customer's next order contained.
@@ -22,7 +22,7 @@ from models.recommend.matrices import Candidates, Indices, entries_in, row_numbe
 from models.recommend.topk import ranks
 from models.state import load_state, save_state
 
-EVIDENCE_NAMES: Final = (
+FEATURE_NAMES: Final = (
     "log_rank",
     "log_score",
     "score",
@@ -31,23 +31,24 @@ EVIDENCE_NAMES: Final = (
     "log_popularity_share",
     "log_basket_size",
 )
-"""What a probability is made of. A habit's share enters both ways: one alone is miscalibrated."""
+"""The features of the regression. The personal share enters as it is and as a logarithm: with one
+of them alone probabilities are miscalibrated."""
 
 _TREND_HALF_LIFE_DAYS: Final = 30.0
 
 
 @dataclass(frozen=True, eq=False)
 class Habits:
-    """What is known of customers and products beside the blend's score.
+    """What is known about customers and products beside the blend's score.
 
     Attributes
     ----------
     personal_share : csr_matrix, shape (n, n_products)
-        Times bought over orders plus one: a single order is not yet a habit.
+        Orders with the product over orders plus one: a single order is not yet a habit.
     popularity_share : array, shape (n_products,)
         Share of recent orders (half-life 30 days) that contain the product.
     basket_size : array, shape (n,)
-        Mean products per order; that of all orders for unknown customers.
+        Mean products per order; over everybody's orders for unknown customers.
     """
 
     personal_share: sparse.csr_matrix[np.float64]
@@ -56,14 +57,14 @@ class Habits:
 
     @classmethod
     def from_interactions(cls, interactions: Interactions, customers: Indices) -> Self:
-        """Describe the wanted customers (-1 for unknown ones) as of the cutoff."""
+        """Describe customers (-1 for unknown ones) as of the cutoff."""
         wanted = np.asarray(customers, dtype=np.int64)
         ordering, first = np.unique(interactions.orders, return_index=True)
         orders = np.bincount(interactions.customers[first], minlength=interactions.n_customers)
         times = interactions.customer_matrix()
         times.data /= (orders + 1.0)[row_numbers(times)]
         unknown = sparse.csr_matrix(np.zeros((1, interactions.n_products)))
-        # Row -1 is the empty row appended last: what is known of the unknown.
+        # Index -1, an unknown customer, selects the empty row appended last.
         shares = sparse.csr_matrix(sparse.vstack([times, unknown], format="csr")[wanted])
         lines = np.bincount(interactions.customers, minlength=interactions.n_customers)
         mean_size = interactions.orders.size / max(ordering.size, 1)
@@ -79,7 +80,7 @@ class Acceptance:
     Attributes
     ----------
     coefficients_ : array, shape (8,)
-        Intercept first, then in the order of ``EVIDENCE_NAMES``.
+        Intercept first, then in the order of ``FEATURE_NAMES``.
     """
 
     def fit(
@@ -89,18 +90,18 @@ class Acceptance:
         habits: Habits,
         ties: NDArray[np.int64],
     ) -> Self:
-        """Learn from the candidates of customers whose next order is known.
+        """Fit on the candidates of customers whose next order is known.
 
         Parameters
         ----------
         candidates
-            As served: same blend, same number per customer; shape (n, n_products).
+            As they are served: same blend, same number per customer; shape (n, n_products).
         truth
             Products of each customer's next order; shape (n, n_products).
         habits
             Of the same n customers at the same cutoff.
         ties
-            Place of each product by popularity.
+            Rank of each product by popularity.
 
         Raises
         ------
@@ -114,11 +115,11 @@ class Acceptance:
                 "validation window, which teaches no probability.",
                 "Give a longer history, or a validation window in which customers order.",
             )
-        evidence = _evidence(candidates, habits, ties)
-        centre, spread = evidence.mean(axis=0), evidence.std(axis=0)
+        features = _features(candidates, habits, ties)
+        centre, spread = features.mean(axis=0), features.std(axis=0)
         spread[spread == 0] = 1.0
         solver = LogisticRegression(C=1_000.0, max_iter=1_000)
-        solver.fit((evidence - centre) / spread, bought)
+        solver.fit((features - centre) / spread, bought)
         slopes = solver.coef_[0] / spread
         intercept = solver.intercept_[0] - slopes @ centre
         self.coefficients_: NDArray[np.float64] = np.concatenate(([intercept], slopes))
@@ -127,15 +128,15 @@ class Acceptance:
     def predict(
         self, candidates: Candidates, habits: Habits, ties: NDArray[np.int64]
     ) -> Candidates:
-        """Return the probability of every candidate, in the places of its score."""
-        evidence = _evidence(candidates, habits, ties)
-        chances = expit(self.coefficients_[0] + evidence @ self.coefficients_[1:])
+        """Return the probability of every candidate, stored where its score is."""
+        features = _features(candidates, habits, ties)
+        chances = expit(self.coefficients_[0] + features @ self.coefficients_[1:])
         parts = (chances.astype(np.float32), candidates.indices, candidates.indptr)
         return sparse.csr_matrix(parts, shape=candidates.shape)
 
     def save(self, folder: Path) -> None:
         """Write the learned coefficients into ``folder``."""
-        save_state(folder, {"evidence": EVIDENCE_NAMES}, {"coefficients": self.coefficients_})
+        save_state(folder, {"features": FEATURE_NAMES}, {"coefficients": self.coefficients_})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -146,10 +147,10 @@ class Acceptance:
         return model
 
 
-def _evidence(
+def _features(
     candidates: Candidates, habits: Habits, ties: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """One row per stored candidate, one column per name of ``EVIDENCE_NAMES``."""
+    """One row per stored candidate, one column per name of ``FEATURE_NAMES``."""
     rows, products = row_numbers(candidates), candidates.indices
     personal = np.asarray(habits.personal_share[rows, products], dtype=np.float64).ravel()
     score = candidates.data.astype(np.float64)

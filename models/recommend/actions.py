@@ -1,4 +1,4 @@
-"""What customers did, purchases or not: views, cart additions and purchases with their times."""
+"""What customers did and when: views, cart additions and purchases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEHAVIOURS: Final = ("view", "cart", "buy")
 
 @dataclass(frozen=True, eq=False)
 class Actions:
-    """Who showed which behaviour towards what and when: integer-coded, one entry per action.
+    """Actions of customers on products: integer-coded, one entry per action.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Actions:
     customers, products, behaviours
         Codes of every action; a behaviour's code is its place in ``BEHAVIOURS``.
     days
-        When, in days since 1970-01-01 with their fraction.
+        Time of each action, in days since 1970-01-01, with fractions.
     as_of_day
         The cutoff: every action is before it.
     """
@@ -90,7 +90,7 @@ class Actions:
     def matrix(
         self, behaviours: Iterable[str], half_life_days: float | None = None
     ) -> sparse.csr_matrix[np.float64]:
-        """Return customers x products: 1 for each behaviour shown, faded by the latest's age."""
+        """Return customers x products: the sum over behaviours of 1, faded by the latest's age."""
         shape = (self.customer_ids.size, self.product_ids.size)
         total = sparse.csr_matrix(shape, dtype=np.float64)
         for behaviour in behaviours:

@@ -1,4 +1,4 @@
-"""Matrix factors of implicit feedback by alternating least squares (Hu, Koren & Volinsky 2008)."""
+"""ALS: matrix factorisation of implicit feedback (Hu, Koren & Volinsky 2008)."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from models.state import load_state, save_state
 
 
 class Als:
-    """Customers and products as points whose inner product is the preference.
+    """Factors of customers and products whose inner product is the preference.
 
-    The solver is that of ``implicit``, on one thread, which makes it reproducible.
+    Fitted by ``implicit`` on one thread, which makes it reproducible.
 
     Parameters
     ----------
     factors
-        Dimensions of the points.
+        Number of factors.
     regularization
-        Ridge penalty on every point.
+        Ridge penalty on the factors.
     alpha
         Confidence in a purchase beside a non-purchase.
     iterations
-        Alternations.
+        Alternations between customers and products.
     half_life_days
         Days in which the confidence in a purchase halves; None is never.
     seed
-        Of the starting points.
+        Of the starting values.
 
     Attributes
     ----------
     customer_factors_ : array, shape (n_customers, factors)
     product_factors_ : array, shape (n_products, factors)
-        Both on the grid of :func:`~models.recommend.factors.on_grid`: one customer is scored
-        to the bit as in a batch. Single precision holds them; products are wide for speed.
+        Both rounded by :func:`~models.recommend.factors.on_grid`, so that a customer alone is
+        scored to the bit as in a batch. Products are held in double precision for speed.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "als"
@@ -104,10 +104,10 @@ class Als:
             Faded order counts, customers x products; an empty history has no products.
         """
         gram = factor_gram(self.product_factors_)
-        points = np.zeros((histories.shape[0], self.factors), dtype=np.float32)
+        folded = np.zeros((histories.shape[0], self.factors), dtype=np.float32)
         for row in np.flatnonzero(np.diff(histories.indptr)):
             span = slice(histories.indptr[row], histories.indptr[row + 1])
-            points[row] = fold_in(
+            folded[row] = fold_in(
                 self.product_factors_,
                 gram,
                 histories.indices[span],
@@ -115,11 +115,11 @@ class Als:
                 alpha=self.alpha,
                 regularization=self.regularization,
             )
-        everyone = np.arange(len(points))
-        return best_products(points, self.product_factors_, everyone, limit, self.ties_)
+        everyone = np.arange(len(folded))
+        return best_products(folded, self.product_factors_, everyone, limit, self.ties_)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return the products whose points lie in the most similar direction (cosine)."""
+        """Return the products whose factors have the largest cosine."""
         return nearest_products(self.product_factors_, products, limit, self.ties_)
 
     def save(self, folder: Path) -> None:

@@ -1,9 +1,11 @@
-"""Views, cart additions and purchases as one source of wishes, each as loud as it deserves.
+"""A recommender from several behaviours: views, cart additions and purchases.
 
-Every behaviour has an item-item model of its own (EASE over the customers who showed it), all
-are asked with the customer's faded history of that behaviour, and so is one on everything
-together. What a customer looked at or put aside without buying speaks for itself. How loud each
-voice may be is learned on a later window.
+It is a weighted sum of these sources, whose weights are learned on a later window:
+
+- ``like_<behaviour>``: an item-item model (EASE over the customers who showed the behaviour)
+  applied to the customer's faded history of it; ``like_everything`` pools all behaviours;
+- ``own_<behaviour>``: what the customer viewed or put into the cart and did not buy;
+- ``trend_<behaviour>``: what is popular now, by behaviour.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.recommend.actions import BEHAVIOURS, Actions
+from models.recommend.combining import weighted_sum, without
 from models.recommend.ease_solver import ease_rows
 from models.recommend.matrices import (
     Candidates,
@@ -26,7 +29,6 @@ from models.recommend.matrices import (
     rows_of,
 )
 from models.recommend.topk import tie_order, top_per_row
-from models.recommend.voices import weighted_sum, without
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
 
@@ -35,18 +37,18 @@ _DEPTH: Final = 200
 
 
 class Behaviours:
-    """What customers will buy next, from all that they did.
+    """What customers will buy next, from everything they did.
 
     Parameters
     ----------
     behaviours
-        Those that take part, out of ``BEHAVIOURS``.
+        Those to use, out of ``BEHAVIOURS``.
     regularization
         Ridge penalty of every item-item model, in customers.
     half_life_days
-        Days in which an action's weight in the question halves.
+        Days in which an action's weight in the customer's history halves.
     trend_half_life_days
-        The same for what is popular.
+        The same for popularity.
     neighbours
         Weights kept per product.
     max_products
@@ -54,8 +56,8 @@ class Behaviours:
 
     Attributes
     ----------
-    loudness_ : dict
-        Weight of each voice; equal until :meth:`choose`.
+    source_weights_ : dict or None
+        Weight of each source; None before :meth:`choose`: all count alike.
     bought_ : csr_matrix, shape (n_customers, n_products)
         What each customer bought, which is not recommended.
     """
@@ -75,10 +77,10 @@ class Behaviours:
         self.trend_half_life_days = trend_half_life_days
         self.neighbours = neighbours
         self.max_products = max_products
-        self.loudness_: Mapping[str, float] | None = None
+        self.source_weights_: Mapping[str, float] | None = None
 
     def fit(self, actions: Actions) -> Self:
-        """Learn what goes with what under each behaviour, and keep everybody's history."""
+        """Fit the item-item model of each behaviour, and keep every customer's history."""
         self.rows_: dict[str, Candidates] = {}
         self.histories_: dict[str, Candidates] = {}
         for name, shown in self._groups().items():
@@ -104,54 +106,59 @@ class Behaviours:
         return alone if len(alone) == 1 else alone | {EVERYTHING: self.behaviours}
 
     def choose(self, windows: Iterable[tuple[Actions, Indices, sparse.csr_matrix[Any]]]) -> Self:
-        """Learn the loudness: known actions, customers, and what they bought next, per window.
+        """Learn the sources' weights.
 
-        The model is left fitted on the last window: fit it again for use.
+        Leaves the model fitted on the last window: fit it again before use.
+
+        Parameters
+        ----------
+        windows
+            For each: the actions known at its start, customers, and what they bought in it.
 
         Raises
         ------
         TrainingError
             Nobody bought anything in any window.
         """
-        said: dict[str, list[Candidates]] = {}
+        scores: dict[str, list[Candidates]] = {}
         truths = []
         for actions, customers, truth in windows:
             self.fit(actions)
             truths.append(truth)
-            for name, voice in self.voices(customers).items():
-                said.setdefault(name, []).append(voice)
+            for name, source in self.source_scores(customers).items():
+                scores.setdefault(name, []).append(source)
         stacked = {
             name: sparse.csr_matrix(sparse.vstack(parts, format="csr"))
-            for name, parts in said.items()
+            for name, parts in scores.items()
         }
         truth = sparse.csr_matrix(sparse.vstack(truths, format="csr"))
-        self.loudness_ = choose_weights(stacked, truth, self.ties_, k=20)
+        self.source_weights_ = choose_weights(stacked, truth, self.ties_, k=20)
         return self
 
-    def voices(self, customers: Indices) -> dict[str, Candidates]:
-        """Return what each voice says to each customer, apart; what they bought is left out."""
+    def source_scores(self, customers: Indices) -> dict[str, Candidates]:
+        """Return each source's scores for each customer, without what they bought already."""
         wanted = np.asarray(customers, dtype=np.int64)
         bought = rows_of(self.bought_, wanted)
         histories = {name: rows_of(rows, wanted) for name, rows in self.histories_.items()}
-        said: dict[str, sparse.csr_matrix[Any]] = {
+        scores: dict[str, sparse.csr_matrix[Any]] = {
             f"like_{name}": histories[name] @ rows for name, rows in self.rows_.items()
         }
-        said |= {f"own_{name}": histories[name] for name in self.behaviours if name != "buy"}
+        scores |= {f"own_{name}": histories[name] for name in self.behaviours if name != "buy"}
         everybody = np.zeros(wanted.size, dtype=np.int64)
         for name, trend in self.trends_.items():
-            said[f"trend_{name}"] = rows_of(
+            scores[f"trend_{name}"] = rows_of(
                 top_per_row(trend[None, :], 2 * _DEPTH, self.ties_), everybody
             )
         return {
-            name: without(sparse.csr_matrix(voice), bought, _DEPTH, self.ties_)
-            for name, voice in said.items()
+            name: without(sparse.csr_matrix(source), bought, _DEPTH, self.ties_)
+            for name, source in scores.items()
         }
 
     def score(self, customers: Indices, limit: int) -> Candidates:
-        """Return the best products that each customer has not bought; the unknown get the trend."""
-        voices = self.voices(customers)
-        loudness = dict.fromkeys(voices, 1.0) if self.loudness_ is None else self.loudness_
-        return top_per_row(weighted_sum(voices, loudness), limit, self.ties_)
+        """Return the best products not bought before; unknown customers get what is popular."""
+        scores = self.source_scores(customers)
+        weights = self.source_weights_ or dict.fromkeys(scores, 1.0)
+        return top_per_row(weighted_sum(scores, weights), limit, self.ties_)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""
@@ -169,8 +176,8 @@ class Behaviours:
             arrays |= matrix_arrays(f"rows_{name}", rows)
             arrays |= matrix_arrays(f"history_{name}", self.histories_[name])
         arrays |= {f"trend_{name}": trend for name, trend in self.trends_.items()}
-        loudness = None if self.loudness_ is None else dict(self.loudness_)
-        save_state(folder, {"parameters": parameters, "loudness": loudness}, arrays)
+        weights = None if self.source_weights_ is None else dict(self.source_weights_)
+        save_state(folder, {"parameters": parameters, "source_weights": weights}, arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -178,7 +185,7 @@ class Behaviours:
         stored, arrays = load_state(folder)
         parameters = stored["parameters"]
         model = cls(**(parameters | {"behaviours": tuple(parameters["behaviours"])}))
-        model.ties_, model.loudness_ = arrays["ties"], stored["loudness"]
+        model.ties_, model.source_weights_ = arrays["ties"], stored["source_weights"]
         model.bought_ = matrix_from_arrays("bought", arrays)
         groups = model._groups()
         model.rows_ = {name: matrix_from_arrays(f"rows_{name}", arrays) for name in groups}

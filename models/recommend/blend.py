@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.recommend.als import Als
+from models.recommend.combining import normalised
 from models.recommend.contract import Recommender, discover_recommenders
 from models.recommend.cosine import Cosine
 from models.recommend.ease import Ease
 from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices, entries_in, row_numbers, stack
+from models.recommend.matrices import Candidates, Indices, entries_in, stack
 from models.recommend.neighbours import Neighbours
 from models.recommend.personal import Personal
 from models.recommend.popular import Popular
@@ -29,10 +30,10 @@ DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {
     "als": 0.10,
     "popular": 0.05,
 }
-"""A start for a shop of regulars; the trainer's choice on a validation window replaces it."""
+"""A default for shops with regular customers; training chooses weights on a validation window."""
 
 _CUSTOMERS_PER_BLOCK: Final = 20_000
-"""Bounds the memory of all sources' candidates at once, some 80 MB by default."""
+"""Bounds the memory of all sources' candidates held at once: about 80 MB by default."""
 
 
 def default_sources() -> list[Recommender]:
@@ -40,20 +41,10 @@ def default_sources() -> list[Recommender]:
     return [Personal(), Frequency(), Neighbours(), Als(), Ease(), Cosine(), Popular()]
 
 
-def normalised(candidates: Candidates) -> Candidates:
-    """Divide every row by its largest score, so that sources speak equally loud."""
-    rows = row_numbers(candidates)
-    largest = np.zeros(candidates.shape[0], dtype=np.float32)
-    np.maximum.at(largest, rows, candidates.data)
-    scaled = candidates.copy()
-    scaled.data /= largest[rows]
-    return scaled
-
-
 class Blend:
-    """Weighted sum of the sources' normalised scores; short rows are completed by what is popular.
+    """Weighted sum of the sources' normalised scores; popular products complete short rows.
 
-    Every row, an unknown customer's too, has exactly ``limit`` products wherever the catalogue
+    Every row, also that of an unknown customer, has exactly ``limit`` products if the catalogue
     has as many.
 
     Parameters
@@ -61,17 +52,17 @@ class Blend:
     sources
         Recommenders of different names; fitted in place.
     weights
-        Weight by source name, from :func:`models.recommend.weights.choose_weights`; a source
-        without weight takes no part.
+        Weight by source name, as from :func:`models.recommend.weights.choose_weights`; a source
+        without a weight is not used.
     depth
-        Products asked of each source: what none of them ranks this high is not a candidate.
+        Products taken from each source: what none of them ranks this high is not a candidate.
 
     Attributes
     ----------
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     fill_order_ : array, shape (n_products,)
-        Place of each product in the recently popular list, which completes short rows.
+        Rank of each product in the recently popular list, which completes short rows.
     """
 
     name: ClassVar[str] = "blend"
@@ -96,55 +87,55 @@ class Blend:
         return self.of_fitted(interactions)
 
     def of_fitted(self, interactions: Interactions) -> Self:
-        """Take the sources as they are: fitted on these interactions already."""
+        """Use sources that are already fitted on these interactions."""
         self.ties_ = tie_order(interactions.popularity())
         self.fill_order_ = Popular().fit(interactions).order()
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return each customer's best products by all sources together, a block at a time."""
-        return self.score_and_tell(customers, limit)[0]
+        return self.score_with_origin(customers, limit)[0]
 
-    def score_and_tell(
+    def score_with_origin(
         self, customers: Indices, limit: int
     ) -> tuple[Candidates, NDArray[np.bool_]]:
-        """Score, and tell whether a source that knows the customer named each product.
+        """Score, and say for each stored score whether it is personal.
 
-        Where none did, popularity alone put it there.
+        It is where a source that knows the customer named the product; the rest is there for its
+        popularity alone.
         """
         wanted = np.asarray(customers, dtype=np.int64)
-        scores, told = [], []
+        scores, is_personal = [], []
         for start in range(0, max(wanted.size, 1), _CUSTOMERS_PER_BLOCK):
-            voices = self._voices(wanted[start : start + _CUSTOMERS_PER_BLOCK], limit)
-            best = top_per_row(_sum(voices), limit, self.ties_)
+            parts = self._weighted(wanted[start : start + _CUSTOMERS_PER_BLOCK], limit)
+            best = top_per_row(_sum(list(parts.values())), limit, self.ties_)
             scores.append(fill_with_popular(best, limit, self.fill_order_))
-            names = (source.name for source in self.sources)
-            personal = [v for n, v in zip(names, voices, strict=True) if n != Popular.name]
+            personal = [part for name, part in parts.items() if name != Popular.name]
             none = np.zeros(scores[-1].nnz, dtype=np.bool_)
-            told.append(entries_in(scores[-1], _sum(personal)) if personal else none)
-        return stack(scores, self.ties_.size), np.concatenate(told)
+            is_personal.append(entries_in(scores[-1], _sum(personal)) if personal else none)
+        return stack(scores, self.ties_.size), np.concatenate(is_personal)
 
-    def _voices(self, customers: NDArray[np.int64], limit: int) -> list[Candidates]:
-        """Each source's weighted candidates."""
-        voices = []
+    def _weighted(self, customers: NDArray[np.int64], limit: int) -> dict[str, Candidates]:
+        """Return each source's candidates, normalised and weighted, by its name."""
+        parts = {}
         for source in self.sources:
-            voice = normalised(source.score(customers, max(self.depth, limit)))
-            voice.data *= np.float32(self.weights[source.name])
-            voices.append(voice)
-        return voices
+            part = normalised(source.score(customers, max(self.depth, limit)))
+            part.data *= np.float32(self.weights[source.name])
+            parts[source.name] = part
+        return parts
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return the nearest products by the sources that know a likeness, each as loud."""
+        """Return the nearest products by all sources that measure similarity, equally weighted."""
         depth = max(self.depth, limit)
-        voices = [normalised(source.similar(products, depth)) for source in self.sources]
-        return top_per_row(_sum(voices), limit, self.ties_)
+        parts = [normalised(source.similar(products, depth)) for source in self.sources]
+        return top_per_row(_sum(parts), limit, self.ties_)
 
     def save(self, folder: Path) -> None:
-        """Write parameters, and every source in a folder of its name."""
+        """Write parameters, and each source into a folder of its own name."""
         for source in self.sources:
             source.save(folder / source.name)
         parameters = {
-            # Float sums depend on their order, and JSON here keeps its keys sorted.
+            # Float sums depend on their order, and saved JSON has its keys sorted.
             "order": [source.name for source in self.sources],
             "weights": self.weights,
             "depth": self.depth,
@@ -153,7 +144,7 @@ class Blend:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what :meth:`save` wrote; the kinds of sources are found by name."""
+        """Read back what :meth:`save` wrote; the classes of the sources are found by name."""
         parameters, arrays = load_state(folder)
         kinds = discover_recommenders()
         sources = [kinds[name].load(folder / name) for name in parameters["order"]]
@@ -162,8 +153,5 @@ class Blend:
         return model
 
 
-def _sum(voices: list[Candidates]) -> Candidates:
-    total = voices[0]
-    for voice in voices[1:]:
-        total = sparse.csr_matrix(total + voice)
-    return total
+def _sum(parts: list[Candidates]) -> Candidates:
+    return sparse.csr_matrix(sum(parts[1:], parts[0]))

@@ -1,4 +1,4 @@
-"""Matrix factors that rank what was bought above what was not: BPR (Rendle et al. 2009)."""
+"""Bayesian personalised ranking (Rendle et al. 2009): factors that rank bought above not bought."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from models.state import load_state, save_state
 
 
 class Bpr:
-    """Points whose inner product, plus the product's own bias, orders what a customer would buy.
+    """Factors whose inner product, plus the product's bias, orders what a customer would buy.
 
-    The solver is that of ``implicit``, on one thread, which makes it reproducible. It sees
-    whether a product was bought, not how often.
+    Fitted by ``implicit`` on one thread, which makes it reproducible. Only whether a product was
+    bought counts, not how often.
 
     Parameters
     ----------
     factors
-        Dimensions of the points, the bias aside.
+        Number of factors, without the bias.
     learning_rate, regularization, iterations
         Of the stochastic descent.
     seed
-        Of the starting points and of the pairs drawn.
+        Of the starting values and of the pairs drawn.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Bpr:
     product_factors_ : array, shape (n_products, factors + 1)
         The last is the product's bias.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "bpr"
@@ -96,7 +96,7 @@ class Bpr:
         )
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return the products whose points, without the bias, lie in the most similar direction."""
+        """Return the products whose factors, without the bias, have the largest cosine."""
         return nearest_products(self.product_factors_[:, :-1], products, limit, self.ties_)
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The first stage: what any source names, and how loudly each names it."""
+"""The first stage: every product that some source proposes, with the score of each source."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from models.recommend.matrices import Candidates, canonical, row_numbers
 
 @dataclass(frozen=True, eq=False)
 class Shortlist:
-    """Candidates of n customers, one row of numbers per candidate, sorted by row and product.
+    """Candidates of n customers, one entry per candidate, sorted by customer and product.
 
     Attributes
     ----------
     rows, products
-        Whose candidate (0 to n - 1) and which product; shape (m,).
+        Customer (0 to n - 1) and product of each candidate; shape (m,).
     scores
-        What each source gave, 0 where it did not name the product; shape (m, n_sources).
+        Score by each source, 0 where it did not propose the product; shape (m, n_sources).
     n, n_products
-        Customers asked about, candidates or not, and products of the catalogue.
+        Number of customers, with candidates or without, and of products in the catalogue.
     """
 
     rows: NDArray[np.int64]
@@ -43,17 +43,17 @@ class Shortlist:
         )
 
     def ranks(self, values: NDArray[np.floating], ties: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return each candidate's place in its row by descending value, 1 for the first.
+        """Return each candidate's rank within its customer by descending value, 1 for the first.
 
         Parameters
         ----------
         ties
-            Place of each product by popularity, which decides between equal values.
+            Rank of each product by popularity, which decides between equal values.
         """
         order = np.lexsort((ties[self.products], -values, self.rows))
         starts = np.concatenate(([0], np.cumsum(self.sizes)))
         places = np.empty(order.size, dtype=np.int64)
-        # Rows stay where they were under the sort, so a row's start turns places into ranks.
+        # The sort keeps each row where it was: positions less the row's start are ranks.
         places[order] = np.arange(order.size) - starts[self.rows] + 1
         return places
 
@@ -64,7 +64,7 @@ class Shortlist:
         return canonical(parts, (self.n, self.n_products))
 
     def relative(self) -> NDArray[np.float32]:
-        """Divide each source's scores by its largest of the row; shape (m, n_sources)."""
+        """Divide each source's scores by its largest for that customer; shape (m, n_sources)."""
         if self.rows.size == 0:
             return self.scores
         starts = np.flatnonzero(np.diff(self.rows, prepend=-1))
@@ -74,15 +74,15 @@ class Shortlist:
         return np.asarray(self.scores / np.repeat(largest, lengths, axis=0))
 
 
-def shortlist(voices: Sequence[Candidates]) -> Shortlist:
-    """Put the sources' candidates of the same customers beside each other."""
-    n, n_products = voices[0].shape
-    keys = [row_numbers(voice) * n_products + voice.indices for voice in voices]
-    # Each source's keys ascend already: merging them is faster than hashing.
+def shortlist(sources: Sequence[Candidates]) -> Shortlist:
+    """Join the sources' candidates of the same customers."""
+    n, n_products = sources[0].shape
+    keys = [row_numbers(source) * n_products + source.indices for source in sources]
+    # Each source's keys ascend already: a stable sort merges them faster than hashing would.
     merged = np.sort(np.concatenate(keys), kind="stable")
     union = merged[np.diff(merged, prepend=-1) > 0]
-    scores = np.zeros((union.size, len(voices)), dtype=np.float32)
-    for number, (voice, key) in enumerate(zip(voices, keys, strict=True)):
-        scores[np.searchsorted(union, key), number] = voice.data
+    scores = np.zeros((union.size, len(sources)), dtype=np.float32)
+    for number, (source, key) in enumerate(zip(sources, keys, strict=True)):
+        scores[np.searchsorted(union, key), number] = source.data
     rows = union // max(n_products, 1)
     return Shortlist(rows, union - rows * n_products, scores, n, n_products)

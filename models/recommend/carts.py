@@ -1,4 +1,4 @@
-"""Carts as questions: what else was in the basket, one product left out at a time."""
+"""Cart completion as questions: which product was left out of a basket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.recommend.matrices import Indices
 
 @dataclass(frozen=True, eq=False)
 class CartQuestions:
-    """Baskets with one product taken out each.
+    """Baskets, each with one product taken out.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def leave_one_out(
     seed
         Of which products are taken out, and of which questions are kept.
     per_order
-        Questions per order, each about another of its products, as far as it has them.
+        Most questions per order, each about another of its products.
     most
         Questions kept, drawn at random; None keeps all.
     """

@@ -1,7 +1,7 @@
-"""Products alike by what they are called, their category and their price: known from day one.
+"""Products that are described alike: by name, category and price, which are known from day one.
 
-What nobody has bought yet has no neighbours among purchases, but it has a name. The same names
-answer searches.
+A product that nobody has bought yet has no neighbours among purchases, but it has a name. The
+same names answer searches.
 """
 
 from __future__ import annotations
@@ -16,31 +16,40 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
 
-from models.recommend.matrices import Candidates, Indices, matrix_arrays, matrix_from_arrays, stack
+from models.recommend.matrices import (
+    Candidates,
+    Indices,
+    matrix_arrays,
+    matrix_from_arrays,
+    row_numbers,
+    rows_of,
+    stack,
+    unit_rows,
+)
 from models.recommend.topk import top_per_row
 from models.state import load_state, save_state
 
 _ROWS_PER_BLOCK: Final = 256
 _BANDS_PER_DOUBLING: Final = 2.0
+"""Price bands for each doubling of the price."""
 
 
 class Content:
-    """Cosine of product descriptions: n-grams of the name, category, neighbourhood of the price.
+    """Cosine similarity of product descriptions: n-grams of the name, category, price band.
 
     Parameters
     ----------
     name_weight, category_weight, price_weight
-        Shares in the likeness; they need not sum to 1. What is unknown of a product takes no
-        part.
+        Shares in the similarity; they need not sum to 1. Unknown parts do not count.
     shortest, longest
-        Characters of the n-grams within words, whose weights are TF-IDF.
+        Lengths of the character n-grams within words, which are weighted by TF-IDF.
 
     Attributes
     ----------
     descriptions_ : csr_matrix, shape (n_products, n_features)
         Rows of length 1, or 0 where nothing is known.
     ties_ : array, shape (n_products,)
-        Place of each product, which decides between equals.
+        Rank of each product, which decides between equal similarities.
     """
 
     def __init__(
@@ -80,22 +89,22 @@ class Content:
         """
         self.ties_ = ties
         texts = [str(name) for name in np.asarray(names, dtype=np.str_)]
-        spelt = self._vectorizer()
+        vectorizer = self._new_vectorizer()
         try:
-            words = spelt.fit_transform(texts)
+            ngrams = vectorizer.fit_transform(texts)
         except ValueError:  # no name has a single n-gram
-            spelt, words = None, sparse.csr_matrix((len(texts), 0))
-        self._spelling = spelt
-        self.names_ = sparse.csr_matrix(words, dtype=np.float64)
+            vectorizer, ngrams = None, sparse.csr_matrix((len(texts), 0))
+        self._vectorizer = vectorizer
+        self.names_ = sparse.csr_matrix(ngrams, dtype=np.float64)
         parts = [self.names_ * np.sqrt(self.name_weight)]
         if categories is not None:
             parts.append(_one_hot(categories) * np.sqrt(self.category_weight))
         if prices is not None:
             parts.append(_price_bands(prices) * np.sqrt(self.price_weight))
-        self.descriptions_ = _unit_rows(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
+        self.descriptions_ = unit_rows(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
         return self
 
-    def _vectorizer(self, vocabulary: Sequence[str] | None = None) -> Any:
+    def _new_vectorizer(self, vocabulary: Sequence[str] | None = None) -> Any:
         return TfidfVectorizer(
             analyzer="char_wb",
             ngram_range=(self.shortest, self.longest),
@@ -104,26 +113,26 @@ class Content:
         )
 
     def similar(self, products: Indices, limit: int, among: Indices | None = None) -> Candidates:
-        """Return the products most alike to each product, itself excluded.
+        """Return the products most similar to each product, itself excluded.
 
         Parameters
         ----------
         among
-            Products that may be named, for example the new ones; None is all.
+            Products that may be returned, for example the new ones; None is all.
         """
         wanted = np.asarray(products, dtype=np.int64)
-        asked = _rows(self.descriptions_, wanted)
+        asked = rows_of(self.descriptions_, wanted)
         return self._nearest(asked, self.descriptions_, limit, among, themselves=wanted)
 
     def score_histories(
         self, histories: sparse.csr_matrix[Any], limit: int, among: Indices | None = None
     ) -> Candidates:
-        """Return the products most alike to what each customer bought or viewed, weighted.
+        """Return the products most similar to what each customer bought or viewed.
 
         Parameters
         ----------
         histories
-            Customers (or visits) x products, any weights above 0.
+            Weights above 0 of customers (or visits) x products.
         """
         taste = sparse.csr_matrix(histories @ self.descriptions_)
         return self._nearest(taste, self.descriptions_, limit, among)
@@ -131,10 +140,10 @@ class Content:
     def search(
         self, queries: Sequence[str], limit: int, among: Indices | None = None
     ) -> Candidates:
-        """Return the products whose names are most alike to each query."""
-        if self._spelling is None:
+        """Return the products whose names are most similar to each query."""
+        if self._vectorizer is None:
             return self._nearest(sparse.csr_matrix((len(queries), 0)), self.names_, limit, among)
-        asked = sparse.csr_matrix(self._spelling.transform(list(queries)), dtype=np.float64)
+        asked = sparse.csr_matrix(self._vectorizer.transform(list(queries)), dtype=np.float64)
         return self._nearest(asked, self.names_, limit, among)
 
     def _nearest(
@@ -152,23 +161,22 @@ class Content:
         columns = sparse.csr_matrix((sparse.diags(allowed) @ described).T)
         blocks = []
         for start in range(0, asked.shape[0], _ROWS_PER_BLOCK):
-            likeness = sparse.csr_matrix(asked[start : start + _ROWS_PER_BLOCK] @ columns)
+            cosines = sparse.csr_matrix(asked[start : start + _ROWS_PER_BLOCK] @ columns)
             if themselves is not None:
                 own = themselves[start : start + _ROWS_PER_BLOCK]
-                rows = np.repeat(np.arange(likeness.shape[0]), np.diff(likeness.indptr))
-                likeness.data[own[rows] == likeness.indices] = 0.0
-            blocks.append(top_per_row(likeness, limit, self.ties_))
+                cosines.data[own[row_numbers(cosines)] == cosines.indices] = 0.0
+            blocks.append(top_per_row(cosines, limit, self.ties_))
         return stack(blocks, n_products)
 
     def directions(self, dimensions: int = 32, seed: int = 0) -> NDArray[np.float32]:
-        """Return points whose inner products are about the likeness of descriptions.
+        """Return points whose inner products approximate the similarity of descriptions.
 
         A truncated singular value decomposition (Halko, Martinsson & Tropp 2011).
 
         Returns
         -------
         array, shape (n_products, at most ``dimensions``)
-            Rows of length 1; zeros for a product of which nothing is known.
+            Rows of length 1; zeros for a product without a description.
         """
         most = min(dimensions, min(self.descriptions_.shape) - 1)
         if most < 1:
@@ -189,12 +197,12 @@ class Content:
             "shortest": self.shortest,
             "longest": self.longest,
         }
-        spelling = self._spelling
-        known = [] if spelling is None else spelling.get_feature_names_out().tolist()
+        vectorizer = self._vectorizer
+        known = [] if vectorizer is None else vectorizer.get_feature_names_out().tolist()
         arrays: dict[str, NDArray[Any]] = {
             "ties": self.ties_,
             "vocabulary": np.asarray(known, dtype=np.str_),
-            "idf": np.zeros(0) if spelling is None else np.asarray(spelling.idf_),
+            "idf": np.zeros(0) if vectorizer is None else np.asarray(vectorizer.idf_),
         }
         arrays |= matrix_arrays("names", self.names_)
         arrays |= matrix_arrays("descriptions", self.descriptions_)
@@ -208,20 +216,11 @@ class Content:
         model.ties_ = arrays["ties"]
         model.names_ = matrix_from_arrays("names", arrays)
         model.descriptions_ = matrix_from_arrays("descriptions", arrays)
-        model._spelling = None
+        model._vectorizer = None
         if arrays["idf"].size:
-            model._spelling = model._vectorizer(arrays["vocabulary"].tolist())
-            model._spelling.idf_ = arrays["idf"]
+            model._vectorizer = model._new_vectorizer(arrays["vocabulary"].tolist())
+            model._vectorizer.idf_ = arrays["idf"]
         return model
-
-
-def _rows(matrix: sparse.csr_matrix[Any], wanted: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
-    """Rows of a matrix; a negative one is unknown, therefore empty."""
-    chosen = sparse.csr_matrix(
-        (np.ones(int((wanted >= 0).sum())), (np.flatnonzero(wanted >= 0), wanted[wanted >= 0])),
-        shape=(wanted.size, matrix.shape[0]),
-    )
-    return sparse.csr_matrix(chosen @ matrix)
 
 
 def _one_hot(categories: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
@@ -231,9 +230,9 @@ def _one_hot(categories: NDArray[np.int64]) -> sparse.csr_matrix[Any]:
 
 
 def _price_bands(prices: NDArray[np.float64]) -> sparse.csr_matrix[Any]:
-    """Put each price between two marks on a logarithmic scale, nearer to the nearer one.
+    """Share each price between the two nearest bands of a logarithmic scale.
 
-    Inner products then fall from 1 to 0 as prices part, over two marks.
+    The inner product of two prices falls from 1 to 0 as they move two bands apart.
     """
     known = np.flatnonzero(np.nan_to_num(prices, nan=0.0) > 0)
     places = _BANDS_PER_DOUBLING * np.log2(prices[known])
@@ -242,10 +241,4 @@ def _price_bands(prices: NDArray[np.float64]) -> sparse.csr_matrix[Any]:
     above = places - below
     shape = (prices.size, int(below.max(initial=-1)) + 2)
     entries = (np.concatenate([known, known]), np.concatenate([below, below + 1]))
-    bands = sparse.csr_matrix((np.concatenate([1 - above, above]), entries), shape=shape)
-    return _unit_rows(bands)
-
-
-def _unit_rows(matrix: sparse.csr_matrix[Any]) -> sparse.csr_matrix[Any]:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1 / np.where(lengths > 0, lengths, 1.0)) @ matrix)
+    return unit_rows(sparse.csr_matrix((np.concatenate([1 - above, above]), entries), shape=shape))

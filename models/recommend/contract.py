@@ -1,8 +1,8 @@
-"""The one contract of all recommenders, and how they are found.
+"""The contract of all recommenders, and how they are found.
 
-A recommender is a class in a module of this package that has the methods of
-:class:`Recommender`. A new model is a new file: the tests, and the loading of a blend from
-disk, find it by :func:`discover_recommenders`.
+A recommender is a class in a module of this package that has a ``name`` and the methods of
+:class:`Recommender`. A new model is a new file: the tests, and the loading of a saved blend, find
+it through :func:`discover_recommenders`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from models.recommend.matrices import Candidates, Indices
 
 
 class Recommender(Protocol):
-    """From purchases to scored products for customers, and to products like a product.
+    """A model that scores products for customers and finds products like a product.
 
-    Parameters go into the constructor, learned attributes end in ``_``. Indices are those of
-    the interactions it was fitted on; -1 stands for an unknown customer or product.
+    Parameters go into the constructor, learned attributes end in ``_``. Customers and products
+    are indices into the interactions it was fitted on; -1 is an unknown one.
     """
 
     name: ClassVar[str]
@@ -36,7 +36,7 @@ class Recommender(Protocol):
         -------
         Candidates
             Shape (len(customers), n_products), canonical CSR: at most ``limit`` strictly
-            positive scores per row. Scores order a row; they do not compare across models.
+            positive scores per row. Scores order a row; they are not comparable across models.
             Unknown customers have an empty row in a personalised model.
         """
         ...
@@ -47,7 +47,7 @@ class Recommender(Protocol):
         Returns
         -------
         Candidates
-            Shape (len(products), n_products); empty rows where the model has no such notion.
+            Shape (len(products), n_products); empty rows in a model that compares no products.
         """
         ...
 

@@ -41,7 +41,7 @@ class Cosine:
     basis
         What two products must share to go together.
     shrinkage
-        Orders (or customers) of doubt added to the denominator.
+        Orders (or customers) added to the denominator.
     neighbours
         Most products kept per product.
     half_life_days
@@ -57,7 +57,7 @@ class Cosine:
     history_ : csr_matrix, shape (n_customers, n_products)
         Faded order counts of each customer.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "cosine"
@@ -75,7 +75,7 @@ class Cosine:
         self.half_life_days = half_life_days
 
     def fit(self, interactions: Interactions) -> Self:
-        """Count coincidences, a block of products at a time."""
+        """Count co-occurrences, a block of products at a time."""
         self.ties_ = tie_order(interactions.popularity())
         self.history_ = interactions.customer_matrix(self.half_life_days)
         matrix = interactions.order_matrix()
@@ -107,11 +107,11 @@ class Cosine:
         return top_per_row(together, self.neighbours, self.ties_)
 
     def _support(self, counts: NDArray[np.float64]) -> Candidates:
-        """Turn kept similarities back into counts, and those into conditional shares."""
+        """Turn the kept similarities back into counts, and these into conditional shares."""
         rows = row_numbers(self.similarity_)
         columns = self.similarity_.indices
         norms = np.sqrt(counts[rows] * counts[columns])
-        # Counts are whole: rounding undoes what float32 lost.
+        # Counts are whole numbers: rounding removes the error of float32.
         together = np.round(self.similarity_.data * (norms + self.shrinkage))
         shares = (together / counts[rows]).astype(np.float32)
         parts = (shares, columns, self.similarity_.indptr)

@@ -1,4 +1,4 @@
-"""What completes a cart, for anybody or for one customer, and what goes with a product."""
+"""Cross-sell: what completes a cart, for an unknown or a known customer, and a product page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.recommend.carts import CartQuestions, leave_one_out
+from models.recommend.combining import mean_largest, weighted_sum, without
 from models.recommend.cosine import Cosine
 from models.recommend.ease_solver import ease_rows, solvable
 from models.recommend.interactions import Interactions
@@ -25,7 +26,6 @@ from models.recommend.matrices import (
 from models.recommend.popular import relative_popularity
 from models.recommend.relations import tell_apart
 from models.recommend.topk import tie_order, top_per_row
-from models.recommend.voices import weighted_sum, without
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
 
@@ -33,32 +33,38 @@ TOGETHER: Final = "together"
 HABIT: Final = "habit"
 AFFINITY: Final = "affinity"
 POPULAR: Final = "popular"
-VOICES: Final = (TOGETHER, HABIT, AFFINITY, POPULAR)
+SOURCES: Final = (TOGETHER, HABIT, AFFINITY, POPULAR)
+
+DEFAULT_ANONYMOUS_WEIGHTS: Final = {TOGETHER: 0.9, POPULAR: 0.1}
+DEFAULT_KNOWN_WEIGHTS: Final = {TOGETHER: 0.4, HABIT: 0.4, AFFINITY: 0.1, POPULAR: 0.1}
 
 _CARTS_PER_BLOCK: Final = 512
 _DEPTH: Final = 200
+"""Products taken from each source."""
 _MATRICES: Final = ("weights", "habit", "complements", "substitutes")
-ANYBODY: Final = {TOGETHER: 0.9, POPULAR: 0.1}
-KNOWN: Final = {TOGETHER: 0.4, HABIT: 0.4, AFFINITY: 0.1, POPULAR: 0.1}
 
 
 class CrossSell:
-    """Four voices on a cart: what goes with it, the customer's habits and affinities, the trend.
+    """A weighted sum of four sources of scores for the products that complete a cart.
 
-    What goes together is EASE over orders, of which large and old ones count for less; where
-    the catalogue is too large for it, the products left out speak by shrunk cosine. How loud
-    each voice may be is learned by leaving products out of the latest known orders.
+    - ``together``: what is ordered with the cart's products: EASE over orders, in which large and
+      old orders count for less. Products too many for EASE are scored by shrunk cosine.
+    - ``habit``: what this customer orders often.
+    - ``affinity``: what is ordered with the customer's habits.
+    - ``popular``: what everybody orders now.
+
+    The weights are learned by leaving products out of the latest known orders.
 
     Parameters
     ----------
     regularization
-        Ridge penalty of EASE, in orders of one product.
+        Ridge penalty of EASE, in orders.
     size_exponent
         An order of ``s`` products counts as ``s ** -size_exponent`` orders.
     half_life_days
         Days in which an order's weight halves; None is never.
     habit_half_life_days, trend_half_life_days
-        The same for the customer's own frequency, and for popularity.
+        The same for the customer's habits, and for popularity.
     neighbours
         Weights kept per product, positive and negative.
     max_products
@@ -67,16 +73,16 @@ class CrossSell:
     Attributes
     ----------
     weights_ : csr_matrix, shape (n_products, n_products)
-        What a product in the cart (row) says about another one.
+        EASE weight of a product in the cart (row) for another one (column).
     habit_ : csr_matrix, shape (n_customers, n_products)
         Faded order counts of each customer.
     complements_, substitutes_ : csr_matrix, shape (n_products, n_products)
         See :class:`~models.recommend.relations.Relations`.
     popularity_, ties_ : arrays, shape (n_products,)
     left_out_ : int
-        Products too many for EASE, which cosine speaks for.
-    anybody_, known_ : dict
-        Loudness of each voice for an unknown and for a known customer.
+        Products beyond what EASE can take, scored by cosine instead.
+    anonymous_weights_, known_weights_ : dict
+        Weight of each source for an unknown and for a known customer.
     """
 
     def __init__(
@@ -96,15 +102,20 @@ class CrossSell:
         self.trend_half_life_days = trend_half_life_days
         self.neighbours = neighbours
         self.max_products = max_products
-        self.anybody_: Mapping[str, float] = ANYBODY
-        self.known_: Mapping[str, float] = KNOWN
+        self.anonymous_weights_: Mapping[str, float] = DEFAULT_ANONYMOUS_WEIGHTS
+        self.known_weights_: Mapping[str, float] = DEFAULT_KNOWN_WEIGHTS
 
     def choose(
         self, interactions: Interactions, *, window_days: int, most: int = 2_000, seed: int = 0
     ) -> Self:
-        """Learn how loud each voice may be from the orders of the last ``window_days``.
+        """Learn the sources' weights from the orders of the last ``window_days``.
 
-        The model is left fitted on the orders before them: fit it again for use.
+        Leaves the model fitted on the orders before them: fit it again before use.
+
+        Parameters
+        ----------
+        most
+            Most carts to learn from, drawn by ``seed``.
 
         Raises
         ------
@@ -118,24 +129,24 @@ class CrossSell:
         )
 
     def choose_on(self, questions: CartQuestions, earlier: Interactions) -> Self:
-        """Fit on earlier orders and learn the loudness on questions from later ones."""
+        """Fit on earlier orders and learn the sources' weights on questions from later ones."""
         self.fit(earlier)
-        voices = self.voices(questions.carts, questions.customers)
-        anybody = {name: voices[name] for name in (TOGETHER, POPULAR)}
-        self.anybody_ = choose_weights(anybody, questions.truth, self.ties_)
+        scores = self.source_scores(questions.carts, questions.customers)
+        anonymous = {name: scores[name] for name in (TOGETHER, POPULAR)}
+        self.anonymous_weights_ = choose_weights(anonymous, questions.truth, self.ties_)
         known = np.flatnonzero(np.diff(rows_of(self.habit_, questions.customers).indptr))
         if known.size:
-            own = {name: sparse.csr_matrix(voice[known]) for name, voice in voices.items()}
-            self.known_ = choose_weights(own, questions.truth[known], self.ties_)
+            own = {name: sparse.csr_matrix(source[known]) for name, source in scores.items()}
+            self.known_weights_ = choose_weights(own, questions.truth[known], self.ties_)
         return self
 
     def fit(self, interactions: Interactions, visits: sparse.csr_matrix[Any] | None = None) -> Self:
-        """Learn what goes together, what replaces what, and what everybody buys.
+        """Learn what is ordered together, what replaces what, habits and popularity.
 
         Parameters
         ----------
         visits
-            Visits x products viewed, where known: they tell more substitutes.
+            Visits x products viewed, if known: products viewed together may be substitutes.
         """
         self.ties_ = tie_order(interactions.popularity())
         self.popularity_ = relative_popularity(interactions, self.trend_half_life_days)
@@ -163,12 +174,12 @@ class CrossSell:
         sizes = np.maximum(np.diff(orders.indptr), 1)
         fading = np.ones(interactions.n_orders)
         fading[interactions.orders] = interactions.decay(self.half_life_days)
-        # EASE squares a row's entries: the root of the weight makes the row count with it.
+        # EASE works on squares of entries: scaled by the root, a row counts with its weight.
         scale = np.sqrt(fading * sizes**-self.size_exponent)
         return sparse.csr_matrix(sparse.diags(scale) @ orders)
 
     def complete(self, carts: sparse.csr_matrix[Any], customers: Indices, limit: int) -> Candidates:
-        """Return the products that complete each cart, none of the cart nor a substitute of it.
+        """Return the products that complete each cart, without its own and their substitutes.
 
         Parameters
         ----------
@@ -177,49 +188,49 @@ class CrossSell:
         customers
             Whose cart it is, negative where unknown; shape (n,).
         """
+        weights = (self.anonymous_weights_, self.known_weights_)
         known = np.sign(np.diff(rows_of(self.habit_, customers).indptr)).astype(np.int64)
-        heard = [name for name in VOICES if self.anybody_.get(name) or self.known_.get(name)]
-        starts = range(0, carts.shape[0], _CARTS_PER_BLOCK)
+        used = [name for name in SOURCES if any(each.get(name) for each in weights)]
         blocks = []
-        for start in starts:
+        for start in range(0, carts.shape[0], _CARTS_PER_BLOCK):
             block = slice(start, start + _CARTS_PER_BLOCK)
-            voices = self.voices(sparse.csr_matrix(carts[block]), customers[block], heard)
-            total = weighted_sum(voices, self.anybody_, self.known_, choice=known[block])
+            scores = self.source_scores(sparse.csr_matrix(carts[block]), customers[block], used)
+            total = weighted_sum(scores, *weights, choice=known[block])
             blocks.append(top_per_row(total, limit, self.ties_))
         return stack(blocks, self.ties_.size)
 
-    def voices(
-        self, carts: sparse.csr_matrix[Any], customers: Indices, heard: Iterable[str] = VOICES
+    def source_scores(
+        self, carts: sparse.csr_matrix[Any], customers: Indices, used: Iterable[str] = SOURCES
     ) -> dict[str, Candidates]:
-        """Return what each of some voices says about each cart, apart."""
+        """Return the scores of the named sources for each cart, by source."""
         present = sparse.csr_matrix(carts, dtype=np.float32, copy=True)
         present.data[:] = 1.0
-        barred = sparse.csr_matrix(present + present @ self.substitutes_)
+        excluded = sparse.csr_matrix(present + present @ self.substitutes_)
         habit = rows_of(self.habit_, customers)
-        said: dict[str, Callable[[], sparse.csr_matrix[Any]]] = {
+        # Functions, so that a source that is not used costs nothing.
+        compute: dict[str, Callable[[], sparse.csr_matrix[Any]]] = {
             TOGETHER: lambda: present @ self.weights_,
             HABIT: lambda: habit,
             AFFINITY: lambda: habit @ self.weights_,
             POPULAR: lambda: self._popular(present.shape[0]),
         }
         return {
-            name: without(sparse.csr_matrix(said[name]()), barred, _DEPTH, self.ties_)
-            for name in heard
+            name: without(sparse.csr_matrix(compute[name]()), excluded, _DEPTH, self.ties_)
+            for name in used
         }
 
     def _popular(self, n: int) -> Candidates:
-        # Twice as deep as needed, so that what a cart bars leaves enough.
+        # Twice as many as needed: some are in the cart, or replaced by what is.
         best = top_per_row(self.popularity_[None, :], 2 * _DEPTH, self.ties_)
         return rows_of(best, np.zeros(n, dtype=np.int64))
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return what goes with each product, substitutes left out: for its page."""
-        rows = rows_of(self.weights_, products)
-        barred = rows_of(self.substitutes_, products)
-        return without(rows, barred, limit, self.ties_)
+        """Return what is ordered with each product, for its page; without its substitutes."""
+        substitutes = rows_of(self.substitutes_, products)
+        return without(rows_of(self.weights_, products), substitutes, limit, self.ties_)
 
     def alternatives(self, products: Indices, limit: int) -> Candidates:
-        """Return what replaces each product, the most certain first."""
+        """Return the substitutes of each product, the most certain first."""
         return top_per_row(rows_of(self.substitutes_, products), limit, self.ties_)
 
     def save(self, folder: Path) -> None:
@@ -238,8 +249,8 @@ class CrossSell:
             arrays |= matrix_arrays(name, getattr(self, f"{name}_"))
         learned = {
             "left_out": self.left_out_,
-            "anybody": dict(self.anybody_),
-            "known": dict(self.known_),
+            "anonymous_weights": dict(self.anonymous_weights_),
+            "known_weights": dict(self.known_weights_),
         }
         save_state(folder, {"parameters": parameters, "learned": learned}, arrays)
 
@@ -253,21 +264,16 @@ class CrossSell:
         model.ties_, model.popularity_ = arrays["ties"], arrays["popularity"]
         learned = stored["learned"]
         model.left_out_ = learned["left_out"]
-        model.anybody_, model.known_ = learned["anybody"], learned["known"]
+        model.anonymous_weights_ = learned["anonymous_weights"]
+        model.known_weights_ = learned["known_weights"]
         return model
 
 
 def _completed(weights: Candidates, interactions: Interactions, neighbours: int) -> Candidates:
-    """Give the products without a row their shrunk cosines, as loud as the others' weights."""
+    """Fill empty rows with shrunk cosines, scaled to the size of the other rows' weights."""
     cosines = Cosine("orders", neighbours=neighbours).fit(interactions).similarity_
     missing = np.diff(weights.indptr) == 0
     theirs = sparse.csr_matrix(sparse.diags(missing.astype(np.float32)) @ cosines)
     theirs.eliminate_zeros()
-    loudness = _mean_largest(weights) / max(_mean_largest(theirs), 1e-9)
-    return sparse.csr_matrix(weights + theirs * np.float32(loudness))
-
-
-def _mean_largest(matrix: Candidates) -> float:
-    largest = matrix.max(axis=1).toarray().ravel()
-    present = np.diff(matrix.indptr) > 0
-    return float(largest[present].mean()) if present.any() else 0.0
+    scale = mean_largest(weights) / max(mean_largest(theirs), 1e-9)
+    return sparse.csr_matrix(weights + theirs * np.float32(scale))

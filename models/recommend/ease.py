@@ -1,4 +1,4 @@
-"""EASE: a linear model of every product on all others, in closed form (Steck 2019)."""
+"""EASE: a linear regression of every product on all others, in closed form (Steck 2019)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.state import load_state, save_state
 
 
 class Ease:
-    """EASE on who bought what, asked with the customer's faded history.
+    """EASE on who bought what, applied to the customer's faded history.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class Ease:
     neighbours
         Most positive weights kept per product, so that scoring stays sparse.
     max_products
-        Largest system solved: time grows with its cube, memory with its square. Where both
-        the products and the customers are more, that many products, those with the most
-        buyers, take part and the rest is left out.
+        Largest system solved: time grows with its cube, memory with its square. If products and
+        customers are both more, the products with the most buyers are used and the rest left out;
+        see :func:`~models.recommend.ease_solver.solvable`.
     half_life_days
         Days in which an order's weight in the customer's history halves; None is never.
 
@@ -44,9 +44,9 @@ class Ease:
     history_ : csr_matrix, shape (n_customers, n_products)
         Faded order counts of each customer.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     left_out_ : int
-        Products that could not take part: never recommended by this model.
+        Products left out: this model never recommends them.
     """
 
     name: ClassVar[str] = "ease"
@@ -76,7 +76,7 @@ class Ease:
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
-        """Return the products that each customer's history speaks for."""
+        """Return the products with the largest weights given each customer's history."""
         return score_in_blocks(
             customers,
             limit,
@@ -85,7 +85,7 @@ class Ease:
         )
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return the products that each product speaks for most."""
+        """Return the products for which each product has the largest weights."""
         return top_per_row(rows_of(self.weights_, products), limit, self.ties_)
 
     def save(self, folder: Path) -> None:

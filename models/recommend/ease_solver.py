@@ -1,7 +1,7 @@
-"""EASE weights in closed form (Steck 2019), solved on whichever side is smaller, kept sparse.
+"""EASE weights in closed form (Steck 2019), solved on the smaller side, kept sparse.
 
-The inverse over the products and that over the customers (or orders) are the same by
-Woodbury's identity, so a wide catalogue with few rows costs no more than a narrow one with many.
+By Woodbury's identity the inverse over the products can be had from one over the customers (or
+orders): a wide catalogue with few rows costs no more than a narrow one with many.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from models.recommend.matrices import Candidates, row_numbers, stack
+from models.recommend.matrices import Candidates, no_candidates, row_numbers, stack
 from models.recommend.topk import tie_order, top_per_row
 
 _CELLS_PER_BLOCK: Final = 4_000_000
 _WIDEST: Final = 5
+"""Products per ``largest_side`` when the rows are the smaller side."""
 _SMALLEST: Final = np.finfo(np.float32).eps
 
 
 def ease_weights(gram: NDArray[np.float64], regularization: float) -> NDArray[np.float64]:
-    """Item-item weights ``B`` minimising ``|X - XB|^2 + regularization |B|^2``, zero diagonal.
+    """Return item-item weights ``B``: the least ``|X - XB|^2 + regularization |B|^2``, diagonal 0.
 
     Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data", equation 8:
     ``P = (X'X + regularization I)^-1`` and ``B_ij = -P_ij / P_jj``.
@@ -39,11 +40,11 @@ def ease_weights(gram: NDArray[np.float64], regularization: float) -> NDArray[np
 
 
 def solvable(matrix: sparse.csr_matrix[Any], largest_side: int) -> NDArray[np.int64]:
-    """Find the products that can take part: all, or as many of those in most rows.
+    """Return the products that fit into the system: all of them, or those in the most rows.
 
-    Time grows with the cube of the shorter side of the matrix and memory with its square, so
-    that may not be longer than ``largest_side``. Where rows are few, products may be five times
-    as many: there are weights between all of them to look through.
+    Time grows with the cube of the smaller side of the matrix and memory with its square, so the
+    smaller side is limited to ``largest_side``. If that is the rows, products may be five times
+    as many; the weights between all pairs of them still have to be computed.
     """
     n_rows, n_products = int(np.count_nonzero(np.diff(matrix.indptr))), int(matrix.shape[1])
     most = largest_side * (_WIDEST if n_rows <= largest_side else 1)
@@ -60,7 +61,7 @@ def ease_rows(
     least_rows: int = 1,
     signed: bool = False,
 ) -> Candidates:
-    """Largest EASE weights of each product, for the others it speaks for (or against).
+    """Return the largest EASE weights of each product (row) for the others (columns).
 
     Parameters
     ----------
@@ -69,10 +70,10 @@ def ease_rows(
     neighbours
         Most weights kept per product.
     largest_side
-        See :func:`solvable`; products that cannot take part have an empty row and column.
+        See :func:`solvable`; the products left out have an empty row and column.
     least_rows
-        Rows a product must be in to take part: one met once is no evidence for anything, and
-        most of a wide catalogue's time goes to such products.
+        Least rows that a product must be in: one purchase is no evidence of anything, and most of
+        a wide catalogue's time would go to such products.
     signed
         Keep the weights largest in magnitude, negative ones too, instead of positive ones.
 
@@ -87,9 +88,7 @@ def ease_rows(
     part = sparse.csr_matrix(matrix[:, taken], dtype=np.float64)
     part = sparse.csr_matrix(part[np.diff(part.indptr) > 0])
     if part.nnz == 0:
-        no_places = np.zeros(0, dtype=np.int64)
-        none = (np.zeros(0, dtype=np.float32), (no_places, no_places))
-        return sparse.csr_matrix(none, shape=(n_products,) * 2)
+        return no_candidates(n_products, n_products)
     ties = tie_order(np.bincount(part.indices, minlength=taken.size))
     kept = [
         _largest(block, neighbours, ties, signed) for block in dense_blocks(part, regularization)
@@ -103,7 +102,7 @@ def ease_rows(
 def dense_blocks(
     matrix: sparse.csr_matrix[Any], regularization: float
 ) -> Iterator[NDArray[np.floating[Any]]]:
-    """Yield all weights, some products (rows) at a time; no row of ``matrix`` may be empty."""
+    """Yield all weights as dense blocks of products (rows); no row of ``matrix`` may be empty."""
     n_rows, n_products = matrix.shape
     if n_products <= n_rows:
         yield ease_weights((matrix.T @ matrix).toarray(), regularization)
@@ -123,7 +122,7 @@ def dense_blocks(
 
 
 def _own(products: sparse.csr_matrix[Any], inner: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Diagonal of ``X'KX`` for some products."""
+    """Return the diagonal of ``X'KX`` for a block of products."""
     half = np.asarray(products @ inner)
     return np.asarray(products.multiply(half).sum(axis=1)).ravel()
 

@@ -1,4 +1,4 @@
-"""Customers and products as points: exact inner products, and the best and nearest of them."""
+"""Scores from the factors of customers and products, with exact inner products."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def on_grid(factors: Floats) -> NDArray[np.float32]:
     return np.asarray(np.round(wide / steps) * steps, dtype=np.float32)
 
 
-def inner_products(points: Floats, product_factors: Floats) -> NDArray[np.float64]:
-    """Inner products of points and products, both from :func:`on_grid`.
+def inner_products(customer_factors: Floats, product_factors: Floats) -> NDArray[np.float64]:
+    """Return inner products of customers' and products' factors, both from :func:`on_grid`.
 
     Returns
     -------
-    array, shape (len(points), n_products)
+    array, shape (len(customer_factors), n_products)
     """
-    return np.asarray(points, dtype=np.float64) @ np.asarray(product_factors, dtype=np.float64).T
+    customers = np.asarray(customer_factors, dtype=np.float64)
+    return customers @ np.asarray(product_factors, dtype=np.float64).T
 
 
 def best_products(
@@ -59,7 +60,7 @@ def best_products(
 def nearest_products(
     product_factors: Floats, products: Indices, limit: int, ties: NDArray[np.int64]
 ) -> Candidates:
-    """Return the products whose points lie in the most similar direction (cosine)."""
+    """Return the products whose factors have the largest cosine."""
     lengths = np.linalg.norm(product_factors, axis=1, keepdims=True)
     directions = on_grid(product_factors / np.maximum(lengths, np.finfo(np.float32).tiny))
     wide = np.asarray(directions, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Where a customer's history puts them among ALS's factors, without training again."""
+"""Folding in: the ALS factors of a customer's history, without training again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fold_in(
     alpha: float,
     regularization: float,
 ) -> NDArray[np.float32]:
-    """Point of a customer with this history, exactly as one half-step of ALS puts it.
+    """Return the factors of a customer with this history: exactly one half-step of ALS.
 
     Hu, Koren & Volinsky 2008, equation 4, with the confidence of ``implicit``: ``alpha`` times
     the weight for what was bought and 1 for the rest, that is

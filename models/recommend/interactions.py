@@ -22,18 +22,18 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Purchases before ``as_of``: one entry per order and product, integer-coded.
+    """Purchases before a cutoff: one entry per order and product, integer-coded.
 
-    Entries are sorted by customer, order and product, so that the same purchases in any
-    order of rows give the same object and the same model to the bit.
+    Entries are sorted by customer, order and product, so that the order of the input rows changes
+    neither this object nor any model fitted on it.
 
     Attributes
     ----------
     customer_ids, product_ids
         Sorted unique ids; position is the code.
     customers, products, orders, days
-        Codes of every entry, and its day since 1970-01-01. An order is one customer's order
-        id; a product counts once per order however many lines or units it has there.
+        Codes of every entry, and its day since 1970-01-01. Orders are told apart by customer and
+        order id; a product counts once per order, whatever its lines and units.
     as_of_day
         The cutoff, in days since 1970-01-01: every day is before it.
     categories
@@ -134,7 +134,7 @@ class Interactions:
     def described(
         self, categories: ArrayLike | None = None, prices: ArrayLike | None = None
     ) -> Self:
-        """Return the same purchases with what is known of the products.
+        """Return the same purchases with the products' categories and prices.
 
         Parameters
         ----------
@@ -147,18 +147,18 @@ class Interactions:
         if categories is not None:
             names = _text(categories)
             known, codes = np.unique(names, return_inverse=True)
-            # The empty name sorts first: taking it off makes the unknown -1.
+            # The empty name, if there is one, sorts first: shifted by one, it becomes -1.
             codes = codes.astype(np.int64) - int(known.size > 0 and known[0] == "")
         money = None if prices is None else np.asarray(prices, dtype=np.float64)
         return replace(self, categories=codes, prices=money)
 
     def among(self, product_ids: ArrayLike) -> Self:
-        """Return the same purchases among the products of a whole catalogue, bought or not.
+        """Return the same purchases, coded by the products of a whole catalogue.
 
         Parameters
         ----------
         product_ids
-            Sorted unique ids that hold all of this object's; descriptions are to be given anew.
+            Sorted unique ids, among them all that were bought. Categories and prices are dropped.
         """
         wide = _text(product_ids)
         place = _index(wide, self.product_ids)
@@ -172,7 +172,7 @@ class Interactions:
         Parameters
         ----------
         as_of_day
-            An earlier cutoff, which all that is kept lies before; by default the same.
+            An earlier cutoff, later than all that is kept; by default it stays the same.
         """
         return replace(
             self,
@@ -199,7 +199,7 @@ class Interactions:
         return int(self.orders[-1]) + 1 if self.orders.size else 0
 
     def decay(self, half_life_days: float | None) -> NDArray[np.float64]:
-        """Weight of every entry: 1 at the cutoff, halved every ``half_life_days``; None is 1."""
+        """Return entry weights: 1 at the cutoff, halved every ``half_life_days``; None is 1."""
         if half_life_days is None:
             return np.ones(self.days.size)
         return np.exp2((self.days - self.as_of_day) / half_life_days)
@@ -216,7 +216,7 @@ class Interactions:
         return _counted(np.ones(self.orders.size), self.orders, self.products, shape)
 
     def popularity(self, half_life_days: float | None = None) -> NDArray[np.float64]:
-        """Orders that contain each product, faded by their age; shape (n_products,)."""
+        """Return the orders that contain each product, faded by age; shape (n_products,)."""
         weights = self.decay(half_life_days)
         counts = np.bincount(self.products, weights=weights, minlength=self.n_products)
         return counts.astype(np.float64)

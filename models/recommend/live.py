@@ -83,14 +83,14 @@ def gathered(products: Indices, weights: Floats) -> tuple[NDArray[np.int64], NDA
 def weighted_rows(
     matrix: SparseRows, weights: Mapping[int, float]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Score what the given products speak for: a weighted sum of rows of an item-item matrix.
+    """Score products from the given ones: a weighted sum of rows of an item-item matrix.
 
     Parameters
     ----------
     matrix
         With a value ``score``; a row names a product once.
     weights
-        The question: how much each product says; at least one.
+        Weight of each given product; at least one.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What customers with a like basket buy: nearest customers on faded purchase histories."""
+"""What similar customers buy: the nearest customers by faded purchase histories."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from models.recommend.matrices import (
     Indices,
     matrix_arrays,
     matrix_from_arrays,
-    row_numbers,
+    no_candidates,
     rows_at,
+    unit_rows,
 )
 from models.recommend.topk import score_in_blocks, tie_order, top_per_row
 from models.state import load_state, save_state
@@ -25,26 +26,26 @@ from models.state import load_state, save_state
 class Neighbours:
     """Faded purchases of the nearest customers, weighted by cosine.
 
-    The neighbourhood part of TIFU-KNN and UP-CF (Hu et al. 2020; Faggioli et al. 2020); what
-    the customer bought themself is the business of :class:`~models.recommend.personal.Personal`.
+    The neighbourhood part of TIFU-KNN and UP-CF (Hu et al. 2020; Faggioli et al. 2020); the part
+    of the customer's own purchases is :class:`~models.recommend.personal.Personal`.
 
     Parameters
     ----------
     nearest
-        Customers who speak for each customer.
+        Neighbours of each customer.
     half_life_days
         Days in which an order's weight halves; None is never.
     max_references
-        Customers who may speak: the latest to buy. It bounds the time per customer.
+        Customers who can be neighbours: the latest to buy. It bounds the time per customer.
 
     Attributes
     ----------
     history_ : csr_matrix, shape (n_customers, n_products)
         Faded order counts of each customer.
     references_ : array, shape (<= max_references,)
-        Indices of the customers who may speak, ascending.
+        Indices of the customers who can be neighbours, ascending.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "neighbours"
@@ -60,7 +61,7 @@ class Neighbours:
         self.max_references = max_references
 
     def fit(self, interactions: Interactions) -> Self:
-        """Keep the histories, and who may speak for others."""
+        """Keep the histories, and choose who can be a neighbour."""
         self.ties_ = tie_order(interactions.popularity())
         self.history_ = interactions.customer_matrix(self.half_life_days)
         last_days = np.full(interactions.n_customers, np.iinfo(np.int64).min)
@@ -70,31 +71,31 @@ class Neighbours:
         return self._ready()
 
     def _ready(self) -> Self:
-        """Derive what every question needs from what was learned."""
-        self._spoken = self.history_[self.references_]
-        self._units = _directions(self.history_)
-        self._directions = sparse.csr_matrix(self._units[self.references_].T)
-        self._places = np.arange(self.references_.size)
-        self._seats = np.full(self.history_.shape[0], -1)
-        self._seats[self.references_] = self._places
+        """Derive from the learned state what every call of :meth:`score` needs."""
+        self._purchases = self.history_[self.references_]
+        self._directions = unit_rows(self.history_)
+        self._reference_directions = sparse.csr_matrix(self._directions[self.references_].T)
+        self._order = np.arange(self.references_.size)
+        self._reference_of = np.full(self.history_.shape[0], -1)
+        self._reference_of[self.references_] = self._order
         return self
 
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return what each customer's nearest customers buy, most and latest first."""
 
-        def speak(block: NDArray[np.int64]) -> sparse.csr_matrix[np.float64]:
-            cosines = rows_at(self._units, block) @ self._directions
-            # Nobody speaks for themself.
-            own = np.repeat(self._seats[block], np.diff(cosines.indptr))
+        def by_neighbours(block: NDArray[np.int64]) -> sparse.csr_matrix[np.float64]:
+            cosines = rows_at(self._directions, block) @ self._reference_directions
+            # Nobody is their own neighbour.
+            own = np.repeat(self._reference_of[block], np.diff(cosines.indptr))
             cosines.data[cosines.indices == own] = 0.0
-            nearest = top_per_row(cosines, self.nearest, self._places)
-            return sparse.csr_matrix(nearest @ self._spoken)
+            nearest = top_per_row(cosines, self.nearest, self._order)
+            return sparse.csr_matrix(nearest @ self._purchases)
 
-        return score_in_blocks(customers, limit, self.ties_, speak, self.references_.size)
+        return score_in_blocks(customers, limit, self.ties_, by_neighbours, self.references_.size)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
         """Return empty rows: neighbours are customers, not products."""
-        return top_per_row(sparse.csr_matrix((len(products), self.ties_.size)), limit, self.ties_)
+        return no_candidates(len(products), self.ties_.size)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""
@@ -116,12 +117,3 @@ class Neighbours:
         model.history_ = matrix_from_arrays("history", arrays)
         model.references_, model.ties_ = arrays["references"], arrays["ties"]
         return model._ready()
-
-
-def _directions(matrix: sparse.csr_matrix[np.float64]) -> sparse.csr_matrix[np.float64]:
-    """Rows scaled to length 1."""
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    scale = 1 / np.where(lengths > 0, lengths, 1.0)
-    scaled = matrix.copy()
-    scaled.data *= scale[row_numbers(matrix)]
-    return scaled

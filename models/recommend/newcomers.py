@@ -1,4 +1,4 @@
-"""What new customers buy first, by what is known of them before their first order."""
+"""What new customers buy first, by a segment known before their first order."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from models.state import load_state, save_state
 
 
 class Newcomers:
-    """Share of first orders that hold each product, within a segment of the profile.
+    """Share of first orders that hold each product, by customer segment.
 
-    A segment's shares lean on those of all newcomers with the weight of ``prior_orders``.
+    A segment's shares are shrunk to those of all newcomers with the weight of ``prior_orders``.
 
     Parameters
     ----------
     half_life_days
         Days in which a first order's weight halves; None is never.
     prior_orders
-        First orders that everybody's habits count for in a segment.
+        First orders that the shares of all newcomers count for in a segment.
 
     Attributes
     ----------
     segments_ : array of names, sorted
     shares_ : array, shape (n_segments + 1, n_products)
-        Leaning shares by segment; the last row is that of all newcomers.
+        Shrunk shares by segment; the last row is that of all newcomers.
     counts_ : array, shape (n_products,)
         First orders that hold each product, unfaded.
     first_orders_ : int
         First orders in all.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     def __init__(self, half_life_days: float | None = 90.0, prior_orders: float = 20.0) -> None:
@@ -70,13 +70,13 @@ class Newcomers:
         once = np.unique(customers, return_index=True)[1]
         orders = np.bincount(place[customers[once]], weights=weights[once], minlength=n + 1)
         everybody = bought.sum(axis=0) / max(orders.sum(), np.finfo(np.float64).tiny)
-        leaning = bought[:n] + self.prior_orders * everybody
-        leaning /= (orders[:n] + self.prior_orders)[:, None]
-        self.shares_: NDArray[np.float64] = np.vstack([leaning, everybody])
+        shrunk = bought[:n] + self.prior_orders * everybody
+        shrunk /= (orders[:n] + self.prior_orders)[:, None]
+        self.shares_: NDArray[np.float64] = np.vstack([shrunk, everybody])
         return self
 
     def score(self, segments: ArrayLike, limit: int) -> Candidates:
-        """Return what newcomers of each segment buy first; an unknown one gets everybody's."""
+        """Return what newcomers of each segment buy first; for an unknown one, all newcomers."""
         names = np.asarray(segments, dtype=np.str_)
         n = self.segments_.size
         rows = np.full(names.size, n)
@@ -87,7 +87,7 @@ class Newcomers:
         return sparse.csr_matrix(best[rows])
 
     def share(self, product: int) -> float:
-        """Share of all first orders that hold the product, counted and unfaded."""
+        """Return the share of all first orders that hold the product, not faded."""
         return float(self.counts_[product] / self.first_orders_) if self.first_orders_ else 0.0
 
     def save(self, folder: Path) -> None:

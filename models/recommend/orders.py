@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 SLOW_FADE: Final = 0.9
 FAST_FADE: Final = 0.6
-"""What an order still weighs when the customer has made one more: habit, and present habit."""
+"""By which factor an order's weight falls with each later order: long and short memory."""
 
 
 @dataclass(frozen=True, eq=False)

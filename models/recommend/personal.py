@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Self
 
-from scipy import sparse
-
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import (
     Candidates,
     Indices,
     matrix_arrays,
     matrix_from_arrays,
+    no_candidates,
     rows_at,
 )
 from models.recommend.popular import relative_popularity
-from models.recommend.topk import score_in_blocks, tie_order, top_per_row
+from models.recommend.topk import score_in_blocks, tie_order
 from models.state import load_state, save_state
 
 
@@ -41,7 +40,7 @@ class Personal:
     weights_ : csr_matrix, shape (n_customers, n_products)
         Faded order counts times trend.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "personal"
@@ -71,8 +70,8 @@ class Personal:
         )
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return empty rows: a habit knows no likeness of products."""
-        return top_per_row(sparse.csr_matrix((len(products), self.ties_.size)), limit, self.ties_)
+        """Return empty rows: purchase counts do not compare products."""
+        return no_candidates(len(products), self.ties_.size)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""

@@ -7,11 +7,10 @@ from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices, canonical
-from models.recommend.topk import tie_order, top_per_row
+from models.recommend.matrices import Candidates, Indices, canonical, no_candidates
+from models.recommend.topk import tie_order
 from models.state import load_state, save_state
 
 _FLOOR: Final = 1e-6
@@ -40,7 +39,7 @@ class Popular:
     popularity_ : array, shape (n_products,)
         Faded order counts over the largest one, in (0, 1].
     ties_ : array, shape (n_products,)
-        Place of each product by all-time popularity.
+        Rank of each product by all-time popularity, 0 first.
     """
 
     name: ClassVar[str] = "popular"
@@ -73,8 +72,8 @@ class Popular:
         return places
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return empty rows: popularity knows no likeness."""
-        return top_per_row(sparse.csr_matrix((len(products), self.ties_.size)), limit, self.ties_)
+        """Return empty rows: popularity does not compare products."""
+        return no_candidates(len(products), self.ties_.size)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""

@@ -1,7 +1,7 @@
-"""What a recommender may know and what it must name: the protocols of evaluation.
+"""Protocols of evaluation: what a recommender may know, and what it must predict.
 
-A window holds what is known and what was bought next. It refuses to be built when anything
-known of a judged customer is as late as what is to be named.
+A window holds what is known and what was bought next. It cannot be built when a judged customer's
+known history reaches as far as the order to be predicted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Window:
     Raises
     ------
     DataError
-        If a judged customer's history reaches to the order that is to be named.
+        A judged customer's history reaches to the order to be predicted.
     """
 
     known: Interactions
@@ -59,7 +59,7 @@ class Window:
 
 
 def last_basket(interactions: Interactions, least_orders: int = 2) -> Window:
-    """Hold out the latest order of every customer who has ``least_orders`` at least."""
+    """Hold out the latest order of every customer with at least ``least_orders`` orders."""
     orders = OrderTable.from_interactions(interactions)
     judged = orders.counts >= max(least_orders, 2)
     held = (orders.lags() == 0) & judged[orders.customers]
@@ -76,19 +76,19 @@ def given_next(
     product_ids: ArrayLike,
     places: ArrayLike,
 ) -> Window:
-    """Judge by next orders that come as a table of their own: one entry per product.
+    """Judge by next orders given as a table of their own: one entry per product.
 
     Parameters
     ----------
     known_places
         Number, or day, of each customer's latest known order; shape (n_customers,).
     customer_ids, product_ids, places
-        Whose next order holds what, and its number or day; shape (m,) each.
+        Customer and product of each entry, and the number or day of its order; shape (m,) each.
 
     Raises
     ------
     DataError
-        If a customer or product is unknown, or a history reaches to the order to be named.
+        A customer or product is unknown, or a history reaches to the order to be predicted.
     """
     customers = known.customer_index(customer_ids)
     products = known.product_index(product_ids)
@@ -105,10 +105,10 @@ def given_next(
 
 
 def time_split(interactions: Interactions, cutoff_day: int, horizon_days: int) -> Window:
-    """Know what is before the cutoff; name the first order of each customer within the horizon.
+    """Predict each customer's first order within the horizon from what is before the cutoff.
 
-    Orders of one customer on the same day count as one. Who had not bought before the cutoff
-    is not asked for.
+    Orders of one customer on the same day count as one. Customers without a purchase before the
+    cutoff are not judged.
     """
     days, customers = interactions.days, interactions.customers
     before = days < cutoff_day

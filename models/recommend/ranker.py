@@ -1,4 +1,4 @@
-"""The second stage: gradient-boosted trees that put a short list in order (LambdaMART)."""
+"""The second stage: gradient-boosted trees that order a list of candidates (LambdaMART)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 _BOOSTER: Final = "ranker.txt"
 _LEAST_LISTS: Final = 30
-"""Short lists with a hit that are needed to learn from; fewer teach noise."""
+"""Lists that hold a hit needed for fitting; fewer teach noise."""
 
 
 @dataclass(frozen=True)
 class RankerParameters:
-    """What may be tuned; defaults were chosen one basket before the last known one."""
+    """Hyperparameters; the defaults were chosen on the basket before the last known one."""
 
     rounds: int = 120
     learning_rate: float = 0.06
@@ -28,7 +28,7 @@ class RankerParameters:
     row_share: float = 0.7
     l2: float = 10.0
     deepest: int = 20
-    threads: int = 0  # to learn with, all cores; trees do not depend on it
+    threads: int = 0  # for fitting; 0 means all cores, the trees come out the same
     seed: int = 0
 
     def for_lightgbm(self) -> dict[str, Any]:
@@ -46,22 +46,22 @@ class RankerParameters:
             "num_threads": self.threads,
             "seed": self.seed,
             "deterministic": True,
-            # A tree looks at some of the columns: by rows it would read them all.
+            # Each tree samples columns; a row-wise scan would read all of them.
             "force_col_wise": True,
             "verbose": -1,
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """Short lists of several customers whose next order is known.
+class LabelledLists:
+    """Candidate lists of several customers whose next order is known: what the ranker learns from.
 
     Attributes
     ----------
     X
-        One row of numbers per candidate, customer after customer; shape (m, features).
+        Features of every candidate, customer after customer; shape (m, features).
     bought
-        Whether each was in the next order; shape (m,).
+        Whether the next order held it; shape (m,).
     sizes
         Candidates of each customer; they sum to m.
     """
@@ -72,13 +72,15 @@ class Lesson:
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
-    """All that two stages have learned of putting products in order; who bought what is apart.
+class LearnedRanking:
+    """What the two stages learned about ordering products, without any purchases.
 
     Attributes
     ----------
     weights
-        Of each source in the blend, shape (n_sources,).
+        Weight of each source in the blend, shape (n_sources,).
+    ranker
+        The fitted second stage.
     """
 
     weights: NDArray[np.float64]
@@ -86,26 +88,26 @@ class Taught:
 
 
 class Ranker:
-    """LambdaMART (Burges 2010) on short lists, by LightGBM; state is its own text form.
+    """LambdaMART (Burges 2010), by LightGBM; the state is LightGBM's own text form.
 
     Attributes
     ----------
     booster_ : lightgbm.Booster or None
-        None where there were too few lists to learn from: every candidate then scores 0.
+        None if there were too few lists to learn from: every candidate then scores 0.
     """
 
     def __init__(self, parameters: RankerParameters | None = None) -> None:
         self.parameters = parameters or RankerParameters()
 
-    def fit(self, lessons: Sequence[Lesson]) -> Self:
+    def fit(self, parts: Sequence[LabelledLists]) -> Self:
         """Learn to put what was bought first."""
-        told = [part for part in map(_telling, lessons) if part.sizes.size]
+        kept = [part for part in map(_informative, parts) if part.sizes.size]
         self.booster_: lightgbm.Booster | None = None
-        if sum(part.sizes.size for part in told) < _LEAST_LISTS:
+        if sum(part.sizes.size for part in kept) < _LEAST_LISTS:
             return self
-        X = np.concatenate([part.X for part in told])
-        bought = np.concatenate([part.bought for part in told])
-        sizes = np.concatenate([part.sizes for part in told])
+        X = np.concatenate([part.X for part in kept])
+        bought = np.concatenate([part.bought for part in kept])
+        sizes = np.concatenate([part.sizes for part in kept])
         data = lightgbm.Dataset(X, bought.astype(np.int32), group=sizes)
         few = max(1, min(self.parameters.min_rows_in_leaf, bought.size // 100))
         settings = {**self.parameters.for_lightgbm(), "min_data_in_leaf": few}
@@ -113,10 +115,10 @@ class Ranker:
         return self
 
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return a score per candidate, the higher the better within one customer's list."""
+        """Score each candidate; scores compare only within one customer's list."""
         if self.booster_ is None or X.shape[0] == 0:
             return np.zeros(X.shape[0])
-        # One core: blocks of customers are asked side by side.
+        # One thread: the caller already predicts several blocks of customers in parallel.
         scores = self.booster_.predict(X, num_threads=1)
         return np.asarray(scores, dtype=np.float64)
 
@@ -135,10 +137,10 @@ class Ranker:
         return model
 
 
-def _telling(lesson: Lesson) -> Lesson:
-    """Drop lists with nothing or everything bought: they have no order to learn."""
-    lists = np.repeat(np.arange(lesson.sizes.size), lesson.sizes)
-    hits = np.bincount(lists, lesson.bought, minlength=lesson.sizes.size)
-    telling = (hits > 0) & (hits < lesson.sizes)
-    rows = telling[lists]
-    return Lesson(lesson.X[rows], lesson.bought[rows], lesson.sizes[telling])
+def _informative(part: LabelledLists) -> LabelledLists:
+    """Drop lists of which nothing or everything was bought: they teach no order."""
+    lists = np.repeat(np.arange(part.sizes.size), part.sizes)
+    hits = np.bincount(lists, part.bought, minlength=part.sizes.size)
+    kept = (hits > 0) & (hits < part.sizes)
+    rows = kept[lists]
+    return LabelledLists(part.X[rows], part.bought[rows], part.sizes[kept])

@@ -1,7 +1,7 @@
-"""Facts that a shopper can be told of a product, and that anybody can count again.
+"""Reasons for a recommendation: facts about the product that a shopper can check.
 
-Nothing here is a score. Every fact carries the figures that it is made of, its sentence says
-exactly these, and a fact that does not hold is not there.
+A reason is no score. It carries the figures that its sentence states, and is left out where it
+does not hold.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Fact:
     text
         The sentence.
     figures
-        What the sentence says, as numbers.
+        The numbers in the sentence.
     """
 
     code: str
@@ -46,14 +46,14 @@ class Fact:
 
 
 def together_share(orders: sparse.csr_matrix[Any], pattern: sparse.csr_matrix[Any]) -> Any:
-    """Share of the orders with a product (row) that also hold the other, for a pattern's entries.
+    """Return P(column | row) over orders for the stored entries of ``pattern``, in their order.
 
     Parameters
     ----------
     orders
         Orders x products, ones.
     pattern
-        Products x products; for the entries of ``pattern``, in their order.
+        Products x products; only where its entries are counts.
     """
     by_product = sparse.csr_matrix(orders.T)
     counts = np.diff(by_product.indptr)
@@ -69,7 +69,7 @@ def together_share(orders: sparse.csr_matrix[Any], pattern: sparse.csr_matrix[An
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """What was bought, laid out for counting: orders by product, days by customer and product.
+    """Purchases indexed for counting: orders by product, days by customer and product.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Ledger:
 
     @classmethod
     def of(cls, interactions: Interactions) -> Self:
-        """Lay out all purchases."""
+        """Index all purchases."""
         n_products = interactions.n_products
         keys = interactions.customers * max(n_products, 1) + interactions.products
         order = np.lexsort((interactions.days, keys))
@@ -123,8 +123,8 @@ class Ledger:
 def usual_gaps(ledger: Ledger) -> NDArray[np.float32]:
     """Return the median days between purchases of every pair of ``ledger.pair_keys``.
 
-    NaN where the customer bought the product on fewer than three days: what a bundle stores so
-    that the server can say the same as :func:`own_purchases`.
+    NaN if the customer bought the product on fewer than three days. Bundles store it, so that the
+    server can state what :func:`own_purchases` does.
     """
     pairs = np.repeat(np.arange(ledger.pair_keys.size), np.diff(ledger.starts))
     same = (np.diff(pairs, prepend=-1) == 0) & (np.diff(ledger.days, prepend=0) > 0)
@@ -142,7 +142,7 @@ def usual_gaps(ledger: Ledger) -> NDArray[np.float32]:
 def bought_together(
     ledger: Ledger, product: int, cart: Indices, names: NDArray[np.str_]
 ) -> Fact | None:
-    """Say with which product of the cart this one is bought most often, if ever often."""
+    """State with which product of the cart this one is bought most often; None if seldom."""
     counted = [(item, *ledger.together(int(item), product)) for item in cart if item >= 0]
     often = [
         (both / of, both, of, int(item))
@@ -157,7 +157,7 @@ def bought_together(
 
 
 def own_purchases(ledger: Ledger, product: int, customer: int) -> Fact | None:
-    """Say how often, or about every how many days, the customer buys the product."""
+    """State how often, or about every how many days, the customer buys the product."""
     days = ledger.purchase_days(customer, product)
     if not days.size:
         return None
@@ -173,7 +173,7 @@ def own_purchases(ledger: Ledger, product: int, customer: int) -> Fact | None:
 
 
 def popular_among_newcomers(newcomers: Newcomers, product: int) -> Fact | None:
-    """Say which share of first orders holds the product, where it is a notable one."""
+    """State the share of first orders that hold the product; None if it is small."""
     share = newcomers.share(product)
     if share < _LEAST_NEWCOMER_SHARE:
         return None

@@ -1,9 +1,10 @@
-"""Complements told from substitutes: what customers buy together, and what in turns.
+"""Complements and substitutes: what customers buy together, and what instead of each other.
 
-Every repeat customer is their own yardstick. Had they thrown what they bought over their orders
-at random, two products would meet in a number of orders that follows from how often they bought
-each and how large their orders were. Taste, wealth and order size are alike on both sides, so
-more meetings than that mean that the products go together, and fewer that one replaces the other.
+Every repeat customer is compared with themself. If they had spread their purchases over their
+orders at random, two products would meet in a number of orders that follows from how often they
+bought each and how large their orders were. Taste, wealth and order size are the same on both
+sides, so more meetings than expected mean that the products go together, and fewer that one
+replaces the other.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ from models.recommend.topk import tie_order, top_per_row
 
 _PRODUCTS_PER_BLOCK: Final = 256
 _PRIOR: Final = 1.0
-"""Meetings seen and expected beforehand: without evidence the lift is 1."""
+"""Prior meetings, observed and expected alike: without evidence the lift is 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Relations:
-    """Pairs of products whose relation is beyond doubt; shapes (n_products, n_products).
+    """Pairs of products that are certainly related; shapes (n_products, n_products).
 
     Attributes
     ----------
     complements
-        How far the lift is above 1 at least: ``lower bound - 1``, where positive.
+        Lower bound of the lift less 1, where positive.
     substitutes
-        How far it is below 1 at least: ``1 - upper bound``, where positive and the products
-        have the same category or are viewed together more than by chance.
+        1 less the upper bound of the lift, where positive and the products have the same category
+        or are viewed together more often than by chance.
     """
 
     complements: Candidates
@@ -53,19 +54,19 @@ def tell_apart(
     Parameters
     ----------
     interactions
-        Purchases; their categories, where known, make substitutes possible.
+        Purchases. Without categories and visits no substitutes are found.
     visits
         Visits x products, an entry for every product viewed.
     neighbours
-        Most kept per product and relation.
+        Most pairs kept per product and relation.
     errors
-        Standard errors that count as beyond doubt; many pairs are looked at.
+        Standard errors for the bounds; three, since very many pairs are tested.
     """
     orders, counts, chances = _repeat_orders(interactions)
     by_product, by_buyer = sparse.csr_matrix(orders.T), sparse.csr_matrix(counts.T)
     by_chance = sparse.csr_matrix(chances.T)
     ties = tie_order(interactions.popularity())
-    alike = _Alike.of(interactions, visits, errors)
+    comparables = _Comparables.of(interactions, visits, errors)
     complements, substitutes = [], []
     for start in range(0, interactions.n_products, _PRODUCTS_PER_BLOCK):
         block = slice(start, start + _PRODUCTS_PER_BLOCK)
@@ -76,7 +77,7 @@ def tell_apart(
         other = rows != expected.indices
         above = lift_bound(met, expected.data, -errors) - 1
         below = 1 - lift_bound(met, expected.data, errors)
-        comparable = alike.at(expected, start)
+        comparable = comparables.at(expected, start)
         complements.append(top_per_row(_with(expected, above * other), neighbours, ties))
         replaced = np.where(comparable & other, below, 0.0)
         substitutes.append(top_per_row(_with(expected, replaced), neighbours, ties))
@@ -87,7 +88,7 @@ def tell_apart(
 def lift_bound(
     met: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], errors: float
 ) -> NDArray[np.float64]:
-    """Bound of the lift ``met / expected``, ``errors`` standard errors up (or, negative, down).
+    """Bound the lift ``met / expected``: ``errors`` standard errors above it, or below if negative.
 
     A Gamma-Poisson posterior that shrinks to 1 (DuMouchel 1999); its quantile by Wilson and
     Hilferty (1931), which is right within a few percent.
@@ -101,7 +102,7 @@ def lift_bound(
 def _repeat_orders(
     interactions: Interactions,
 ) -> tuple[sparse.csr_matrix[np.float64], ...]:
-    """Orders of customers with several, their counts, and what those let expect by chance.
+    """Return the orders of repeat customers, their counts, and the meetings expected by chance.
 
     A customer whose orders have sizes ``s``, ``S`` in all, puts product i into an order with
     probability ``a_i s / S``, where ``a_i`` counts the orders with it, and then j among the rest
@@ -133,8 +134,8 @@ def _repeat_orders(
 
 
 @dataclass(frozen=True, eq=False)
-class _Alike:
-    """What could replace what: products of one category, or viewed in the same visits."""
+class _Comparables:
+    """Products that could replace each other: of one category, or viewed in the same visits."""
 
     categories: NDArray[np.int64] | None
     viewed_together: sparse.csr_matrix[Any] | None
@@ -142,7 +143,7 @@ class _Alike:
     @classmethod
     def of(
         cls, interactions: Interactions, visits: sparse.csr_matrix[Any] | None, errors: float
-    ) -> _Alike:
+    ) -> _Comparables:
         if visits is None:
             return cls(interactions.categories, None)
         seen = sparse.csr_matrix(visits, dtype=np.float64, copy=True)
@@ -157,7 +158,7 @@ class _Alike:
         return cls(interactions.categories, together)
 
     def at(self, pairs: sparse.csr_matrix[Any], start: int) -> NDArray[np.bool_]:
-        """Whether the products of each stored pair are comparable; rows begin at ``start``."""
+        """Return which stored pairs are comparable; row 0 of ``pairs`` is product ``start``."""
         comparable = np.zeros(pairs.nnz, dtype=np.bool_)
         if self.categories is not None:
             left = self.categories[row_numbers(pairs) + start]
@@ -171,7 +172,7 @@ class _Alike:
 def _values_at(
     values: sparse.csr_matrix[Any], pattern: sparse.csr_matrix[Any]
 ) -> NDArray[np.float64]:
-    """Values at the entries of a sorted pattern, 0 where there is none."""
+    """Return the values at the entries of a sorted pattern, 0 where there is none."""
     width = pattern.shape[1]
     wanted = row_numbers(pattern) * width + pattern.indices
     values.sort_indices()

@@ -1,4 +1,4 @@
-"""When a product is due: how likely it is bought again after so many orders without it."""
+"""When a product is due: how likely it is bought again after some orders without it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from models.recommend.matrices import (
     Indices,
     matrix_arrays,
     matrix_from_arrays,
+    no_candidates,
     rows_at,
 )
 from models.recommend.orders import OrderTable, PairTable
-from models.recommend.topk import score_in_blocks, tie_order, top_per_row
+from models.recommend.topk import score_in_blocks, tie_order
 from models.state import load_state, save_state
 
 _TIMES: Final = np.array([1, 2, 3, 4, 6, 9])
@@ -28,23 +29,23 @@ _DUE: Final = np.array([0.0, 0.5, 1.0, 1.5, 2.5])
 
 
 class Repurchase:
-    """Share of like habits that were kept up in the next order, read off the shop's own past.
+    """P(bought again in the next order), from a table of the shop's own past.
 
-    Every customer's latest order is asked what became of the habits before it: how many times
-    a product had been bought, how many orders ago, and how that compares with its usual gap
-    between purchases. The share of each such cell is shrunk to that of its times and lag.
+    The latest order of every customer shows which of the earlier products were bought again. They
+    are counted by cells of: times bought before, orders since, and orders since relative to the
+    usual gap between purchases. Each cell's share is shrunk to that of its times and orders since.
 
     Parameters
     ----------
     shrinkage
-        Habits of doubt added to every cell.
+        Prior observations added to every cell.
 
     Attributes
     ----------
     chances_ : csr_matrix, shape (n_customers, n_products)
         P(in the next order) of every product that the customer has bought.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "repurchase"
@@ -53,7 +54,7 @@ class Repurchase:
         self.shrinkage = shrinkage
 
     def fit(self, interactions: Interactions) -> Self:
-        """Learn the cells from the latest orders, and read off every present habit."""
+        """Fill the table from the latest orders, and look up every customer's products."""
         self.ties_ = tie_order(interactions.popularity())
         orders = OrderTable.from_interactions(interactions)
         latest = orders.lags()[interactions.orders] == 0
@@ -77,8 +78,8 @@ class Repurchase:
         )
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return empty rows: a habit knows no likeness of products."""
-        return top_per_row(sparse.csr_matrix((len(products), self.ties_.size)), limit, self.ties_)
+        """Return empty rows: purchase counts do not compare products."""
+        return no_candidates(len(products), self.ties_.size)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""
@@ -103,11 +104,11 @@ def usual_gap(pairs: PairTable) -> NDArray[np.float64]:
 
 
 def _cells(pairs: PairTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cell of each pair: by times and lag, and within that by how far it is due."""
+    """Return each pair's cell: by times and lag, and within that by how far it is due."""
     times = np.searchsorted(_TIMES, pairs.times, side="right") - 1
     lags = np.searchsorted(_LAGS, pairs.last_lag, side="right") - 1
     due = np.searchsorted(_DUE, (pairs.last_lag + 1) / usual_gap(pairs), side="right") - 1
-    # Bought once, there is no gap to compare with: NaN sorts last, into a cell of its own.
+    # Bought once there is no usual gap: NaN sorts last, into a cell of its own.
     return times * _LAGS.size + lags, due
 
 
@@ -117,7 +118,7 @@ def _table(
     kept_up: NDArray[np.bool_],
     shrinkage: float,
 ) -> NDArray[np.float32]:
-    """Share kept up in each cell, shrunk to the coarse cell's, and that to the overall share."""
+    """Return each cell's share, shrunk to the coarse cell's, which is shrunk to the overall one."""
     shape = (_TIMES.size * _LAGS.size, _DUE.size)
     seen, kept = np.zeros(shape), np.zeros(shape)
     np.add.at(seen, (coarse, fine), 1.0)

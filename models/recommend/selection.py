@@ -1,4 +1,4 @@
-"""From ranked candidates to the products that are shown: allowed, distinct, varied, exploring."""
+"""From ranked candidates to the products shown: allowed, distinct, diverse, with exploration."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Selection:
     products
         Distinct and allowed; shape (m,) with m <= n.
     propensities
-        P(shown) of each: 1 where the ranking put it, less where chance did.
+        P(shown) of each: 1 if the ranking put it there, less if it was drawn.
     shortfall
-        How many are missing of the n asked for, because no more are allowed.
+        How many of the n are missing because no more are allowed.
     """
 
     products: NDArray[np.int64]
@@ -43,18 +43,19 @@ def select(
     Parameters
     ----------
     ranked
-        Candidates from best to worst, -1 for none; may repeat and hold what is not allowed.
+        Candidates from best to worst, -1 for none; duplicates and products not allowed are dropped.
     allowed
         False for excluded, retired or sold-out products; shape (n_products,).
     fallback
-        Products that complete a short list, such as by popularity, best first.
+        Products that complete a short list, best first, for example by popularity.
     vectors
         Direction of each product, needed for diversity; shape (n_products, dimensions).
     diversity
         0 to 1: how much being unlike what is already chosen counts beside the rank (maximal
         marginal relevance, Carbonell & Goldstein 1998).
     explore
-        Last places given to chance: uniform draws from the ``10 * explore`` next candidates.
+        Last places filled at random: uniform draws from the candidates that the ranking puts there
+        and the ``10 * explore`` after them.
     seed
         Of the draws.
     """
@@ -73,7 +74,7 @@ def select(
 
 
 def _distinct(products: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Drop what is not allowed or came before, keeping the order."""
+    """Drop duplicates and what is not allowed, keeping the order."""
     known = products[(products >= 0) & (products < allowed.size)]
     eligible = known[allowed[known]]
     _, first = np.unique(eligible, return_index=True)
@@ -83,7 +84,7 @@ def _distinct(products: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArra
 def _varied(
     candidates: NDArray[np.int64], n: int, vectors: NDArray[np.float32], diversity: float
 ) -> NDArray[np.int64]:
-    """Put the first ``n`` by marginal relevance, the others after them in their order."""
+    """Order the first ``n`` by marginal relevance, the others after them as they were."""
     relevance = 1 - np.arange(candidates.size) / max(candidates.size, 1)
     directions = vectors[candidates]
     nearest = np.zeros(candidates.size)

@@ -1,4 +1,4 @@
-"""What is popular among customers at the same stage: newcomers do not buy what regulars buy."""
+"""Popularity by number of orders made so far: newcomers do not buy what regulars buy."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from models.recommend.interactions import Interactions
-from models.recommend.matrices import Candidates, Indices, canonical
+from models.recommend.matrices import Candidates, Indices, canonical, no_candidates
 from models.recommend.orders import OrderTable
 from models.recommend.topk import ranked_products, tie_order, top_per_row
 from models.state import load_state, save_state
 
 _STAGES: Final = np.array([0, 1, 2, 4, 8])
-"""Orders made so far, lower edges: nobody yet, one, two or three, four to seven, eight or more."""
+"""Lower edges of the stages, in orders made so far: none, 1, 2 to 3, 4 to 7, 8 or more."""
 
 
 class Stages:
-    """Popularity among the orders of one stage, shrunk to that of all, recent orders first.
+    """Popularity among the orders made at one stage, shrunk to overall popularity, recent first.
 
-    A customer with three orders is asked for a fourth: what counts is what others bought when
-    they had two or three. Unknown customers stand before their first order.
+    For a customer with three orders it counts what others bought when they had made two or three.
+    Unknown customers are at the stage before the first order.
 
     Parameters
     ----------
     half_life_days
         Days in which an order's weight halves; None counts all orders alike.
     shrinkage
-        Orders of doubt added to each stage, spread as all orders are.
+        Prior orders added to each stage, distributed as all orders are.
 
     Attributes
     ----------
@@ -39,7 +38,7 @@ class Stages:
     stages_ : array, shape (n_customers,)
         Stage of each customer's next order.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "stages"
@@ -68,7 +67,7 @@ class Stages:
         return self._ready()
 
     def _ready(self) -> Self:
-        """List every stage once: each question asks for some of these rows."""
+        """Rank the products of every stage once, for all calls of :meth:`score`."""
         self._lists = top_per_row(self.popularity_, self.ties_.size, self.ties_)
         self._ranked = ranked_products(self._lists, self.ties_.size, self.ties_)
         return self
@@ -87,8 +86,8 @@ class Stages:
         return canonical((scores, products, indptr), (wanted.size, self.ties_.size))
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return empty rows: popularity knows no likeness."""
-        return top_per_row(sparse.csr_matrix((len(products), self.ties_.size)), limit, self.ties_)
+        """Return empty rows: popularity does not compare products."""
+        return no_candidates(len(products), self.ties_.size)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""

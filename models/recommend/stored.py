@@ -1,4 +1,4 @@
-"""Purchases on disk, for models that read them anew when they are loaded."""
+"""Purchases on disk, for models that derive their state from them when they are loaded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _OPTIONAL = ("categories", "prices")
 def save_interactions(folder: Path, interactions: Interactions) -> None:
     """Write the arrays and the cutoff into ``folder``."""
     arrays = {name: getattr(interactions, name) for name in (*_REQUIRED, *_OPTIONAL)}
-    told = {name: array for name, array in arrays.items() if array is not None}
-    save_state(folder, {"as_of_day": interactions.as_of_day}, told)
+    known = {name: array for name, array in arrays.items() if array is not None}
+    save_state(folder, {"as_of_day": interactions.as_of_day}, known)
 
 
 def load_interactions(folder: Path) -> Interactions:

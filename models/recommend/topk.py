@@ -1,7 +1,7 @@
 """The best products of each row, with ties broken by popularity and then by id.
 
-Every recommender ends here, so two runs, or two orders of the input rows, never disagree
-about who comes tenth.
+Every recommender's answer is cut here, so that neither another run nor another order of the input
+rows changes which product comes tenth.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from models.recommend.matrices import Candidates, Indices, canonical, row_number
 Scores = sparse.csr_matrix[Any] | NDArray[Any]
 
 _CELLS_PER_BLOCK: Final = 1_000_000
-"""Scores held at once, about 4 MB in float32: it bounds memory, and what is larger than the
-processor's caches takes twice the time."""
+"""Scores held at once, about 4 MB in float32: bounds memory, and stays within the processor's
+caches, outside of which it takes twice the time."""
 
 _LONG_ROWS: Final = 4
-"""Times the entries to keep that a mean row must hold for cutting rows one by one to pay."""
+"""How many times ``limit`` the mean row must hold for cutting rows one by one to pay."""
 
 
 def tie_order(popularity: NDArray[Any]) -> NDArray[np.int64]:
-    """Place of each product by popularity, 0 first; equals go by id, which is the position."""
+    """Return each product's rank by popularity, 0 first; equals by position, that is by id."""
     ranked = np.argsort(-np.asarray(popularity), kind="stable")
     order = np.empty(ranked.size, dtype=np.int64)
     order[ranked] = np.arange(ranked.size)
@@ -62,9 +62,9 @@ def top_per_row(scores: Scores, limit: int, ties: NDArray[np.int64]) -> Candidat
 
 
 def _contenders(scores: sparse.csr_matrix[Any], limit: int) -> sparse.csr_matrix[np.float32]:
-    """Drop what cannot be among the best of its row: less than the ``limit``-th, ties kept.
+    """Drop what is below the ``limit``-th of its row; ties are kept.
 
-    Long rows of uneven length are each cut alone; a rectangle of them would be mostly padding.
+    Long rows of uneven length are cut one by one: padded to a rectangle they would be mostly zeros.
     """
     lengths, values = np.diff(scores.indptr), scores.data.astype(np.float32)
     least = np.zeros(lengths.size, dtype=np.float32)
@@ -91,7 +91,7 @@ def score_in_blocks(
     score_block
         From m customer indices to their scores, shape (m, n_products).
     width
-        Numbers held for each customer on the way, where these are more than the products.
+        Numbers held per customer while scoring, if more than the products.
     """
     wanted = np.asarray(customers, dtype=np.int64)
     known = wanted[wanted >= 0]
@@ -106,7 +106,7 @@ def score_in_blocks(
 def ranked_products(
     candidates: Candidates, limit: int, ties: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Products of each row from best to worst: shape (n, limit), -1 where a row is short."""
+    """Return each row's products from best to worst: shape (n, limit), -1 where a row is short."""
     ranked = np.full((candidates.shape[0], limit), -1, dtype=np.int64)
     for start, stop in _row_blocks(candidates):
         values, products, places = _padded(candidates, start, stop, ties)
@@ -116,26 +116,26 @@ def ranked_products(
 
 
 def ranks(candidates: Candidates, ties: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rank of every stored score within its row, 1 for the best, in the order of storage."""
+    """Return each stored score's rank within its row, 1 for the best, in the order of storage."""
     rows = row_numbers(candidates)
     order = np.lexsort((ties[candidates.indices], -candidates.data, rows))
     ranked = np.empty(order.size, dtype=np.int64)
-    # Rows stay contiguous under the sort, so a row's start turns places into ranks.
+    # The sort keeps each row where it was: positions less the row's start are ranks.
     ranked[order] = np.arange(order.size) - candidates.indptr[rows[order]] + 1
     return ranked
 
 
 def fill_with_popular(candidates: Candidates, limit: int, order: NDArray[np.int64]) -> Candidates:
-    """Complete short rows with the most popular absent products, below all that is there.
+    """Complete short rows with the most popular products they lack, below all scores they have.
 
-    Every row then has ``limit`` products wherever the catalogue has as many.
+    Every row then has ``limit`` products if the catalogue has as many.
 
     Parameters
     ----------
     candidates
         At most ``limit`` scores per row.
     order
-        Place of each product by popularity, of whichever time; shape (n_products,).
+        Rank of each product by popularity, of all time or recent; shape (n_products,).
     """
     if np.diff(candidates.indptr).min(initial=limit) >= limit:
         return candidates
@@ -167,12 +167,12 @@ def _fill(candidates: Candidates, limit: int, order: NDArray[np.int64]) -> Candi
 def best_cells(
     values: NDArray[np.float32], places: NDArray[np.int64], limit: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find the best positive values of each row of a rectangle.
+    """Find the best positive values of each row of a dense block.
 
     Parameters
     ----------
     values, places
-        Shape (n, m): scores, and the places by popularity that decide between equal ones.
+        Shape (n, m): scores, and the ranks by popularity that decide between equal ones.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def best_cells(
     width = values.shape[1]
     wanted = values > 0
     if 0 < limit < width:
-        # Only what reaches the limit-th value (ties included) is worth sorting.
+        # Sort only what reaches the limit-th value, ties included.
         wanted &= values >= np.partition(values, width - limit, axis=1)[:, width - limit, None]
     rows, cells = np.nonzero(wanted)
     order = np.lexsort((places[rows, cells], -values[rows, cells], rows))
@@ -193,7 +193,7 @@ def best_cells(
 
 
 def _row_blocks(scores: Scores) -> Iterator[tuple[int, int]]:
-    """Cut the rows so that a block padded to its longest row stays within the budget."""
+    """Cut the rows into blocks of at most ``_CELLS_PER_BLOCK`` cells when padded."""
     n, width = scores.shape
     if not isinstance(scores, np.ndarray):
         width = int(np.diff(scores.indptr).max(initial=0))
@@ -205,7 +205,7 @@ def _row_blocks(scores: Scores) -> Iterator[tuple[int, int]]:
 def _padded(
     scores: Scores, start: int, stop: int, ties: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Scores of some rows as a rectangle, with the product and tie place of every cell."""
+    """Return some rows padded to a dense block, with the product and tie rank of every cell."""
     if isinstance(scores, np.ndarray):
         values = scores[start:stop].astype(np.float32)
         shape = values.shape

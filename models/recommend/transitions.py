@@ -25,7 +25,7 @@ from models.state import load_state, save_state
 
 
 class Transitions:
-    """First-order Markov chain over baskets, asked with the customer's latest order.
+    """First-order Markov chain over baskets, applied to the customer's latest order.
 
     ``P(j next | i now) = c_ij / (c_i + shrinkage)``, where ``c_ij`` counts pairs of consecutive
     orders of one customer with i in the first and j in the second (the unfactored chain of
@@ -35,7 +35,7 @@ class Transitions:
     Parameters
     ----------
     shrinkage
-        Orders of doubt: what followed once or twice proves little.
+        Prior orders added to the denominator: one or two observations prove little.
     followers
         Most followers kept per product.
 
@@ -46,7 +46,7 @@ class Transitions:
     latest_ : csr_matrix, shape (n_customers, n_products)
         Latest order of each customer, rows summing to 1.
     ties_ : array, shape (n_products,)
-        Place of each product by popularity.
+        Rank of each product by popularity, 0 first.
     """
 
     name: ClassVar[str] = "transitions"
@@ -56,7 +56,7 @@ class Transitions:
         self.followers = followers
 
     def fit(self, interactions: Interactions) -> Self:
-        """Count what followed what."""
+        """Count pairs of products in consecutive orders."""
         self.ties_ = tie_order(interactions.popularity())
         orders = OrderTable.from_interactions(interactions)
         baskets = interactions.order_matrix()

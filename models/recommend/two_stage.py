@@ -1,14 +1,14 @@
-"""Two stages: candidates from several sources, put in order by a learned ranking.
+"""Two stages: candidates from several recommenders (the sources), ordered by a learned ranker.
 
-The ranker is taught by the customers' own past: everything is fitted as if each customer's
-last known basket had not happened yet, and that basket is what it must name. Nothing beyond
-the interactions is seen, and nobody's future teaches anybody else's.
+The ranker is trained on the customers' own past: everything is fitted as if each customer's last
+known basket had not happened yet, and that basket is what the ranker must put first. Nothing but
+the interactions is read, and no customer's future is used to predict another's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -19,7 +19,6 @@ from scipy import sparse
 from models.recommend.candidates import Shortlist, shortlist
 from models.recommend.contract import Recommender, discover_recommenders
 from models.recommend.ease import Ease
-from models.recommend.evidence import Evidence
 from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates, Indices, entries_in, stack
@@ -27,7 +26,8 @@ from models.recommend.neighbours import Neighbours
 from models.recommend.personal import Personal
 from models.recommend.popular import Popular
 from models.recommend.protocols import Window, last_basket, time_split
-from models.recommend.ranker import Lesson, Ranker, RankerParameters, Taught
+from models.recommend.ranker import LabelledLists, LearnedRanking, Ranker, RankerParameters
+from models.recommend.ranking_features import RankingFeatures
 from models.recommend.repurchase import Repurchase
 from models.recommend.stages import Stages
 from models.recommend.stored import load_interactions, save_interactions
@@ -38,7 +38,7 @@ from models.side_by_side import side_by_side
 from models.state import load_state, save_state
 
 IMPERSONAL: Final = frozenset({Popular.name, Stages.name})
-"""Sources that say the same to many: what they alone name is no knowledge of the customer."""
+"""Sources that give many customers the same list: what only they name is not personal."""
 
 _BLEND_SHARE: Final = 0.1
 """Power of the blend's rank beside the ranker's."""
@@ -47,7 +47,7 @@ _CUSTOMERS_FOR_WEIGHTS: Final = 2_000
 
 
 def ranked_sources() -> list[Recommender]:
-    """Return one unfitted recommender of each kind that the ranker listens to."""
+    """Return the default sources, unfitted."""
     return [
         Frequency(),
         Personal(),
@@ -61,25 +61,25 @@ def ranked_sources() -> list[Recommender]:
 
 
 class TwoStage:
-    """Candidates of all sources, ordered by LambdaMART and the sources' blend together.
+    """Candidates of all sources, ordered by LambdaMART together with the blend of the sources.
 
     Parameters
     ----------
     sources
         Recommenders of different names; fitted in place.
     depth
-        Products asked of each source.
+        Products taken from each source.
     candidates
-        Most products per customer that reach the ranker, the best of the blend.
+        Most products per customer that reach the ranker: the best of the blend.
     horizon_days
-        What teaches: None is each customer's last known basket; a number is each customer's
-        first order within so many days before the cutoff, everything being as it was then.
-    lessons
-        How many such windows teach, each before the other.
+        The training target. None: each customer's last known basket. A number: the first order of
+        each customer in the last so many days, predicted from what was known before them.
+    training_windows
+        How many such windows to train on, each ending where the later one begins.
     ranker
-        Parameters of the trees.
-    most_taught
-        Customers that each window teaches by, spread evenly; all of them by default.
+        Hyperparameters of the trees.
+    max_training_customers
+        Most customers used per window, evenly spaced; all of them by default.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class TwoStage:
     ranker_ : Ranker
         The second stage.
     ties_, fill_order_ : array, shape (n_products,)
-        Place of each product by popularity, of all time and lately.
+        Rank of each product by popularity, 0 first: of all time, and recent.
     """
 
     name: ClassVar[str] = "two_stage"
@@ -99,26 +99,26 @@ class TwoStage:
         depth: int = 100,
         candidates: int = 150,
         horizon_days: int | None = None,
-        lessons: int = 1,
+        training_windows: int = 1,
         ranker: RankerParameters | None = None,
-        most_taught: int | None = None,
+        max_training_customers: int | None = None,
     ) -> None:
         self.sources = list(ranked_sources() if sources is None else sources)
         self.depth = depth
         self.candidates = candidates
         self.horizon_days = horizon_days
-        self.lessons = lessons
+        self.training_windows = training_windows
         self.ranker = ranker or RankerParameters()
-        self.most_taught = most_taught
+        self.max_training_customers = max_training_customers
 
     def fit(self, interactions: Interactions) -> Self:
-        """Learn from the past, then bring every source up to the cutoff."""
-        return self.learn(self._windows(interactions)).refit(interactions)
+        """Train the ranker on past windows, then fit every source on all interactions."""
+        return self._train(self._windows(interactions)).refit(interactions)
 
     def _windows(self, interactions: Interactions) -> Iterator[Window]:
-        """Yield what teaches, the latest first."""
+        """Yield the training windows, the latest first."""
         known = interactions
-        for _ in range(self.lessons):
+        for _ in range(self.training_windows):
             if self.horizon_days is None:
                 window = last_basket(known)
             else:
@@ -127,134 +127,133 @@ class TwoStage:
             yield window
             known = window.known
 
-    def learn(self, windows: Iterable[Window]) -> Self:
-        """Choose the blend's weights on the first window, and teach the ranker on all."""
+    def _train(self, windows: Iterable[Window]) -> Self:
+        """Choose the blend's weights on the first window, and fit the ranker on all of them."""
         self.weights_: NDArray[np.float64] = np.full(len(self.sources), 1 / len(self.sources))
         self.ranker_ = Ranker(self.ranker)
-        lessons: list[Lesson] = []
+        lists: list[LabelledLists] = []
         for window in windows:
             if window.truth.nnz == 0:
                 break
             self.refit(window.known)
-            if not lessons:
+            if not lists:
                 self.weights_ = self._weights(window)
-            lessons.extend(self._lessons(window))
-        self.ranker_.fit(lessons)
+            lists.extend(self._labelled_lists(window))
+        self.ranker_.fit(lists)
         return self
 
     @property
-    def taught(self) -> Taught:
-        """What was learned, for :meth:`take` on another day."""
-        return Taught(self.weights_, self.ranker_)
+    def learned_ranking(self) -> LearnedRanking:
+        """What was learned, for :meth:`adopt` on another day."""
+        return LearnedRanking(self.weights_, self.ranker_)
 
-    def take(self, taught: Taught) -> Self:
-        """Go by what others of the same sources have learned; :meth:`refit` before use."""
-        self.weights_, self.ranker_ = taught.weights, taught.ranker
+    def adopt(self, learned: LearnedRanking) -> Self:
+        """Use what another model with the same sources learned; :meth:`refit` before use."""
+        self.weights_, self.ranker_ = learned.weights, learned.ranker
         return self
 
-    def _lessons(self, window: Window) -> list[Lesson]:
-        """Return what was known of the candidates, and which of them were bought."""
-        some = spread_evenly(window.customers.size, self.most_taught)
+    def _labelled_lists(self, window: Window) -> list[LabelledLists]:
+        """Return the candidates' features at the window's start, and which were bought in it."""
+        some = evenly_spaced(window.customers.size, self.max_training_customers)
 
-        def lesson(part: slice) -> Lesson:
+        def labelled(part: slice) -> LabelledLists:
             block = some[part]
             chosen = self._shortlist(window.customers[block])
             pattern = chosen.matrix(np.ones(chosen.rows.size))
-            return Lesson(
-                self._numbers(chosen, window.customers[block]),
+            return LabelledLists(
+                self._features(chosen, window.customers[block]),
                 entries_in(pattern, window.truth[block]),
                 chosen.sizes,
             )
 
-        return side_by_side(lesson, _blocks(some.size))
+        return side_by_side(labelled, _blocks(some.size))
 
     def refit(self, interactions: Interactions) -> Self:
-        """Fit the sources and the evidence anew; what was learned stays."""
+        """Fit sources and ranking features on these interactions; keep what was learned."""
         self.interactions_ = interactions
         for source in self.sources:
             source.fit(interactions)
-        return self._known(interactions)
+        return self._derive(interactions)
 
-    def _known(self, interactions: Interactions) -> Self:
+    def _derive(self, interactions: Interactions) -> Self:
         self.ties_ = tie_order(interactions.popularity())
         self.fill_order_ = Popular().fit(interactions).order()
-        self.evidence_ = Evidence().fit(interactions)
+        self.features_ = RankingFeatures().fit(interactions)
         return self
 
     def _weights(self, window: Window) -> NDArray[np.float64]:
-        """Choose on customers spread evenly over all: more would cost time, not change much."""
-        some = spread_evenly(window.customers.size, _CUSTOMERS_FOR_WEIGHTS)
+        """Choose the blend's weights on a sample: more customers cost time and change little."""
+        some = evenly_spaced(window.customers.size, _CUSTOMERS_FOR_WEIGHTS)
         truth = sparse.csr_matrix(window.truth[some])
         if truth.nnz == 0:
             return self.weights_
-        voices = {
+        by_source = {
             source.name: source.score(window.customers[some], self.depth) for source in self.sources
         }
-        chosen = choose_weights(voices, truth, self.ties_)
+        chosen = choose_weights(by_source, truth, self.ties_)
         return np.array([chosen[source.name] for source in self.sources])
 
     def _shortlist(self, customers: NDArray[np.int64]) -> Shortlist:
-        """Return the best candidates; the logarithm of the blend's rank is the last column."""
+        """Return the best candidates; the last column is the logarithm of the blend's rank."""
         named = shortlist([source.score(customers, self.depth) for source in self.sources])
         relative = named.relative()
         blend = relative @ self.weights_.astype(np.float32)
         places = named.ranks(blend, self.ties_)
-        # Sources that add little to the first ten name much of what comes later.
+        # Weights are chosen for the first ten; sources that add little there still find good
+        # candidates further down, so all of them have a say in who reaches the ranker.
         reached = named.ranks(blend + relative.mean(axis=1), self.ties_)
         columns = (named.scores, relative, blend[:, None], np.log(places)[:, None])
-        wide = Shortlist(
-            named.rows, named.products, np.hstack(columns).astype(np.float32), named.n,
-            named.n_products,
-        )  # fmt: skip
+        wide = replace(named, scores=np.hstack(columns).astype(np.float32))
         return wide.kept(reached <= self.candidates)
 
-    def _numbers(self, chosen: Shortlist, customers: NDArray[np.int64]) -> NDArray[np.float32]:
-        known = self.evidence_.of(customers[chosen.rows], chosen.products)
-        return np.hstack((known, chosen.scores))
+    def _features(self, chosen: Shortlist, customers: NDArray[np.int64]) -> NDArray[np.float32]:
+        own = self.features_.of(customers[chosen.rows], chosen.products)
+        return np.hstack((own, chosen.scores))
 
     def score(self, customers: Indices, limit: int) -> Candidates:
-        """Return each customer's products; short rows are completed by what is popular."""
-        return self.score_and_tell(customers, limit)[0]
+        """Return each customer's best products; popular ones complete short rows."""
+        return self.score_with_origin(customers, limit)[0]
 
-    def score_and_tell(
+    def score_with_origin(
         self, customers: Indices, limit: int
     ) -> tuple[Candidates, NDArray[np.bool_]]:
-        """Score, and tell whether a source that knows the customer named each product.
+        """Score, and say for each stored score whether it is personal.
 
-        Where none did, popularity alone put it there.
+        It is where a source that knows the customer named the product; the rest is there for its
+        popularity alone.
         """
         wanted = np.asarray(customers, dtype=np.int64)
-        telling = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
+        personal = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
 
         def answer(block: slice) -> tuple[Candidates, NDArray[np.bool_]]:
             chosen = self._shortlist(wanted[block])
             scores = self._score(chosen, wanted[block], limit)
-            own = chosen.kept(np.asarray(chosen.scores[:, telling].any(axis=1)))
+            own = chosen.kept(np.asarray(chosen.scores[:, personal].any(axis=1)))
             return scores, entries_in(scores, own.matrix(np.ones(own.rows.size)))
 
-        scores, told = zip(*side_by_side(answer, _blocks(wanted.size)), strict=True)
-        return stack(list(scores), self.ties_.size), np.concatenate(told)
+        scores, is_personal = zip(*side_by_side(answer, _blocks(wanted.size)), strict=True)
+        return stack(list(scores), self.ties_.size), np.concatenate(is_personal)
 
     def _score(self, chosen: Shortlist, customers: NDArray[np.int64], limit: int) -> Candidates:
         values = -chosen.scores[:, -1].astype(np.float64)
-        # Ranks multiply: a geometric mean of both reciprocal ranks, 1 at the very top.
+        # Weighted geometric mean of the two reciprocal ranks: 1 at the very top.
         score = np.exp(_BLEND_SHARE * values)
-        # Of strangers the ranker has learned nothing: theirs is the blend's order.
+        # The ranker never saw an unknown customer: theirs is the blend's order.
         known = customers[chosen.rows] >= 0
         if self.ranker_.booster_ is not None and known.any():
-            values[known] = self.ranker_.predict(self._numbers(chosen, customers)[known])
+            values[known] = self.ranker_.predict(self._features(chosen, customers)[known])
         score /= chosen.ranks(values, self.ties_)
         best = top_per_row(chosen.matrix(score), limit, self.ties_)
         return fill_with_popular(best, limit, self.fill_order_)
 
     def similar(self, products: Indices, limit: int) -> Candidates:
-        """Return the nearest products by the sources that know a likeness, each as loud."""
-        voices = [source.similar(products, max(self.depth, limit)) for source in self.sources]
-        near = shortlist(voices)
+        """Return the nearest products by all sources that measure similarity, equally weighted."""
+        depth = max(self.depth, limit)
+        near = shortlist([source.similar(products, depth) for source in self.sources])
         return top_per_row(near.matrix(near.relative().sum(axis=1)), limit, self.ties_)
 
     def save(self, folder: Path) -> None:
-        """Write parameters, purchases, trees, and every source in a folder of its name."""
+        """Write parameters, purchases and trees, and each source into a folder of its own name."""
         for source in self.sources:
             source.save(folder / source.name)
         self.ranker_.save(folder)
@@ -264,14 +263,15 @@ class TwoStage:
             "depth": self.depth,
             "candidates": self.candidates,
             "horizon_days": self.horizon_days,
-            "lessons": self.lessons,
+            "training_windows": self.training_windows,
             "ranker": asdict(self.ranker),
+            "max_training_customers": self.max_training_customers,
         }
         save_state(folder, parameters, {"weights": self.weights_})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what :meth:`save` wrote; the kinds of sources are found by name."""
+        """Read back what :meth:`save` wrote; the classes of the sources are found by name."""
         parameters, arrays = load_state(folder)
         kinds = discover_recommenders()
         sources = [kinds[name].load(folder / name) for name in parameters.pop("sources")]
@@ -280,16 +280,16 @@ class TwoStage:
         model.weights_ = arrays["weights"]
         model.ranker_ = Ranker.load(folder, ranker)
         model.interactions_ = load_interactions(folder / "interactions")
-        return model._known(model.interactions_)
+        return model._derive(model.interactions_)
 
 
 def _blocks(n: int) -> list[slice]:
-    """Cut n customers so that the candidates of a block stay near the processor's caches."""
+    """Cut n customers into blocks whose candidates fit the processor's caches."""
     starts = range(0, max(n, 1), _CUSTOMERS_PER_BLOCK)
     return [slice(start, min(start + _CUSTOMERS_PER_BLOCK, n)) for start in starts]
 
 
-def spread_evenly(n: int, most: int | None) -> NDArray[np.int64]:
-    """Return at most so many of the places 0 to n - 1, spread evenly over them."""
+def evenly_spaced(n: int, most: int | None) -> NDArray[np.int64]:
+    """Return at most ``most`` of the positions 0 to n - 1, evenly spaced."""
     wanted = n if most is None else min(n, most)
     return np.unique(np.linspace(0, n - 1, wanted).astype(np.int64))

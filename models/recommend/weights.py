@@ -1,4 +1,4 @@
-"""How loud each source of a blend may speak: chosen on a validation window, by NDCG."""
+"""The weights of a blend's sources, chosen on a validation window by NDCG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from features.errors import TrainingError
 from models.metrics.ranking import ndcg_at, truth_sizes
-from models.recommend.blend import normalised
+from models.recommend.combining import normalised
 from models.recommend.matrices import Candidates, row_numbers
 
 _STEPS: Final = (0.5, 0.25, 0.12, 0.06, 0.03)
@@ -35,11 +35,11 @@ def choose_weights(
     ----------
     candidates
         By source name, the candidates of the same n customers at the validation cutoff, as
-        deep as the blend will ask for.
+        long as the blend will ask for.
     truth
         What these customers bought next; shape (n, n_products).
     ties
-        Place of each product by popularity.
+        Rank of each product by popularity, which decides between equal scores.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def choose_weights(
     Raises
     ------
     TrainingError
-        If none of the customers bought anything.
+        None of the customers bought anything.
     """
     if truth.nnz == 0:
         raise TrainingError(
@@ -71,9 +71,9 @@ def choose_weights(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Candidates of each customer who bought one of them: m is the longest row.
+    """The candidates of each customer who bought at least one of them; m is the longest row.
 
-    In each row the more popular come first, so that of equal scores the earlier cell ranks first.
+    Each row is sorted by popularity, so that of equal scores the earlier cell ranks first.
     """
 
     scores: NDArray[np.float32]  # (sources, customers, m)
@@ -89,13 +89,12 @@ def _pool(
     n_products = max(truth.shape[1], 1)
     bought = np.sort(_keys(truth, ties, n_products))
     keys = [_keys(source, ties, n_products) for source in sources]
-    # Rows ascend already, so that sorting is faster than hashing.
+    # Each source's keys ascend already: a stable sort merges them faster than hashing would.
     union = np.sort(np.concatenate(keys), kind="stable")
     union = union[np.diff(union, prepend=-1) > 0]
     hits = union[_among(bought, union)]
     customers = np.unique(hits // n_products)
-    told = _among(customers, union // n_products)
-    union = union[told]
+    union = union[_among(customers, union // n_products)]
     rows = np.searchsorted(customers, union // n_products)
     starts = np.searchsorted(rows, np.arange(customers.size))
     cells = np.arange(union.size) - starts[rows]
@@ -112,18 +111,18 @@ def _pool(
 def _keys(
     matrix: sparse.csr_matrix[Any], ties: NDArray[np.int64], n_products: int
 ) -> NDArray[np.int64]:
-    """Return a number for every entry: by its row, then by the place of its product."""
+    """Return a sortable key of every entry: by row, then by the product's popularity rank."""
     return np.asarray(row_numbers(matrix) * n_products + ties[matrix.indices])
 
 
 def _among(ascending: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each number asked about is one of the ascending ones."""
+    """Whether each number of ``asked`` occurs in ``ascending``; by bisection."""
     places = np.minimum(np.searchsorted(ascending, asked), max(ascending.size - 1, 0))
     return ascending[places] == asked if ascending.size else np.zeros(asked.size, dtype=np.bool_)
 
 
 def _mean_ndcg(weights: NDArray[np.float64], pool: _Pool, k: int) -> float:
-    """Rank what was bought alone, by counting what comes before it."""
+    """Mean NDCG; ranks only what was bought, by counting the scores above it."""
     blended = np.tensordot(weights.astype(np.float32), pool.scores, axes=1)
     own = blended[pool.rows, pool.cells][:, None]
     lists = blended[pool.rows]
@@ -139,7 +138,7 @@ def _mean_ndcg(weights: NDArray[np.float64], pool: _Pool, k: int) -> float:
 def _climb(
     weights: NDArray[np.float64], best: float, step: float, pool: _Pool, k: int
 ) -> tuple[NDArray[np.float64], float]:
-    """Take steps of one size along the coordinates until none helps."""
+    """Coordinate ascent with one step size, until no step helps."""
     improved = True
     while improved:
         improved = False

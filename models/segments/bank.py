@@ -22,7 +22,7 @@ _POTENTIAL_SHARE = 0.25
 
 @dataclass(frozen=True)
 class BankCuts:
-    """Where the bank's tiers begin, in money.
+    """Lower bounds of the bank's tiers, in money.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class BankCuts:
     predicted
         Least predicted value of the top quarter.
     headroom
-        The same of what could still be won, where it is known.
+        Least headroom (what could still be won) of its top quarter, if known.
     """
 
     current: float
@@ -61,24 +61,24 @@ def bank_tier(
     *,
     margin: float = MARGIN,
 ) -> list[str | None]:
-    """Return each customer's tier; none where the predicted value is missing.
+    """Return each customer's tier; None if the predicted value is missing.
 
     Parameters
     ----------
     current
-        What the customer brings now, such as the margin of the last 365 days.
+        The customer's present value, such as the margin of the last 365 days.
     predicted
         ``clv_predicted``.
     headroom
-        What could still be won from the customer, where the wallet is known.
+        What could still be won from the customer, if the share of wallet is known.
     previous
-        Each customer's tier before, none where there was none: it is kept until past a
-        cut-point by ``margin``, a share of it.
+        Each customer's tier before, None if there was none; it is kept until past a cut-point by
+        ``margin``, a share of the cut-point.
     """
     was_top = None if previous is None else [_yes_no(name, {"high_net_worth"}) for name in previous]
-    # Where hardly anyone brings anything, the cut-point is zero: nothing is not at the top.
+    # If hardly anyone has any value the cut-point is zero; a value of zero is still not high.
     top = _above(current, cuts.current, was_top, margin) & (current > 0)
-    # Of those at the top nobody has decided whether they would else be potential.
+    # For customers in the top tier it was never decided whether they would be potential.
     was_potential = (
         None
         if previous is None

@@ -1,4 +1,4 @@
-"""Behavioural clusters: groups of customers who act alike, where there are such groups."""
+"""Behavioural clusters: groups of customers who behave alike, if there are such groups."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Floats = NDArray[np.float64]
 _MOST_FITTED = 20_000
 _MOST_JUDGED = 3_000
 _FEWEST = 200
-# Of what chance leaves unexplained, the share that clusters apart from one another explain.
+# Share of the variance not explained by chance from which clusters count as separate groups.
 _APART_FROM = 0.25
 
 
 class BehaviourClusters:
-    """K-means on ranks of behaviour, with as many clusters as samples agree on.
+    """K-means on ranks of behaviour; see :mod:`models.segments.stability` for how many clusters.
 
-    Of several numbers that hold, the one that explains most beyond chance is taken. It may be
-    that none holds: then there are no stable clusters, and nobody is in one.
+    Of several accepted numbers of clusters the one that explains most beyond chance is taken. If
+    none is accepted there are no clusters, and nobody is in one.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class BehaviourClusters:
     Attributes
     ----------
     evidence_
-        The judgement of each number of clusters, see :func:`judge_numbers`.
+        The tests of each number of clusters, see :func:`judge_numbers`.
     profiles_
-        Each cluster in words, the largest cluster first; empty where there is none.
+        A description of each cluster, the largest cluster first; empty without clusters.
     centres_
         (clusters, columns) in the scale of ``scale_``.
     """
@@ -93,7 +93,7 @@ class BehaviourClusters:
 
     @property
     def why_(self) -> str:
-        """Say on what evidence there are as many clusters, or none."""
+        """The evidence for the number of clusters, or for none, in words."""
         judged = self.evidence_
         if judged.empty:
             return f"fewer than {_FEWEST} customers, or no behaviour that differs"
@@ -118,7 +118,7 @@ class BehaviourClusters:
     def _centres(self, ranks: Floats, clusters: int) -> Floats:
         """Return the centres, that of most customers first."""
         X = self.scale_.scaled(ranks)
-        # What lies outside the main directions is equally far from all centres.
+        # Components outside the main directions add the same distance to every centre.
         directions = main_components(X)
         centres = fit_means(X @ directions, clusters, self.seed).cluster_centers_ @ directions.T
         sizes = np.bincount(_nearest(X, centres), minlength=clusters)

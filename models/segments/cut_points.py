@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TIER_SHARES = {"top_1": 0.01, "top_5": 0.05, "top_10": 0.10, "top_25": 0.25, "top_50": 0.50}
+"""Share of customers at or above each tier; those below the last are the ``rest``."""
 _FIFTHS = (0.2, 0.4, 0.6, 0.8)
 
 
 @dataclass(frozen=True)
 class CutPoints:
-    """Where tiers and quintiles begin, in the population that is scored.
+    """Lower bounds of tiers and quintiles, in the population that is scored.
 
     Attributes
     ----------
     tiers
-        Least ``clv_predicted`` of each tier of ``TIER_SHARES``, in its order.
+        Least ``clv_predicted`` of each tier, in the order of ``TIER_SHARES``.
     recency_days, frequency_orders
         Inner bounds of the quintiles, four each.
     revenue
-        The same in money; empty where revenue was not given.
+        The same of revenue, in money; empty if revenue was not given.
     """
 
     tiers: tuple[float, ...]

@@ -1,7 +1,7 @@
-"""Hysteresis: who was on one side of a cut-point stays there until past it by a margin.
+"""Hysteresis: a customer stays on one side of a cut-point until past it by a margin.
 
-Without it a customer at a cut-point changes sides with every breath, and movement tables are
-full of people who did not move (Schmitt 1938, for electric switches).
+Without it customers near a cut-point change sides by chance, and movement tables are full of people
+who did not move (after Schmitt 1938, for electric switches).
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ def settled_places(
     previous: Sequence[str | None] | None,
     names: Sequence[str],
 ) -> Places:
-    """Return each value's place among ``names``: 0 for the highest values.
+    """Return the position in ``names`` of each value's class: 0 for the highest values.
 
     Parameters
     ----------
     bounds
-        Least value of each place but the last, falling.
+        Least value of each class but the last, descending.
     slack
-        How far past each bound a customer must be to cross it; ``bounds`` plus and minus it
-        must fall as well.
+        How far past each bound a customer must be to cross it; ``bounds`` plus and minus it must
+        descend as well.
     previous
-        Each one's name before; None, or a name that is not among ``names``, is nobody's
-        before, and the bounds hold as they are.
+        Each customer's name before. For None, or a name not among ``names``, the bounds apply
+        without slack.
     """
     fresh = _places(value, bounds)
     if previous is None:
         return fresh
     before = pd.Index(names).get_indexer(pd.Index(list(previous), dtype=object))
-    # The best place that the margins allow, and the worst: in between there is no reason to move.
+    # The best and the worst class that the margins allow: within them there is no reason to move.
     best, worst = _places(value, bounds - slack), _places(value, bounds + slack)
     held = np.clip(before, best, worst)
     return np.asarray(np.where(before == _UNKNOWN, fresh, held), dtype=np.int64)

@@ -15,10 +15,10 @@ from models.drivers.wording import figure, readable
 Floats = NDArray[np.float64]
 
 _MOST_WORDS = 4
-# Mean ranks nearer to the middle than this say nothing worth telling.
+# Smaller differences in mean rank are not worth mentioning.
 _LEAST_SHIFT = 0.08
 _PRICE_LEVEL = ("buys the cheaper things of a category", "buys the dearer things of a category")
-# What low and high figures of the best-known columns mean; other columns speak for themselves.
+# Phrases for low and high values of well-known columns; other columns are named by their meaning.
 _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "cart_abandonment_365d": ("buys what is put in the cart", "leaves carts behind"),
     "categories_bought": ("buys from few categories", "buys from many categories"),
@@ -51,7 +51,7 @@ def profile_cluster(
     families: Sequence[str],
     currency: str,
 ) -> str:
-    """Describe a cluster by what sets it apart most, one figure a family.
+    """Describe a cluster by the columns that differ most from everyone, one per family.
 
     Parameters
     ----------
@@ -69,15 +69,15 @@ def profile_cluster(
     shift = ranks[members].mean(axis=0) - ranks.mean(axis=0)
     # Well-known columns first: they are easier to act on than what merely differs more.
     known = np.array([column.name in _PHRASES for column in columns])
-    telling = np.abs(shift) >= _LEAST_SHIFT
-    order = np.lexsort((-np.abs(shift), ~(known & telling)))
-    told: dict[str, tuple[float, str]] = {}
+    notable = np.abs(shift) >= _LEAST_SHIFT
+    order = np.lexsort((-np.abs(shift), ~(known & notable)))
+    phrases: dict[str, tuple[float, str]] = {}
     for place in order.tolist():
-        if telling[place] and families[place] not in told:
+        if notable[place] and families[place] not in phrases:
             words = _words(columns[place], vectors, members, shift[place], currency)
             if words:
-                told[families[place]] = (abs(shift[place]), words)
-    strongest = sorted(told.values(), key=lambda pair: -pair[0])[:_MOST_WORDS]
+                phrases[families[place]] = (abs(shift[place]), words)
+    strongest = sorted(phrases.values(), key=lambda pair: -pair[0])[:_MOST_WORDS]
     return "; ".join(words for _, words in strongest) or "like everyone"
 
 
@@ -88,7 +88,7 @@ def _words(
     shift: float,
     currency: str,
 ) -> str:
-    """Say how the members differ; nothing where the figures look the same."""
+    """Say how the members differ; an empty text if the rounded figures are the same."""
     values = vectors[column.name].to_numpy(dtype=np.float64)
     inside, outside = (_median_figure(values[who], column, currency) for who in (members, ~members))
     if inside == outside:

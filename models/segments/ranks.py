@@ -1,7 +1,7 @@
-"""Behaviour on one scale: ranks of each column, every family with the same weight.
+"""Behaviour on one scale: ranks of each column, with the same weight for every family of columns.
 
-Money, days and shares have scales and tails of their own; ranks have none. A family with
-thirty columns would decide alone which customers are alike: each family counts as one.
+Money, days and shares have different scales and tails; ranks do not. Without the weights a family
+of thirty columns would decide alone which customers are similar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.family import Column
 
 Floats = NDArray[np.float64]
 
-# What customers do. What they are, what they cost and what models make of them is not behaviour.
+# Families about what customers do; attributes, costs and model outputs are not behaviour.
 BEHAVIOUR = (
     "basket",
     "channels",

@@ -22,7 +22,7 @@ _GRID = (
     ("promising", "potential_loyalist", "potential_loyalist", "loyal", "loyal"),
     ("new", "potential_loyalist", "potential_loyalist", "champions", "champions"),
 )
-# From those to keep to those to let go.
+# Best first.
 RFM_SEGMENTS = (
     "champions",
     "loyal",
@@ -40,10 +40,10 @@ RFM_SEGMENTS = (
 def rfm_scores(
     recency_days: Floats, frequency_orders: Floats, revenue: Floats, cuts: CutPoints
 ) -> pd.DataFrame:
-    """Return each customer's three scores from 1 to 5, the best, and all three in one word.
+    """Return each customer's three scores, 1 to 5 (the best), and all three as one text.
 
-    Customers with the same figure have the same score: where a fifth of them or more share
-    one, some scores are nobody's. A missing figure scores 1.
+    Equal values have equal scores: if a fifth of the customers or more share a value, some scores
+    do not occur. A missing value scores 1.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def rfm_segment(recency_days: Floats, frequency_orders: Floats, cuts: CutPoints)
 
 
 def _recency_score(days: Floats, cuts: CutPoints) -> Scores:
-    """Score few days high; who never ordered is infinitely far away."""
+    """Score few days high; a customer who never ordered is infinitely long ago."""
     days = np.where(np.isnan(days), np.inf, days)
     return 5 - np.searchsorted(cuts.recency_days, days, side="left").astype(np.int64)
 

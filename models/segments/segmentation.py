@@ -1,4 +1,4 @@
-"""All segments of a shop as one thing that is fitted once, saved with a model and applied."""
+"""All segmentations of a shop together: fitted once, saved with a model, applied to customers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Segmentation:
         *,
         seed: int = 0,
     ) -> Segmentation:
-        """Place cut-points and find clusters in the population that is scored.
+        """Fit cut-points and clusters on the population that is scored.
 
         Parameters
         ----------

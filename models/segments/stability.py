@@ -1,10 +1,10 @@
-"""How many clusters there are, if any: those that come again, and not by chance alone.
+"""The number of clusters, if there are any: those that are stable, and explain more than chance.
 
-A number of clusters counts when two samples of the customers give the same ones (adjusted Rand
-index of Hubert & Arabie 1985; Ben-Hur, Elisseeff & Guyon 2002), and when they explain more than
-in customers without any: drawn with the same distribution of every column and the same
-correlations between them, from a Gaussian copula. The second matters: k-means cuts any long
-cloud in the same two halves time and again (Hennig 2007; Tibshirani, Walther & Hastie 2001).
+A number of clusters is accepted if two samples of the customers give the same clusters (adjusted
+Rand index of Hubert & Arabie 1985; Ben-Hur, Elisseeff & Guyon 2002), and if these explain more
+variance than in data without clusters: drawn from a Gaussian copula with the same distributions and
+correlations of the columns. The second condition is needed because k-means cuts any elongated cloud
+into the same two halves every time (Hennig 2007; Tibshirani, Walther & Hastie 2001).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def judge_numbers(ranks: Floats, scaled: Callable[[Floats], Floats], seed: int) 
     ranks
         (n, columns), 0 to 1.
     scaled
-        What clusters are sought in, made of ranks.
+        From ranks to the space in which clusters are searched.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def judge_numbers(ranks: Floats, scaled: Callable[[Floats], Floats], seed: int) 
 
 
 def without_clusters(ranks: Floats, random: np.random.Generator) -> Floats:
-    """Draw as many customers from a Gaussian copula with the columns' own distributions."""
+    """Draw as many customers without clusters, from a Gaussian copula with the same margins."""
     n = len(ranks)
     normal = ndtri((rankdata(ranks, axis=0) - 0.5) / n)
     normal /= np.maximum(normal.std(axis=0), 1e-9)

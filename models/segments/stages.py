@@ -12,9 +12,9 @@ from models.segments.hysteresis import settled_places
 
 Floats = NDArray[np.float64]
 
-# From the best to have to the worst: what is a rise and what a fall in movement tables.
+# Best first: this order decides what is a rise and what a fall in movement tables.
 STAGES = ("active", "reactivated", "new", "cooling", "at_risk", "lost", "prospect")
-# What P(buys) tells apart among repeat buyers, and the least of it for each but the last.
+# The stages of repeat buyers, and the least P(buys) of each but the last.
 _BY_CHANCE = ("active", "cooling", "at_risk", "lost")
 _CHANCES = np.array([0.5, 0.25, 0.1])
 _MARGIN = 0.05
@@ -30,8 +30,8 @@ def life_stage(
 ) -> list[str]:
     """Return each customer's stage.
 
-    Repeat buyers go by P(buys in the horizon), one-time buyers by days since their order.
-    Someone back after a gap of more than two horizons, within the last one, is reactivated.
+    Repeat buyers are staged by P(buys in the horizon), one-time buyers by days since their order.
+    A customer who ordered within the last horizon after a gap of more than two is reactivated.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def life_stage(
     p_buys
         NaN outside the population that is scored.
     previous
-        Each customer's stage before, none where there was none. A repeat buyer keeps it until
-        P(buys) is past a bound by ``margin``, below 0.075; days go only forward and need none.
+        Each customer's stage before, None if there was none. A repeat buyer keeps it until P(buys)
+        is past a bound by ``margin`` (below 0.075). Days only grow and need no margin.
     """
     orders = vectors["orders_lifetime"].fillna(0).to_numpy()
     recency = vectors["recency_days"].to_numpy()

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segments.cut_points import TIER_SHARES, CutPoints
+from models.bundle_schema import TIERS
+from models.segments.cut_points import CutPoints
 from models.segments.hysteresis import settled_places
 
 Floats = NDArray[np.float64]
 
-TIERS = (*TIER_SHARES, "rest")
-# Predicted value breathes by several percent from week to week though nothing happened.
+# Predicted value moves by several percent from week to week even if nothing happens.
 MARGIN = 0.1
 
 
@@ -24,13 +24,15 @@ def value_tier(
     *,
     margin: float = MARGIN,
 ) -> list[str | None]:
-    """Return each customer's tier by ``clv_predicted``; none where that is missing.
+    """Return each customer's tier by ``clv_predicted``; None if that is missing.
 
     Parameters
     ----------
+    value
+        ``clv_predicted``, shape (n,).
     previous
-        Each customer's tier before, none where there was none. Who has one moves only once
-        past a cut-point by ``margin``, a share of it below 1.
+        Each customer's tier before, None if there was none. A customer with a tier keeps it until
+        past a cut-point by ``margin``, a share of the cut-point below 1.
     """
     bounds = np.array(cuts.tiers)
     places = settled_places(value, bounds, margin * np.abs(bounds), previous, TIERS)

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+from regulars.commands.options import DECISIONS, DEFAULT_CONFIG, Config, now_utc
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     experiments_app = typer.Typer(no_args_is_help=True, help="Compare policies on customers.")
-    app.add_typer(experiments_app, name="experiments")
+    app.add_typer(experiments_app, name="experiments", rich_help_panel=DECISIONS)
     experiments_app.command("results")(results)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+from regulars.commands.options import DECISIONS, DEFAULT_CONFIG, Config, now_utc
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     offers_app = typer.Typer(no_args_is_help=True, help="Offers: their rules, gates and caps.")
-    app.add_typer(offers_app, name="offers")
+    app.add_typer(offers_app, name="offers", rich_help_panel=DECISIONS)
     offers_app.command("check")(check)
     offers_app.command("apply")(apply)
 

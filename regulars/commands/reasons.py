@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, AsOf, Config, day_of, now_utc
+from regulars.commands.options import DEFAULT_CONFIG, MODELS, AsOf, Config, day_of, now_utc
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to the command line."""
-    app.command("churn-reasons")(churn_reasons)
+    app.command("churn-reasons", rich_help_panel=MODELS)(churn_reasons)
 
 
 def churn_reasons(

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, Config
+from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(rescore)
+    app.command(rich_help_panel=SERVING)(rescore)
 
 
 def rescore(

@@ -20,6 +20,8 @@ _HEADINGS: Final = {
     "recall_at_10": "recall@10", "ndcg_at_10": "NDCG@10", "interval": "95 %",
     "phr_at_10": "PHR@10", "mrr_at_10": "MRR@10", "coverage_at_10": "coverage",
 }  # fmt: skip
+# What may be served beside what everybody would do: slices of all models would fill screens.
+_SLICED: Final = ("two_stage", "blend", "frequency", "popular")
 
 
 def show_backtest(
@@ -39,8 +41,8 @@ def show_backtest(
     cutoffs
         Rolling cutoffs besides the last basket and the last horizon.
     """
-    from training.backtest_recommend import backtest_recommend
-    from training.purchases import describe_products, load_interactions
+    from training.recommend.backtest import backtest_recommend
+    from training.recommend.purchases import describe_products, load_interactions
     from training.run import choose_horizons
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
@@ -52,14 +54,15 @@ def show_backtest(
         interactions = describe_products(shop.engine, shop.prepared, purchases)
         found = backtest_recommend(interactions, horizon, cutoffs, progress)
     show_frame(console, _headed(found.table), f"As of {day}, {horizon} days ahead")
-    show_frame(console, _headed(found.slices), "By orders in the history")
+    shown = found.slices[found.slices["model"].isin(_SLICED)]
+    show_frame(console, _headed(shown), "By orders in the history")
     for protocol, rivals in found.comparisons.items():
         for rival, comparison in rivals.items():
             gain = comparison.difference
             console.print(
                 f"  {escape(protocol)}: two stages against {escape(rival)}, NDCG@10: "
                 f"{gain.value:+.4f} (95 % {gain.low:+.4f} to {gain.high:+.4f}, "
-                f"p = {comparison.p_value:.3f})"
+                f"p {'< 0.001' if comparison.p_value < 0.001 else f'= {comparison.p_value:.3f}'})"
             )
     if out is not None:
         write_frame(found.table, out)

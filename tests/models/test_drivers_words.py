@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.family import Column, discover_families
 from models.drivers.sentences import sentence
-from models.drivers.wording import counted, figure, number, one_of, told
+from models.drivers.wording import counted, described, figure, number, one_of
 
 ALL = {column.name: column for family in discover_families() for column in family.columns}
 
@@ -116,4 +116,4 @@ def test_numbers_keep_three_digits(value: float) -> None:
 
 def test_a_scale_stands_behind_its_number() -> None:
     column = Column("quality", "mean answer about quality", "0 worst to 1 best")
-    assert told(column, 0.25, "EUR") == "mean answer about quality: 0.25 (0 worst to 1 best)"
+    assert described(column, 0.25, "EUR") == "mean answer about quality: 0.25 (0 worst to 1 best)"

@@ -173,15 +173,15 @@ def test_two_stages_are_chosen_where_they_clearly_win(tmp_path: Path) -> None:
 
 
 def test_the_second_stage_that_won_is_the_one_that_serves() -> None:
-    """Bringing it up to another day changes what it knows of customers, not what it was taught."""
+    """Bringing it up to another day changes what it knows of customers, not what it was learned."""
     window = last_basket(turns())
     chosen = NextPurchaseModel(LIMIT).choose(window.known, window.truth, window.customers)
-    assert chosen.taught_ is not None
+    assert chosen.learned_ranking_ is not None
     before = chosen.fit(window.known).candidates(["c007"])[0]
     served = chosen.fit(turns()).blend_
     assert isinstance(served, TwoStage)
-    assert served.taught.ranker is chosen.taught_.ranker
-    np.testing.assert_array_equal(served.taught.weights, chosen.taught_.weights)
+    assert served.learned_ranking.ranker is chosen.learned_ranking_.ranker
+    np.testing.assert_array_equal(served.learned_ranking.weights, chosen.learned_ranking_.weights)
     after = chosen.candidates(["c007"])[0]
     assert before.data.tobytes() != after.data.tobytes()
 

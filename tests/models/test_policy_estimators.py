@@ -63,6 +63,7 @@ def test_a_good_outcome_model_narrows_the_interval() -> None:
     ips, dr = found["ips"], found["dr"]
     assert dr.high - dr.low < ips.high - ips.low
     assert dr.covers(TRUTH)
+    assert dr.says.endswith(f"from 6,000 decisions worth {dr.effective:,.0f}"), "nothing to warn of"
 
 
 def test_the_outcome_model_learns_every_action() -> None:
@@ -195,3 +196,12 @@ def test_values_all_alike_have_no_width_and_one_value_tells_nothing() -> None:
     same = np.full(10, 0.3)
     assert likelihood_interval(lambda theta: same - theta, 0.3, (0.3, 0.3)) == (0.3, 0.3)
     assert likelihood_interval(lambda theta: same[:1] - theta, 0.3, (0.0, 1.0)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rewards_all_alike_leave_no_doubt(seed: int) -> None:
+    """Though their weighted mean differs from each in the last digit."""
+    log, _ = simulated_log(30, seed)
+    alike = Log(log.actions, np.full(30, 0.1), log.propensity, log.target)
+    found = off_policy_estimates(alike)["snips"]
+    assert (found.low, found.value, found.high) == pytest.approx((0.1, 0.1, 0.1))

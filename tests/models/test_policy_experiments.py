@@ -28,6 +28,10 @@ def test_hashes_are_uniform_and_independent_between_salts() -> None:
 def test_a_hash_never_changes() -> None:
     """Assignments of running experiments hang on it."""
     assert unit_uniform("c1", "spring") == pytest.approx(0.1689412, abs=1e-7)
+    spring = Experiment("spring", {"control": 1, "new": 3}, holdout=0.1)
+    assert [spring.assign(unit) for unit in UNITS[:9]] == [
+        "new", "control", "new", "new", "new", HOLDOUT, "new", "control", HOLDOUT,
+    ]  # fmt: skip
 
 
 @given(st.text(), st.text())
@@ -60,6 +64,11 @@ def test_two_experiments_are_independent() -> None:
     for unit in UNITS:
         table["ab".index(first.assign(unit)), "ab".index(second.assign(unit))] += 1
     assert stats.chi2_contingency(table).pvalue > 0.001
+
+
+def test_a_variant_may_be_stopped_by_its_weight() -> None:
+    stopped = Experiment("spring", {"control": 1.0, "stopped": 0.0})
+    assert {stopped.assign(unit) for unit in UNITS} == {"control"}
 
 
 @pytest.mark.parametrize(
@@ -205,6 +214,12 @@ def test_a_filter_is_found_and_said() -> None:
     fine = check_sample_ratio({"control": 50_100, "new": 49_900}, {"control": 1, "new": 1})
     assert not fine.mismatch
     assert "as designed" in fine.says
+
+
+def test_a_variant_that_nobody_was_logged_in_is_a_mismatch() -> None:
+    check = check_sample_ratio({"control": 1_000}, {"control": 1, "new": 1})
+    assert check.mismatch
+    assert "new 0 (500 expected)" in check.says
 
 
 def test_a_variant_that_should_be_empty_and_is_not_is_a_mismatch() -> None:

@@ -1,4 +1,4 @@
-"""Views and carts speak for what will be bought, as loudly as they deserve."""
+"""Views and cart additions predict what will be bought, with weights that are learned."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_what_was_put_aside_is_learned_to_be_bought() -> None:
     known, customers, truth = window(actions, 70.0)
     answers = model.fit(known).score(customers, 2)
     assert answers.multiply(truth).nnz / truth.nnz > 0.9
-    assert model.loudness_ is not None
-    assert model.loudness_["own_cart"] > model.loudness_["own_view"]
+    assert model.source_weights_ is not None
+    assert model.source_weights_["own_cart"] > model.source_weights_["own_view"]
 
 
 def test_what_was_bought_is_not_recommended_and_strangers_get_the_trend() -> None:

@@ -13,7 +13,8 @@ from scipy import sparse
 
 from features.errors import TrainingError
 from models.metrics.ranking import ranking_scorecard
-from models.recommend.blend import DEFAULT_WEIGHTS, Blend, default_sources, normalised
+from models.recommend.blend import DEFAULT_WEIGHTS, Blend, default_sources
+from models.recommend.combining import normalised
 from models.recommend.contract import Recommender
 from models.recommend.cosine import Cosine
 from models.recommend.interactions import Interactions
@@ -112,13 +113,13 @@ def ndcg_of(
     truth: sparse.csr_matrix[np.float64],
     ties: NDArray[np.int64],
 ) -> float:
-    voices = [weights[name] * normalised(scores).toarray() for name, scores in candidates.items()]
-    total = np.sum(voices, axis=0)
+    parts = [weights[name] * normalised(scores).toarray() for name, scores in candidates.items()]
+    total = np.sum(parts, axis=0)
     ranked = ranked_products(top_per_row(total, 10, ties), 10, ties)
     return ranking_scorecard(ranked, truth, truth, (10,))["ndcg_at_10"]
 
 
-def test_chosen_weights_hear_both_witnesses_and_not_the_noise() -> None:
+def test_chosen_weights_use_both_good_sources_and_not_the_noise() -> None:
     candidates, truth, ties = candidates_and_truth(0)
     weights = choose_weights(candidates, truth, ties)
     assert sum(weights.values()) == pytest.approx(1)

@@ -128,7 +128,7 @@ def test_popular_prefers_what_sells_now_and_lists_everything() -> None:
     assert [letters(shop, row.tolist()) for row in listed] == ["xyz", "yxz"]
 
 
-def test_neighbours_speak_with_the_weight_of_their_likeness() -> None:
+def test_neighbours_are_weighted_by_cosine() -> None:
     shop = bought(("a", "xy", 99), ("b", "xyz", 99), ("c", "xw", 99), ("d", "v", 99))
     model = Neighbours(nearest=2, half_life_days=None).fit(shop)
     scored = dict(zip(shop.product_ids, model.score(np.array([0]), 9).toarray()[0], strict=True))
@@ -137,7 +137,7 @@ def test_neighbours_speak_with_the_weight_of_their_likeness() -> None:
     assert scored == pytest.approx(expected, rel=1e-6)
 
 
-def test_only_the_latest_customers_speak_where_there_are_many() -> None:
+def test_only_the_latest_customers_can_be_neighbours() -> None:
     shop = bought(("a", "xy", 99), ("b", "xz", 1), ("c", "xw", 50))
     model = Neighbours(max_references=2, half_life_days=None).fit(shop)
     assert shop.customer_ids[model.references_].tolist() == ["a", "c"]

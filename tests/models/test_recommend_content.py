@@ -98,7 +98,7 @@ def test_only_first_orders_count_for_newcomers() -> None:
     assert [model.share(product) for product in (ayran, mug, tea)] == [0.5, 0.0, 0.75]
 
 
-def test_a_segment_leans_on_everybody_until_it_speaks_for_itself(tmp_path: Path) -> None:
+def test_a_small_segment_is_shrunk_to_all_newcomers(tmp_path: Path) -> None:
     shop, segments = first_orders()
     shares = []
     for prior in (0.0, 2.0, 1e9):

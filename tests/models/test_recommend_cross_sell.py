@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.recommend.carts import leave_one_out
-from models.recommend.cross_sell import ANYBODY, KNOWN, CrossSell
+from models.recommend.combining import weighted_sum
+from models.recommend.cross_sell import DEFAULT_ANONYMOUS_WEIGHTS, DEFAULT_KNOWN_WEIGHTS, CrossSell
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates, entries_in
 from models.recommend.relations import lift_bound, tell_apart
-from models.recommend.voices import weighted_sum
 
 AS_OF = date(2026, 6, 1)
 AS_OF_DAY = AS_OF.toordinal() - date(1970, 1, 1).toordinal()
@@ -144,7 +144,7 @@ def test_a_known_customer_gets_their_own_habit() -> None:
     codes = shop.customer_index([f"c{number}" for number in range(12)])
     best = model.complete(cart, codes, 1).indices
     assert [shop.product_ids[place] for place in best] == [f"jam{n % 6}" for n in range(12)]
-    assert sum(model.known_.values()) == pytest.approx(1)
+    assert sum(model.known_weights_.values()) == pytest.approx(1)
 
 
 @given(st.lists(st.lists(st.integers(0, 5), max_size=6), min_size=1, max_size=8), st.integers(1, 9))
@@ -217,15 +217,15 @@ def _owners(shop: Interactions) -> list[int]:
     return [owner[order] for order in range(shop.n_orders)]
 
 
-def test_voices_are_added_up_each_as_loud_as_its_row_may_be() -> None:
+def test_each_row_is_summed_with_its_own_set_of_weights() -> None:
     first = sparse.csr_matrix(np.array([[4.0, 2.0, 0.0], [0.0, 0.0, 8.0]], dtype=np.float32))
     second = sparse.csr_matrix(np.array([[0.0, 0.0, 5.0], [3.0, 0.0, 0.0]], dtype=np.float32))
     both = {"first": first, "second": second}
-    quiet, loud = {"first": 0.5, "second": 0.25}, {"second": 2.0}
-    added = weighted_sum(both, quiet, loud, choice=np.array([0, 1])).toarray()
+    one, other = {"first": 0.5, "second": 0.25}, {"second": 2.0}
+    added = weighted_sum(both, one, other, choice=np.array([0, 1])).toarray()
     np.testing.assert_allclose(added, [[0.5, 0.25, 0.25], [2.0, 0.0, 0.0]])
 
 
-def test_default_loudness_sums_to_one() -> None:
-    assert sum(ANYBODY.values()) == pytest.approx(1)
-    assert sum(KNOWN.values()) == pytest.approx(1)
+def test_default_weights_sum_to_one() -> None:
+    assert sum(DEFAULT_ANONYMOUS_WEIGHTS.values()) == pytest.approx(1)
+    assert sum(DEFAULT_KNOWN_WEIGHTS.values()) == pytest.approx(1)

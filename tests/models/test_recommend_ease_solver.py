@@ -33,7 +33,7 @@ def test_positive_rows_are_the_largest_of_the_dense_ones() -> None:
         assert sorted(row[row > 0]) == pytest.approx(sorted(full[full > 0])[-3:], rel=1e-5)
 
 
-def test_signed_rows_keep_what_speaks_against() -> None:
+def test_signed_rows_keep_negative_weights() -> None:
     # Two teas are each bought with sugar, never both.
     rows = sparse.csr_matrix(np.array([[1, 0, 1], [0, 1, 1]] * 20, dtype=float))
     weights = ease_rows(rows, 1.0, 3, signed=True).toarray()

@@ -1,4 +1,4 @@
-"""Sources that know when and what next: transitions, repurchase, stages; and the evidence."""
+"""Sources that know when and what next (transitions, repurchase, stages); ranking features."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.recommend.evidence import EVIDENCE_NAMES, Evidence
 from models.recommend.interactions import Interactions
 from models.recommend.orders import FAST_FADE, SLOW_FADE, OrderTable, PairTable
+from models.recommend.ranking_features import FEATURE_NAMES, RankingFeatures
 from models.recommend.repurchase import Repurchase
 from models.recommend.stages import Stages
 from models.recommend.transitions import Transitions
@@ -35,10 +35,10 @@ def scored(shop: Interactions, model: object, customer: str) -> dict[str, float]
     return dict(zip(names, row.data.tolist(), strict=True))
 
 
-def evidence(shop: Interactions, customer: str, product: str) -> dict[str, float]:
+def features_of(shop: Interactions, customer: str, product: str) -> dict[str, float]:
     asked = shop.customer_index([customer]), shop.product_index([product])
-    numbers = Evidence().fit(shop).of(*asked)
-    return dict(zip(EVIDENCE_NAMES, numbers[0].tolist(), strict=True))
+    numbers = RankingFeatures().fit(shop).of(*asked)
+    return dict(zip(FEATURE_NAMES, numbers[0].tolist(), strict=True))
 
 
 def test_transitions_are_shrunk_shares_of_what_followed() -> None:
@@ -47,14 +47,14 @@ def test_transitions_are_shrunk_shares_of_what_followed() -> None:
     assert found == pytest.approx({"y": 2 / 3, "z": 1 / 3}, rel=1e-6)
 
 
-def test_only_the_latest_order_is_asked_and_its_products_speak_alike() -> None:
+def test_only_the_latest_order_counts_and_its_products_count_alike() -> None:
     shop = bought(("a", "x", 1), ("a", "y", 2), ("b", "w", 3), ("c", "w", 1), ("c", "xw", 5))
     found = scored(shop, Transitions(shrinkage=0.0).fit(shop), "c")
     # w was followed once, by x and w; x once, by y.
     assert found == pytest.approx({"w": 0.5, "x": 0.5, "y": 0.5}, rel=1e-6)
 
 
-def test_pairs_tell_times_lags_and_gaps() -> None:
+def test_pairs_have_times_lags_and_gaps() -> None:
     shop = bought(("a", "x", 10), ("a", "y", 20), ("a", "x", 40), ("a", "z", 70))
     orders = OrderTable.from_interactions(shop)
     pairs = PairTable.from_interactions(shop, orders)
@@ -98,9 +98,9 @@ def test_newcomers_are_offered_what_newcomers_buy() -> None:
     assert regular[regulars] > 0.9 > regular[newcomers]
 
 
-def test_evidence_by_hand() -> None:
+def test_features_by_hand() -> None:
     shop = bought(("a", "xy", 10), ("a", "y", 20), ("a", "xy", 40), ("b", "x", 95))
-    found = evidence(shop, "a", "x")
+    found = features_of(shop, "a", "x")
     assert found["times"] == 2
     assert found["share_of_orders"] == pytest.approx(2 / 3)
     assert found["orders_since_last"] == 0
@@ -119,7 +119,7 @@ def test_evidence_by_hand() -> None:
 
 
 def test_what_was_never_bought_has_no_ages() -> None:
-    found = evidence(bought(("a", "x", 10), ("b", "y", 20)), "a", "y")
+    found = features_of(bought(("a", "x", 10), ("b", "y", 20)), "a", "y")
     assert (found["times"], found["share_of_orders"], found["slow"]) == (0, 0, 0)
     ages = [found[name] for name in ("orders_since_last", "usual_gap_orders", "due_days")]
     assert np.isnan(ages).all()
@@ -128,25 +128,25 @@ def test_what_was_never_bought_has_no_ages() -> None:
 def test_categories_and_prices_count_where_they_are_known() -> None:
     shop = bought(("a", "xy", 10), ("a", "x", 20), ("a", "z", 30), ("b", "z", 50))
     told = shop.described(["fruit", "fruit", ""], [2.0, 8.0, np.nan])
-    found = evidence(told, "a", "y")
+    found = features_of(told, "a", "y")
     assert found["category_share"] == pytest.approx(2 / 3)
     assert found["category_orders_since_last"] == 1
     assert found["price"] == pytest.approx(np.log(8))
     assert found["price_fit"] == pytest.approx(np.log(8) - np.mean(np.log([2, 2, 8])))
-    unknown = evidence(told, "a", "z")
+    unknown = features_of(told, "a", "z")
     assert np.isnan([unknown["category_share"], unknown["price"], unknown["price_fit"]]).all()
-    assert evidence(told, "b", "x")["category_share"] == 0
-    assert np.isnan(evidence(told, "b", "x")["price_fit"])
+    assert features_of(told, "b", "x")["category_share"] == 0
+    assert np.isnan(features_of(told, "b", "x")["price_fit"])
 
 
 @given(st.integers(0, 200))
-def test_evidence_is_the_same_alone_and_among_others(seed: int) -> None:
+def test_features_are_the_same_alone_and_among_others(seed: int) -> None:
     random = np.random.default_rng(seed)
     days = random.integers(0, 100, 80)
     shop = Interactions.from_arrays(
         random.integers(0, 9, 80), random.integers(0, 9, 80), days // 9, days, AS_OF
     )
-    model = Evidence().fit(shop)
+    model = RankingFeatures().fit(shop)
     customers, products = (
         random.integers(-1, shop.n_customers, 12),
         random.integers(0, shop.n_products, 12),

@@ -1,8 +1,9 @@
-"""Two stages: taught by each customer's own past, and by nothing later."""
+"""Two stages: trained on each customer's own past, and on nothing later."""
 
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from models.recommend.candidates import shortlist
 from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.protocols import last_basket
-from models.recommend.ranker import Lesson, Ranker, RankerParameters
+from models.recommend.ranker import LabelledLists, Ranker, RankerParameters
 from models.recommend.topk import ranked_products, tie_order
 from models.recommend.two_stage import TwoStage
 
@@ -91,6 +92,15 @@ def test_what_comes_later_teaches_nothing(window, model: TwoStage) -> None:
     assert again.score(asked, 10).data.tobytes() == model.score(asked, 10).data.tobytes()
 
 
+def test_a_loaded_model_would_be_trained_as_the_saved_one(model: TwoStage, tmp_path: Path) -> None:
+    sampled = TwoStage(horizon_days=14, training_windows=2, ranker=QUICK, max_training_customers=50)
+    sampled.adopt(model.learned_ranking).refit(model.interactions_).save(tmp_path)
+    loaded = TwoStage.load(tmp_path)
+    options = ("depth", "candidates", "horizon_days", "training_windows", "max_training_customers")
+    for option in (*options, "ranker"):
+        assert getattr(loaded, option) == getattr(sampled, option), option
+
+
 def test_the_seed_decides_and_the_same_seed_decides_alike(window) -> None:
     asked = window.customers
 
@@ -111,7 +121,7 @@ def test_rows_are_exactly_as_long_as_asked_or_as_the_catalogue(model: TwoStage, 
 
 def test_products_that_only_popularity_names_are_not_personal(model: TwoStage) -> None:
     asked = np.array([3, -1])
-    scores, personal = model.score_and_tell(asked, PRODUCTS)
+    scores, personal = model.score_with_origin(asked, PRODUCTS)
     own, strange = np.split(personal, [scores.indptr[1]])
     assert own.any()
     assert not strange.any()
@@ -145,8 +155,10 @@ def test_a_short_list_keeps_what_every_source_said() -> None:
     assert named.matrix(np.array([7.0, 8.0, 9.0])).toarray().tolist() == [[7, 8, 9], [0, 0, 0]]
 
 
-def test_a_ranker_without_lessons_leaves_the_order_alone() -> None:
-    nothing_bought = Lesson(np.zeros((4, 2), np.float32), np.zeros(4, np.bool_), np.array([4]))
+def test_a_ranker_with_nothing_to_learn_from_leaves_the_order_alone() -> None:
+    nothing_bought = LabelledLists(
+        np.zeros((4, 2), np.float32), np.zeros(4, np.bool_), np.array([4])
+    )
     ranker = Ranker().fit([nothing_bought])
     assert ranker.booster_ is None
     assert ranker.predict(np.ones((3, 2), np.float32)).tolist() == [0, 0, 0]

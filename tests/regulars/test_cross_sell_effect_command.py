@@ -52,6 +52,8 @@ def test_raw_and_adjusted_are_shown_with_the_evidence(
         "From 1 to 2 categories: churn -21.0% as found, -4.0% adjusted (-7.0% to -1.0%, "
         "observational)",
         "an offer may count on a fall of 4.0%",
+        "1 to 2 categories",
+        "-21.0% (-25.0% to -17.0%)",
         "Nobody drew by lot",
     ):
         assert words in said.one_line

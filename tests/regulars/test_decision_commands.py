@@ -12,8 +12,8 @@ import pytest
 
 from features.progress import silent
 from models.bundle import activate, current_version, read_bundle, write_bundle
+from models.offers.bundling import with_offers
 from models.offers.declarations import Declaration, Declarations
-from models.offers.travel import with_offers
 from models.registry import open_client
 from models.segments import BANK_TIERS
 from regulars.decisions import spreadsheet_safe
@@ -76,7 +76,7 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
     out = tmp_path / "list.csv"
     said = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
     assert said.code == 0, said.err
-    assert "no column is a gain" in said.one_line
+    assert "expected_gain is empty" in said.one_line
     rows = pd.read_csv(out)
     assert len(rows) == 5
     assert rows["value_at_risk"].is_monotonic_decreasing

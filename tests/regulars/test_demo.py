@@ -59,9 +59,8 @@ def test_one_command_walks_from_nothing_to_answers(config: Path) -> None:
     assert "1. A simulated shop" in first
     assert first.count("promoted") == 3, first
     assert first.count(f"curl -s 'http://127.0.0.1:{port}/") == 5
-    for answer in ('"churn_probability"', '"drivers"', '"reasons"', '"offer_value"'):
+    for answer in ("EUR at risk; no order within", "raises churn", "1. P0", ": worth "):
         assert answer in first
-    assert '"status": 4' not in first
 
     second = run_until_ready(config, port)
     assert "Simulating" not in second

@@ -51,6 +51,7 @@ def test_the_server_never_loads_mlflow() -> None:
 
 def test_mlflow_comes_in_by_two_doors_alone() -> None:
     """Jobs, scores and bundles know nothing of it."""
-    loaded = loaded_by("import training.churn, training.value, training.recommend, models.bundle")
+    jobs = "training.churn, training.value, training.recommend.job"
+    loaded = loaded_by(f"import {jobs}, models.bundle")
     assert "lightgbm" in loaded
     assert "mlflow" not in loaded

@@ -10,7 +10,7 @@ import pytest
 from features.errors import TrainingError
 from features.progress import silent
 from models.recommend.interactions import Interactions
-from training.backtest_recommend import Backtest, backtest_recommend
+from training.recommend.backtest import Backtest, backtest_recommend
 
 AS_OF = date(1970, 8, 1)
 CUSTOMERS, PRODUCTS = 60, 25

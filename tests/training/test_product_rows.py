@@ -13,8 +13,8 @@ from scipy import sparse
 
 from models.recommend.interactions import Interactions
 from models.recommend.topk import tie_order
-from training.newcomers import newcomer_lists
-from training.product_rows import (
+from training.recommend.newcomers import newcomer_lists
+from training.recommend.product_rows import (
     basket_rows,
     bought_rows,
     candidate_rows,

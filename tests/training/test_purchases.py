@@ -12,7 +12,7 @@ from features.engine import Engine, open_engine
 from features.errors import TrainingError
 from features.rollup import Rollups, to_epoch_day
 from features.settings import EngineSettings
-from training.purchases import load_interactions, next_orders
+from training.recommend.purchases import load_interactions, next_orders
 
 AS_OF = date(2026, 6, 1)
 LATER = AS_OF + timedelta(days=30)

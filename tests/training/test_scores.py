@@ -23,7 +23,7 @@ from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
 from training.champions import JOBS, Champions, load_champions
 from training.publish import publish
-from training.purchases import describe_products, load_interactions
+from training.recommend.purchases import describe_products, load_interactions
 from training.scores import SCORE_COLUMNS, score_customers, score_recommendations
 
 # MLflow uses what SQLAlchemy deprecates.

@@ -16,8 +16,8 @@ from features.settings import ShopSettings
 from models import registry
 from models.churn import ChurnModel
 from models.registry import CARD, Client
+from training.record import Outcome, record
 from training.report import JobReport
-from training.run import Outcome, record
 from training.tracking import card, track
 
 # MLflow uses what SQLAlchemy deprecates.

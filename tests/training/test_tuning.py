@@ -13,7 +13,7 @@ from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.horizons import Outcomes
-from training.dataset import Dataset, Lessons, Rows
+from training.dataset import Dataset, KnownOutcomes, Rows
 from training.tuning import levelled_log_loss, tune, validation_days
 
 HORIZONS = (30, 60)
@@ -34,12 +34,10 @@ def dataset(windows: int) -> Dataset:
         }
     )
     outcomes = Outcomes(vectors, days, HORIZONS, silent.astype(np.float64))
-    lessons = Lessons(outcomes, np.zeros(len(days)))
+    known = KnownOutcomes(outcomes, np.zeros(len(days)))
     untouchable: Any = None
-    rows = Rows(vectors, outcomes.silent[:, 1], lessons.margin)
-    return Dataset(
-        rows, untouchable, untouchable, lessons, untouchable, untouchable, COLUMNS, "", 60
-    )
+    rows = Rows(vectors, outcomes.silent[:, 1], known.margin)
+    return Dataset(rows, untouchable, untouchable, known, untouchable, untouchable, COLUMNS, "", 60)
 
 
 def test_the_best_of_the_trials_is_returned_and_the_present_recipe_is_one() -> None:

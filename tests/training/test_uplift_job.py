@@ -18,7 +18,7 @@ from features.progress import silent
 from features.settings import DataSettings, EngineSettings
 from features.simulate import ShopPlan, write_shop
 from features.vocabulary import Columns as C
-from training.uplift import Campaigns, UpliftReport, split_by_time, train_uplift
+from training.uplift import Campaigns, UpliftReport, latest_days, split_by_time, train_uplift
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 PLAN = ShopPlan(n_customers=800, seed=5, days=200)
@@ -79,6 +79,27 @@ def test_the_judged_model_learned_from_campaigns_that_were_over() -> None:
     alone = Campaigns(pd.DataFrame({C.AS_OF: days[:1]}), (), "", response_days=45)
     with pytest.raises(TrainingError, match="too few"):
         split_by_time(alone)
+
+
+@pytest.mark.parametrize(
+    ("every_days", "contacts", "kept"),
+    [
+        (30, 1_000_000, 24),  # two years of months, whatever the size
+        (7, 1_000_000, 24),
+        (7, 6_000, 50),  # 300,000 contacts are afforded
+        (7, 100, 104),  # two years of weeks, however few
+        (30, 100, 104),
+    ],
+)
+def test_the_latest_campaigns_are_learned_from_as_many_as_can_be_afforded(
+    every_days: int, contacts: int, kept: int
+) -> None:
+    days = [date(2015, 1, 5) + timedelta(days=every_days * number) for number in range(120)]
+    assert latest_days(dict.fromkeys(days, contacts)) == days[-kept:]
+
+
+def test_a_shop_without_campaigns_has_no_days_to_learn_from() -> None:
+    assert latest_days({}) == []
 
 
 def test_without_anyone_held_out_it_says_what_to_do(opened: Opened) -> None:

@@ -93,7 +93,7 @@ def test_effects_are_written_for_who_is_scored() -> None:
 @pytest.mark.parametrize(
     ("champion", "says"),
     [
-        (champions(None), "nobody is known to have been treated"),
+        (champions(None), "no effect of a contact was learned"),
         (champions(UPLIFT_MODEL, "other"), "the features have changed"),
         (champions(UPLIFT_MODEL, order_margin=None), "learned by a version that did not say"),
         (

@@ -1,1 +1,1 @@
-"""Training on a plain table with a label column: read, suspect, judge, fit, score."""
+"""Training on a plain table with a label column: read, look for leaks, judge, fit, score."""

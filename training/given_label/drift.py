@@ -1,8 +1,8 @@
-"""What changed between the rows that taught and the later ones: said, so that nobody is fooled.
+"""Drift between the training rows and later ones, so that nobody relies on outdated figures.
 
-A model judged at random over time looks as good as its own past. Three things are looked at: did
-the rate of the label move, does the model rank the later rows as well as it ranks held-out rows
-of its own time, and which columns hold other values now.
+A model judged on rows held out at random looks as good as it was in the past. Three things are
+measured: whether the label's rate moved, whether the model ranks later rows as well as held-out
+rows of its own time, and which columns have another distribution now.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class TimeDrift:
-    """The later rows beside those that taught.
+    """The later rows compared with the training rows.
 
     Attributes
     ----------
     rate_then, rate_now
         Share of the positive label.
     auc_at_random, auc_now
-        Of all rows, each held out at random; of the later rows, learned from the earlier.
+        ROC AUC on all rows, each held out at random; on the later rows, learned from the earlier.
     expected_now
         Mean probability that the model gave to the later rows.
     moved
-        Columns that hold other values now, most first.
+        Columns with another distribution now, the most shifted first.
     notes
-        What a person should know; empty where nothing has moved by more than chance.
+        Warnings in words; empty if nothing moved by more than chance.
     """
 
     rate_then: float
@@ -63,14 +63,14 @@ def measure_time_drift(
     at_random: Floats,
     predicted_now: Floats,
 ) -> TimeDrift:
-    """Compare earlier and later rows, and what the model says of them.
+    """Compare earlier and later rows, and the model's predictions of them.
 
     Parameters
     ----------
     outcomes
         Of all rows, earlier ones first.
     at_random
-        What the same kind of model says of all rows, each held out at random.
+        Predictions of all rows by the same kind of model, each held out at random.
     """
     before, after = outcomes[: len(then)], outcomes[len(then) :]
     rates = (float(before.mean()), float(after.mean()))
@@ -95,7 +95,7 @@ def measure_time_drift(
 
 
 def order_note(outcomes: Floats) -> str | None:
-    """Say so where the rate of the label goes with the order of rows that claim to have none."""
+    """Return a warning if the label's rate changes along the rows although no time was named."""
     blocks = [block for block in np.array_split(outcomes, _BLOCKS) if len(block)]
     if not _levels_differ(blocks):
         return None
@@ -127,8 +127,8 @@ def _moved(then: pd.DataFrame, now: pd.DataFrame, kinds: Kinds) -> tuple[str, ..
     return tuple(sorted(found, key=lambda name: (-found[name], name))[:_MOST_NAMED])
 
 
-def _auc(outcomes: Floats, says: Floats) -> float:
-    return float(roc_auc_score(outcomes, says)) if 0 < outcomes.mean() < 1 else float("nan")
+def _auc(outcomes: Floats, scores: Floats) -> float:
+    return float(roc_auc_score(outcomes, scores)) if 0 < outcomes.mean() < 1 else float("nan")
 
 
 def _error(auc: float, outcomes: Floats) -> float:

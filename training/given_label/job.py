@@ -1,4 +1,4 @@
-"""The churn job on a plain table: suspect, judge on rows not seen, fit again on everything."""
+"""The churn job on a plain table: look for leaks, judge on unseen rows, fit again on everything."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from sklearn.metrics import roc_auc_score
-
 from features.progress import Progress
 from features.rollup import from_epoch_day
 from models.given_label.model import FIT_STEPS, GivenLabelModel
 from models.given_label.schema import read_as
+from models.metrics.classification import roc_auc
 from training.given_label.drift import order_note
 from training.given_label.judge import (
     LATER_TICKS,
@@ -33,12 +32,12 @@ _MOST_BARS = 20
 
 @dataclass(frozen=True)
 class LabelledReport:
-    """A job's report and what speaks against using its model.
+    """A job's report, and the columns that speak against using its model.
 
     Attributes
     ----------
     suspects
-        Columns that may give the outcome away; while there are any, nothing is promoted.
+        Columns that may leak the outcome; while there are any, the model is not promoted.
     """
 
     report: JobReport
@@ -53,8 +52,8 @@ def train_given_label(
     Parameters
     ----------
     today
-        When the table was read: its outcomes are known since then at the latest. A column of
-        dates says better.
+        When the table was read, by which its outcomes were known; a column of dates, if there is
+        one, is used instead.
     """
     tick = progress("Looking for leaks", 1)
     suspects = find_suspects(table.features, table.outcomes, table.kinds, settings.vouched, seed)
@@ -86,7 +85,7 @@ def train_given_label(
         scorecard=judged.scorecard,
         contest=Contest(
             "ROC AUC",
-            _roc_auc,
+            roc_auc,
             outcomes,
             judged.predicted,
             _rerun(table, judged),
@@ -100,7 +99,7 @@ def train_given_label(
             "gains": gains_plot(outcomes, judged.predicted, "churners"),
             "importance": bar_plot(
                 _largest(model.importance(table.features)),
-                "What churn is read from",
+                "Columns by mean effect on churn",
                 "mean absolute contribution to the logit",
             ),
         },
@@ -127,7 +126,7 @@ def _split(settings: LabelledSettings, judged: Judged) -> str:
 
 
 def _days(table: LabelledTable, today: date) -> tuple[date, date]:
-    """Return the first day held out, and the first day that nothing is known of."""
+    """Return the first day held out, and the first day of which nothing is known."""
     if table.moments is None or not table.dated:
         return today, today
     first = table.moments[later_from(len(table), table.moments)]
@@ -136,10 +135,10 @@ def _days(table: LabelledTable, today: date) -> tuple[date, date]:
 
 
 def _rerun(table: LabelledTable, judged: Judged) -> Callable[[Path], Floats | None]:
-    """Return what lets an older model say its part, where that can be honest.
+    """Return a function that scores the judged rows with an older saved model, or returns None.
 
-    Only where days are known is it certain that it had not learned from the rows it would say
-    it of. Else it cannot be compared, and the gate judges by the baselines alone.
+    Only with dates is it certain that the older model did not learn from these rows. Without dates
+    the models are not compared, and the gate judges by the baselines alone.
     """
 
     def rerun(folder: Path) -> Floats | None:
@@ -161,11 +160,6 @@ def _notes(table: LabelledTable, settings: LabelledSettings, judged: Judged) -> 
         reasons.setdefault(reason, []).append(name)
     notes += [f"not learned from: {', '.join(names)}: {why}" for why, names in reasons.items()]
     return notes
-
-
-def _roc_auc(actual: Floats, predicted: Floats) -> float:
-    """Return the area under the ROC curve; one half where only one outcome was drawn."""
-    return float(roc_auc_score(actual, predicted)) if 0 < actual.mean() < 1 else 0.5
 
 
 def _largest(importance: dict[str, float]) -> dict[str, float]:

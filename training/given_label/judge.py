@@ -1,4 +1,4 @@
-"""Say how good a model is on rows that it has not seen: held out at random, or the latest."""
+"""Judge a model on rows that it has not seen: held out at random, or the latest."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _FOLDS_AT_RANDOM = 5
 
 @dataclass(frozen=True)
 class Judged:
-    """What models say of rows that they had not seen, and how good that is.
+    """Predictions of rows that the models had not seen, and how good they are.
 
     Attributes
     ----------
     rows
         The rows judged, ascending.
     predicted
-        By each model; of the first repeat, where there are several.
+        Predictions by model; of the first repeat, if there are several.
     scorecard
         One row per model, ours first; the mean over repeats of every metric, each over all rows
         held out.
     model
-        One that was judged: fitted on everything but one fold, or on everything earlier.
+        A judged model: fitted on everything but one fold, or on everything earlier.
     drift
-        Where the later rows were held out.
+        If the later rows were held out.
     """
 
     rows: NDArray[np.int64]
@@ -61,8 +61,8 @@ def cross_validate(
 ) -> Judged:
     """Hold out each row once per repeat; everything is learned inside the folds.
 
-    Categories, missing values, knots, ridge, blend and calibration are all fitted on the rows
-    that teach alone, the last three by folds of their own.
+    Categories, missing values, knots, ridge, blend and calibration are fitted on the training rows
+    alone, the last three by inner folds.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ def cross_validate(
         Called once a fold.
     """
     folds = min(folds, int(min(outcomes.sum(), (1 - outcomes).sum())))
-    dealt = [
+    results = [
         _held_out(table, outcomes, kinds, stratified_folds(outcomes, folds, seed + n), seed, tick)
         for n in range(repeats)
     ]
-    cards = pd.concat(scorecard(outcomes, said) for said, _ in dealt)
+    cards = pd.concat(scorecard(outcomes, predicted) for predicted, _ in results)
     mean = cards.groupby(level=0, sort=False).mean()
-    said, model = dealt[0]
-    return Judged(np.arange(len(outcomes)), said, mean, model)
+    predicted, model = results[0]
+    return Judged(np.arange(len(outcomes)), predicted, mean, model)
 
 
 def hold_out_later(
@@ -98,45 +98,47 @@ def hold_out_later(
     model = GivenLabelModel(kinds, in_time_order=True, seed=seed).fit(then, outcomes[past])
     tick()
     ours = {OURS: model.predict_proba(table.iloc[later])[:, 1]}
-    said = ours | rival_predictions(table, outcomes, kinds, past, later, seed)
+    predicted = ours | rival_predictions(table, outcomes, kinds, past, later, seed)
     at_random = np.empty(len(outcomes))
     for others, held in stratified_folds(outcomes, _FOLDS_AT_RANDOM, seed):
-        careless = _fit(table.iloc[others], outcomes[others], kinds, seed)
-        at_random[held] = careless.predict_proba(table.iloc[held])[:, 1]
+        of_others = _fit(table.iloc[others], outcomes[others], kinds, seed)
+        at_random[held] = of_others.predict_proba(table.iloc[held])[:, 1]
         tick()
-    drift = measure_time_drift(then, table.iloc[later], kinds, outcomes, at_random, said[OURS])
-    return Judged(later, said, scorecard(outcomes[later], said), model, drift)
+    drift = measure_time_drift(then, table.iloc[later], kinds, outcomes, at_random, predicted[OURS])
+    return Judged(later, predicted, scorecard(outcomes[later], predicted), model, drift)
 
 
 LATER_TICKS = 1 + _FOLDS_AT_RANDOM
 
 
 def later_from(rows: int, moments: Floats | None) -> int:
-    """Return the first row of the latest fifth; a moment is not cut in two."""
+    """Return the first row of the latest fifth; rows of one moment stay together."""
     cut = round(rows * (1 - LATER_SHARE))
     if moments is None:
         return cut
     return int(np.searchsorted(moments, moments[cut], side="left"))
 
 
-def scorecard(outcomes: Floats, said: Mapping[str, Floats]) -> pd.DataFrame:
+def scorecard(outcomes: Floats, predicted: Mapping[str, Floats]) -> pd.DataFrame:
     """Return one row per model, one column per metric."""
-    return pd.DataFrame({name: churn_scorecard(outcomes, says) for name, says in said.items()}).T
+    return pd.DataFrame(
+        {name: churn_scorecard(outcomes, scores) for name, scores in predicted.items()}
+    ).T
 
 
 def _held_out(
     table: pd.DataFrame, outcomes: Floats, kinds: Kinds, folds: Folds, seed: int, tick: Tick
 ) -> tuple[dict[str, Floats], GivenLabelModel]:
-    """Return what every model says of the rows that it has not seen, and one of ours."""
-    said: dict[str, Floats] = {}
+    """Return every model's predictions of the rows it has not seen, and one of our models."""
+    predicted: dict[str, Floats] = {}
     for past, held in folds:
         model = _fit(table.iloc[past], outcomes[past], kinds, seed)
         ours = {OURS: model.predict_proba(table.iloc[held])[:, 1]}
         rivals = rival_predictions(table, outcomes, kinds, past, held, seed)
-        for name, says in (ours | rivals).items():
-            said.setdefault(name, np.empty(len(outcomes)))[held] = says
+        for name, scores in (ours | rivals).items():
+            predicted.setdefault(name, np.empty(len(outcomes)))[held] = scores
         tick()
-    return said, model
+    return predicted, model
 
 
 def _fit(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) -> GivenLabelModel:

@@ -1,16 +1,15 @@
-"""The suspicion alarm: columns that tell too well how it ended to have been known before.
+"""Target leakage: columns that predict the outcome too well to have been known before it.
 
-A satisfaction score asked on leaving, the length of the call that sealed the deal, a reason for
-churning: such columns make a model that is brilliant in the laboratory and useless in the field.
-Three signs are looked for. None is a proof, so each is told with its evidence and the user
-decides: leave the column out, or vouch that it stood before the outcome.
+A satisfaction score asked on leaving, the length of the call that closed the deal, a reason for
+churning: such columns make a model that is excellent in a backtest and useless in practice. Three
+signs are checked. None is a proof, so each is reported with its evidence and the user decides:
+leave the column out, or confirm that it was known before the outcome.
 
-1. Some values are as good as the label: nearly everyone who has them belongs to the rarer
-   outcome, and together they hold a good part of it. Missing counts as a value.
+1. Some values are as good as the label: nearly everyone who has them belongs to the rarer outcome,
+   and together they hold a good part of it. Missing counts as a value.
 2. The column alone ranks nearly perfectly.
-3. Without it (and its near copies) much of what the table can tell is gone, and alone it ranks
-   better than all the others together: where there are at least five of them, no honest column
-   of a customer stands so high.
+3. Without it (and its near copies) much of the table's predictive power is gone, and alone it ranks
+   better than all others together. With at least five others, no legitimate column does that.
 
 After Kaufman, Rosset & Perlich 2012, "Leakage in data mining".
 """
@@ -55,7 +54,7 @@ _QUICK_ROUNDS = 60
 
 @dataclass(frozen=True)
 class Suspect:
-    """A column that may have been known only after the outcome, and why it seems so."""
+    """A column that may have been known only after the outcome, and the evidence for it."""
 
     column: str
     evidence: str
@@ -69,7 +68,7 @@ class Suspect:
         )
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Write it as a sentence."""
         return f"Column '{self.column}' may give the outcome away: {self.evidence}. {self.remedy}"
 
 
@@ -83,7 +82,7 @@ def find_suspects(
     table
         Typed columns; more than 20,000 rows are judged by a sample.
     vouched
-        Columns that the user knows to be innocent.
+        Columns that the user confirmed to be known before the outcome.
     """
     rng = np.random.default_rng(seed)
     if len(table) > _MOST_ROWS:
@@ -98,7 +97,7 @@ def find_suspects(
     for name in kinds:
         if name not in suspects and (auc := _auc(outcomes, rates[name])) >= _PERFECT_AUC:
             suspects[name] = Suspect(name, f"alone it ranks customers with a ROC AUC of {auc:.2f}")
-    while (found := _towering(table, outcomes, kinds, rates, suspects, seed)) is not None:
+    while (found := _dominant(table, outcomes, kinds, rates, suspects, seed)) is not None:
         suspects[found.column] = found
     return tuple(suspect for name, suspect in suspects.items() if name not in vouched)
 
@@ -109,15 +108,15 @@ def _given_away(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, name: str) 
     rarer = outcomes if outcomes.mean() <= 0.5 else 1.0 - outcomes
     size = np.bincount(codes, minlength=len(words))
     of_them = np.bincount(codes, rarer, minlength=len(words))
-    telling = (size >= _FEWEST_ALIKE) & (of_them >= _CERTAIN * size)
-    people, ended = int(size[telling].sum()), int(of_them[telling].sum())
+    certain = (size >= _FEWEST_ALIKE) & (of_them >= _CERTAIN * size)
+    people, ended = int(size[certain].sum()), int(of_them[certain].sum())
     if ended < max(_HOLDS * rarer.sum(), 1):
         return None
     sure = binomtest(ended, people).proportion_ci(0.95, method="wilson").low
     # Where half or nearly all belong to it anyway, a pure group is no wonder.
     if sure < _CERTAIN_AT_LEAST or rarer.mean() > 1 - _HOLDS:
         return None
-    listed = [words[place] for place in np.flatnonzero(telling)]
+    listed = [words[place] for place in np.flatnonzero(certain)]
     values = ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "")
     outcome = "positive" if outcomes.mean() <= 0.5 else "negative"
     filled = [word for word in words if word != "missing"]
@@ -129,7 +128,7 @@ def _given_away(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, name: str) 
     )
 
 
-def _towering(
+def _dominant(
     table: pd.DataFrame,
     outcomes: Floats,
     kinds: Kinds,
@@ -137,7 +136,7 @@ def _towering(
     suspects: dict[str, Suspect],
     seed: int,
 ) -> Suspect | None:
-    """Look for one column without which the others can tell far less."""
+    """Look for one column without which the others predict far worse."""
     honest = [name for name in kinds if name not in suspects]
     if len(honest) <= _FEWEST_OTHERS:
         return None
@@ -166,7 +165,7 @@ def _towering(
 
 
 def _near_copy(rates: pd.DataFrame, name: str, other: str) -> bool:
-    """Return whether two columns say nearly the same of everyone."""
+    """Return whether two columns' group rates are nearly perfectly correlated."""
     both = rates[[name, other]].to_numpy()
     if (both.std(axis=0) < 1e-9).any():
         return False
@@ -174,25 +173,25 @@ def _near_copy(rates: pd.DataFrame, name: str, other: str) -> bool:
 
 
 def _held_out(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) -> Floats:
-    """Return what a quick ensemble of trees says of rows that it has not seen."""
+    """Return out-of-fold predictions of a small ensemble of trees."""
     own: Kinds = {str(name): kinds[str(name)] for name in table.columns}
     encoder = Encoder.fit(table, as_columns(own))
-    X, said = encoder.transform(table), np.full(len(outcomes), outcomes.mean())
+    X, predicted = encoder.transform(table), np.full(len(outcomes), outcomes.mean())
     if not encoder.columns:
-        return said
+        return predicted
     for past, held in stratified_folds(outcomes, _FOLDS, seed):
         data = lightgbm.Dataset(
             X[past], outcomes[past], categorical_feature=encoder.categorical_positions
         )
         booster = lightgbm.train({**_QUICK, "seed": seed}, data, _QUICK_ROUNDS)
-        said[held] = booster.predict(X[held])
-    return said
+        predicted[held] = booster.predict(X[held])
+    return predicted
 
 
 def _standard_error(auc: float, outcomes: Floats) -> float:
-    """Return at most what the AUC would vary by in other samples of this size."""
+    """Return an upper bound of the AUC's standard error in samples of this size."""
     return float(np.sqrt(auc * (1.0 - auc) / min(outcomes.sum(), (1.0 - outcomes).sum())))
 
 
-def _auc(outcomes: Floats, says: pd.Series | Floats) -> float:
-    return float(roc_auc_score(outcomes, np.asarray(says)))
+def _auc(outcomes: Floats, scores: pd.Series | Floats) -> float:
+    return float(roc_auc_score(outcomes, np.asarray(scores)))

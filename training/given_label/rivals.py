@@ -1,4 +1,4 @@
-"""What anyone would try first on a plain table, fitted on the same rows."""
+"""Baselines on a plain table, fitted on the same rows: what anyone would try first."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def rival_predictions(
 ) -> dict[str, Floats]:
     """Return each baseline's probabilities of the rows held out.
 
-    ``logistic_regression`` sees every column: numbers standardised, missing ones at the median
-    and flagged, categories one column per name; ``best_column`` says the rate of the label in
-    the group that the most telling single column puts the customer in; ``base_rate`` says the
-    mean of everyone.
+    ``logistic_regression`` reads every column: numbers standardised, missing values at the median
+    with an indicator, categories one-hot. ``best_column`` is the label's rate in the customer's
+    group by the most predictive single column; ``base_rate`` the mean of everyone.
     """
     encoder = Encoder.fit(table.iloc[past], as_columns(kinds))
     linear = make_pipeline(

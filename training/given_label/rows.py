@@ -1,4 +1,4 @@
-"""Which rows of a labelled table cannot teach, and why: one named reason for each."""
+"""Rows of a labelled table that cannot be used, with named reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.given_label.source import NAME
 
 
 def commonest_other(frame: pd.DataFrame, settings: LabelledSettings) -> str:
-    """Return the label of those who are not positive: what most of them say.
+    """Return the negative label: the most common one besides the positive.
 
     Raises
     ------

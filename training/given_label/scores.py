@@ -1,4 +1,4 @@
-"""Scores of a plain table's customers: probability of the label, and what drives it."""
+"""Scores of a plain table's customers: probability of the label, and its drivers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def score_table(
     Returns
     -------
     ``SCORE_COLUMNS``, in the table's order. ``drivers`` is JSON: a customer's five strongest
-    columns with their value and effect on the logit. ``label`` is what the table says of the
-    outcome, missing where it says nothing: a row with a label may have taught the model, which
-    then knows it better than it will know new customers.
+    columns with their value and effect on the logit. ``label`` is the outcome in the table, if any:
+    the model may have learned from such a row, and then predicts it better than it will predict new
+    customers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What one column says by itself: the rate of the label in each of its groups."""
+"""The predictive power of a single column: the label's rate in each group of its values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def group_codes(
 
 
 def group_rates(codes: Codes, outcomes: Floats, rows: Codes) -> Floats:
-    """Return every row's group's rate of the label among ``rows``, drawn to the mean."""
+    """Return the label's rate among ``rows`` in every row's group, shrunk to the mean."""
     size = int(codes.max()) + 1
     count = np.bincount(codes[rows], minlength=size)
     positive = np.bincount(codes[rows], outcomes[rows], minlength=size)
@@ -54,28 +54,28 @@ def group_rates(codes: Codes, outcomes: Floats, rows: Codes) -> Floats:
 
 
 def held_out_rates(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) -> pd.DataFrame:
-    """Return each column's group rates, learned from other rows than those they are said of."""
+    """Return each column's group rates, computed out of fold."""
     folds = stratified_folds(outcomes, _FOLDS, seed)
-    said = {}
+    rates_by_column = {}
     for name in kinds:
         codes, _ = group_codes(table, name, kinds)
         rates = np.empty(len(outcomes))
         for past, held in folds:
             rates[held] = group_rates(codes, outcomes, past)[held]
-        said[name] = rates
-    return pd.DataFrame(said)
+        rates_by_column[name] = rates
+    return pd.DataFrame(rates_by_column)
 
 
 def best_column(
     table: pd.DataFrame, outcomes: Floats, kinds: Kinds, past: Codes, held: Codes, seed: int
 ) -> Floats:
-    """Return what the best single column says of rows held out.
+    """Return the held-out rows' group rates by the best single column.
 
-    It is chosen by the other rows alone, and there by folds: a column of many names would else
-    seem the best for having learned them by heart.
+    It is chosen on the other rows, out of fold: a column with many names would otherwise look best
+    by memorising them.
     """
-    taught = table.iloc[past].reset_index(drop=True)
-    rates = held_out_rates(taught, outcomes[past], kinds, seed)
+    train = table.iloc[past].reset_index(drop=True)
+    rates = held_out_rates(train, outcomes[past], kinds, seed)
     auc = {name: float(roc_auc_score(outcomes[past], rates[name])) for name in kinds}
     best = min(kinds, key=lambda name: (-auc[name], name))
     codes, _ = group_codes(table, best, kinds)

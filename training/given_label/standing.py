@@ -1,4 +1,4 @@
-"""Keep a model aside while a column of its table is under suspicion; else let the gate judge."""
+"""Record a labelled table's job: never promote a model while a column may leak the outcome."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.registry import Client
 from training.champions import model_name
 from training.gate import Verdict
 from training.given_label.job import LabelledReport
-from training.run import Outcome, record
+from training.record import Outcome, record
 from training.tracking import track
 
 
@@ -23,12 +23,12 @@ def record_given_label(
     fingerprint: str,
     made_at: datetime,
 ) -> Outcome:
-    """Track and register a labelled table's model; promote it where nothing speaks against it.
+    """Track and register the model; the gate may promote it only if no column is suspect.
 
     Parameters
     ----------
     made_at
-        Naive UTC, as the scorecard page says it.
+        Naive UTC, shown on the scorecard page.
     """
     if not found.suspects:
         return record(client, found.report, mlruns, shop, fingerprint, made_at)

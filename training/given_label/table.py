@@ -1,4 +1,4 @@
-"""From the user's plain table to rows that can teach; the others are set aside with the reason."""
+"""From the user's plain table to training rows; unusable rows are set aside with the reason."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _FEWEST_OF_EACH = 10
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Rows that can teach, oldest first where time is known.
+    """Training rows, oldest first if time is known.
 
     Attributes
     ----------
     customer_ids
-        Shape (n,); the row's number where the table names nobody.
+        Shape (n,); row numbers if no column names the customer.
     features
         Typed columns to learn from.
     outcomes
@@ -45,7 +45,7 @@ class LabelledTable:
     kinds, ignored
         What each column holds; and the columns not learned from, with the reason.
     moments
-        When, ascending; None where the settings name no column of time.
+        Time of each row, ascending; None if the settings name no column of time.
     dated
         Whether moments are days since 1970-01-01.
     quarantine
@@ -67,7 +67,7 @@ class LabelledTable:
 
 
 def check_table(frame: pd.DataFrame, settings: LabelledSettings, tolerance: float) -> LabelledTable:
-    """Find the columns, judge the rows, infer what the columns hold.
+    """Check that the columns exist, set bad rows aside, and infer the kinds of columns.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures for the people who would rather look than read: pure functions of arrays."""
+"""Plots, as pure functions of arrays that return a matplotlib figure."""
 
 from training.plots.churn import calibration_plot, gains_plot, lift_plot, profit_plot
 from training.plots.drivers import bar_plot, beeswarm_plot, family_plot

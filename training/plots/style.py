@@ -37,7 +37,7 @@ def new_figure(
 
 
 def dress(axes: Axes) -> None:
-    """Make axes quiet."""
+    """Style the axes."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(DIM)
     axes.tick_params(colors=INK, labelsize=10)
@@ -46,7 +46,7 @@ def dress(axes: Axes) -> None:
 
 
 def caption(axes: Axes, title: str, x: str, y: str) -> None:
-    """Name axes."""
+    """Set the title and the labels of the axes."""
     axes.set_title(title, fontsize=12, color=INK, loc="left", wrap=True)
     axes.set_xlabel(x, fontsize=10.5, color=INK)
     axes.set_ylabel(y, fontsize=10.5, color=INK)
@@ -73,7 +73,7 @@ def model_lines(names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Leave out points that nobody could see; the ends stay."""
+    """Drop points beyond what the plot can show; the ends stay."""
     if len(x) <= _POINTS:
         return x, y
     kept = np.unique(np.linspace(0, len(x) - 1, _POINTS).round().astype(np.intp))

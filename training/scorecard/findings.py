@@ -1,4 +1,4 @@
-"""What a reader has to know, in plain words: where the scores hold and where they do not."""
+"""Findings in plain words: where the scores can be relied on and where they cannot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ORDER = ("warning", "good", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence, and whether it should worry."""
+    """One sentence, and whether it is good news or a warning."""
 
     tone: Literal["good", "note", "warning"]
     text: str
@@ -33,7 +33,7 @@ class Finding:
 def find(
     judgement: Judgement, rows: Sequence[MetricRow], segments: tuple[SegmentTable, ...]
 ) -> tuple[Finding, ...]:
-    """Return what stands out, worries first."""
+    """Return all findings, warnings first."""
     by_name = {row.metric.name: row for row in rows}
     if judgement.task == "churn":
         found = [
@@ -55,9 +55,9 @@ def find(
 
 
 def _churn_level(judgement: Judgement) -> Finding:
-    actual, said = judgement.actual, judgement.ours
-    observed, predicted = actual.mean(), said.mean()
-    gap, half_width = predicted - observed, _half_width(said - actual)
+    actual, scores = judgement.actual, judgement.ours
+    observed, predicted = actual.mean(), scores.mean()
+    gap, half_width = predicted - observed, _half_width(scores - actual)
     level = f"Predicted {100 * predicted:.0f} %, observed {100 * observed:.0f} %"
     if abs(gap) > half_width and abs(gap) >= _LEAST_CHURN_GAP:
         direction = "overstated" if gap > 0 else "understated"
@@ -91,7 +91,7 @@ def _slope(judgement: Judgement, row: MetricRow) -> list[Finding]:
 
 
 def _bins(judgement: Judgement) -> list[Finding]:
-    """Name the tenth of customers that is off the most, if one is by more than chance."""
+    """Name the tenth of customers with the largest error, if it is more than chance."""
     predicted, observed, share = calibration_bins(judgement.actual, judgement.ours)
     n = np.maximum(share * len(judgement.actual), 1.0)
     errors = np.sqrt(np.maximum(predicted * (1 - predicted), 1e-9) / n)
@@ -139,8 +139,8 @@ def _campaign(judgement: Judgement) -> Finding:
 
 def _value_level(judgement: Judgement, row: MetricRow) -> Finding:
     bias = row.estimates[judgement.model]
-    said, came = judgement.ours.sum(), judgement.actual.sum()
-    level = f"Predicted {said:,.0f} {judgement.currency} in all, {came:,.0f} came"
+    predicted, came = judgement.ours.sum(), judgement.actual.sum()
+    level = f"Predicted {predicted:,.0f} {judgement.currency} in all, {came:,.0f} came"
     bounds = f"{say(row.metric, bias.low, '', signed=True)} to " + say(
         row.metric, bias.high, "", signed=True
     )

@@ -1,4 +1,4 @@
-"""From order days to what the scorecard shows over time: tracking, survival, cohorts, matrices."""
+"""The scorecard's data over time, from order days: tracking, survival, cohorts, matrices."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _RECENCY_STEPS = 40
 
 
 def read_order_days(engine: Engine, rollups: Rollups, as_of: date) -> pd.DataFrame:
-    """Return every customer's days with an order that stands, as known at a date.
+    """Return each customer's days with an order not returned in full, as known at a date.
 
-    Epoch days, one row a customer and day: what models of purchases count.
+    One row per customer and day, in days since 1970-01-01: what models of purchases count.
     """
     cutoff = register_cutoffs(engine, [as_of])
     parts = [
@@ -66,9 +66,9 @@ def watch_survival(
     days: Floats,
     expected: Mapping[str, Floats],
 ) -> Survival:
-    """Take each test customer's days to the next order, cut short at the horizon.
+    """Compute each test customer's days to the next order, censored at the horizon.
 
-    Days count from the start of the cutoff: an order on that very day took one.
+    Counted from the start of the cutoff: an order on that day took one day.
     """
     first = _days_since(orders, customers, cutoff).groupby(C.CUSTOMER_ID)[DAY].min() + 1
     duration = first.reindex(list(customers)).to_numpy(dtype=np.float64)
@@ -116,10 +116,9 @@ def cohort_retention(orders: pd.DataFrame, until: date) -> pd.DataFrame:
 def purchase_matrices(
     model: PurchaseModel, age_days: float, horizon_days: float, most_orders: int | None = None
 ) -> PurchaseMatrices:
-    """Ask a model of purchases about customers of one age, by repeat orders and recency.
+    """Evaluate a model of purchases for customers of one age, by repeat orders and recency.
 
-    A customer without a repeat order has no day of a last one but the first: those cells are
-    NaN.
+    Without a repeat order recency can only be zero: the other cells of that row are NaN.
     """
     frequency = np.arange(0.0, (most_orders or _MOST_REPEAT_ORDERS) + 1)
     recency = np.linspace(0.0, age_days, _RECENCY_STEPS)
@@ -127,9 +126,9 @@ def purchase_matrices(
     possible = (x > 0) | (t_x == 0)
     asked = Summary.of(x[possible], t_x[possible], np.full(possible.sum(), float(age_days)))
 
-    def grid(said: Floats) -> Floats:
+    def grid(values: Floats) -> Floats:
         cells = np.full(x.shape, np.nan)
-        cells[possible] = said
+        cells[possible] = values
         return cells.reshape(len(frequency), len(recency))
 
     return PurchaseMatrices(

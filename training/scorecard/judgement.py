@@ -1,4 +1,4 @@
-"""What a job hands over to be judged: outcomes, predictions, and whatever else it knows."""
+"""What a job hands over to the scorecard: outcomes, predictions, and data for its plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Predictive intervals that promise to hold ``level`` of the outcomes, shape (n,) each."""
+    """Predictive intervals meant to hold a share ``level`` of the outcomes, shape (n,) each."""
 
     low: Floats
     high: Floats
@@ -85,7 +85,7 @@ class PurchaseMatrices:
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """Each feature's share in each score, a sample of customers being enough.
+    """Each feature's contribution to each score, of a sample of customers.
 
     Attributes
     ----------
@@ -116,18 +116,18 @@ class Judgement:
     model
         Whose scorecard it is; a key of ``predicted``.
     actual
-        What happened, shape (n,).
+        Outcomes, shape (n,).
     predicted
-        What the model and each baseline said, shape (n,) each.
+        Predictions of the model and of each baseline, shape (n,) each.
     title
         Of the page, as "Churn of corner shop".
     definition
-        What the numbers mean, in words, in the order of showing: horizon, population, currency,
+        Meaning of the numbers in words, in the order of showing: horizon, population, currency,
         ``as_of``, test window.
     notes
-        What a reader must know about the data.
+        Caveats about the data.
     currency
-        In which money is counted.
+        Currency of money.
     groups
         One column per way to divide the customers (tier, country), one row a customer.
     campaign
@@ -162,8 +162,8 @@ class Judgement:
     def __post_init__(self) -> None:
         """Refuse what cannot be judged: a caller's mistake, not a user's."""
         n = len(self.actual)
-        for name, said in self.predicted.items():
-            if said.shape != (n,) or not np.isfinite(said).all():
+        for name, values in self.predicted.items():
+            if values.shape != (n,) or not np.isfinite(values).all():
                 raise ValueError(f"{name} must say one finite number for each of {n} outcomes")
         if n == 0 or not np.isfinite(self.actual).all():
             raise ValueError("there must be outcomes, and all of them known")
@@ -176,7 +176,7 @@ class Judgement:
 
     @property
     def ours(self) -> Floats:
-        """What the judged model said."""
+        """Predictions of the judged model."""
         return self.predicted[self.model]
 
     @property

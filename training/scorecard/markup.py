@@ -1,4 +1,4 @@
-"""HTML as a tree, so that text is escaped by whoever writes the tree and never by hand."""
+"""HTML as a tree of elements, so that all text is escaped when the tree is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a judgement to figures: every metric of every model with its interval, and who is ahead."""
+"""From a judgement to a scorecard: every metric of every model with intervals and comparisons."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _RESAMPLES_OF_MANY = 200
 
 @dataclass(frozen=True, eq=False)
 class Scorecard:
-    """What came out.
+    """The results of judging a model and its rivals.
 
     Attributes
     ----------
     rows
-        One a metric.
+        One per metric.
     segments
-        One table a grouping of customers.
+        One table per grouping of customers.
     findings
-        What a reader has to know, in words.
+        The main results in words.
     resamples
-        How many resamples the intervals rest on.
+        Number of bootstrap resamples behind the intervals.
     """
 
     judgement: Judgement
@@ -81,16 +81,16 @@ def judge_model(judgement: Judgement, resamples: int | None = None, seed: int = 
 
 
 def _scorer(judgement: Judgement, model: str) -> Scorer:
-    actual, said = judgement.actual, judgement.predicted[model]
+    actual, predicted = judgement.actual, judgement.predicted[model]
     if judgement.task == "churn":
-        return churn_scorer(actual, said, judgement.campaign)
-    scorers = [value_scorer(actual, said)]
+        return churn_scorer(actual, predicted, judgement.campaign)
+    scorers = [value_scorer(actual, predicted)]
     if model in judgement.quantiles:
         quantiles = judgement.quantiles[model]
         scorers.append(crps_scorer(actual, quantiles.values, quantiles.levels))
     elif judgement.quantiles:
-        # One value for certain: the CRPS of a point prediction is its absolute error.
-        scorers.append(row_means({"crps": abs(said - actual)}))
+        # The CRPS of a point prediction is its absolute error.
+        scorers.append(row_means({"crps": abs(predicted - actual)}))
     if model in judgement.intervals:
         bounds = judgement.intervals[model]
         scorers.append(interval_scorer(actual, bounds.low, bounds.high, bounds.level))

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from models.metrics.bootstrap import Estimate
 from models.metrics.catalogue import Metric, say
+from training.plots.style import plain
 from training.scorecard.judgement import Judgement
 from training.scorecard.markup import element, head, render
 from training.scorecard.measure import Scorecard
@@ -20,7 +21,7 @@ from training.scorecard.segments import (
     ranking_sentences,
 )
 from training.scorecard.style import STYLE
-from training.scorecard.table import Comparison, MetricRow, capitalised, plain
+from training.scorecard.table import Comparison, MetricRow, capitalised
 
 # Nothing is loaded from anywhere, and nothing runs: a segment's name may say anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -129,13 +130,13 @@ def _plot(picture: Picture) -> Element:
 def _segments(card: Scorecard) -> list[Element]:
     if not card.segments:
         return []
-    told = [("warning", text) for text in fault_sentences(card.segments)]
-    if not told:
-        told = [("good", "The level and calibration of no segment are clearly worse.")]
-    told += [("note", text) for text in ranking_sentences(card.segments)]
-    said = element("ul", *(_finding(tone, text) for tone, text in told), class_="findings")
+    lines = [("warning", text) for text in fault_sentences(card.segments)]
+    if not lines:
+        lines = [("good", "The level and calibration of no segment are clearly worse.")]
+    lines += [("note", text) for text in ranking_sentences(card.segments)]
+    findings = element("ul", *(_finding(tone, text) for tone, text in lines), class_="findings")
     tables = [part for table in card.segments for part in _segment_table(card.judgement, table)]
-    return [element("h2", "By segment"), said, *tables]
+    return [element("h2", "By segment"), findings, *tables]
 
 
 def _segment_table(judgement: Judgement, table: SegmentTable) -> list[Element]:
@@ -206,7 +207,7 @@ def _definitions(judgement: Judgement) -> list[Element]:
 
 
 def _explanation(card: Scorecard) -> list[str]:
-    told = [
+    lines = [
         f"Ranges hold 95 %: percentiles of {card.resamples} resamples of the test customers. "
         "Differences are ours less the baseline's on the same resamples; better and worse mean "
         "that the range of the difference leaves out zero (for a figure that is right at one "
@@ -216,15 +217,15 @@ def _explanation(card: Scorecard) -> list[str]:
         "that excess off.",
     ]
     if card.segments:
-        told.append(
+        lines.append(
             "A segment is pointed out when it is worse than the whole, or its level missed, by "
             "more than chance would anywhere on this page in 5 of 100 cases, and by enough to "
             "matter. Rankings within a segment are harder than among all customers: compare "
             "segments with one another."
         )
     if any(row.metric.name == "crps" for row in card.rows):
-        told.append("CRPS is computed from the predicted quantiles.")
-    return told
+        lines.append("CRPS is computed from the predicted quantiles.")
+    return lines
 
 
 def _small(text: str) -> Element:

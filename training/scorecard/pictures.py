@@ -1,4 +1,4 @@
-"""Which plots a judgement can show, each with a line on how to read it."""
+"""The scorecard's plots, each with a caption on how to read it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def svg_address(figure: Figure) -> str:
 
 
 def _churn(judgement: Judgement) -> Iterator[Picture]:
-    actual, said = judgement.actual, _ours_first(judgement)
+    actual, by_model = judgement.actual, _ours_first(judgement)
     yield Picture(
         "calibration",
         calibration_plot(actual, judgement.ours),
@@ -65,18 +65,18 @@ def _churn(judgement: Judgement) -> Iterator[Picture]:
     if 0 < actual.mean() < 1:
         yield Picture(
             "gains",
-            gains_plot(actual, said, "churners"),
+            gains_plot(actual, by_model, "churners"),
             "How many of all who left are reached by contacting the highest scores first.",
         )
         yield Picture(
             "lift",
-            lift_plot(actual, said, "churn"),
+            lift_plot(actual, by_model, "churn"),
             "How much likelier to leave the top share is than the average customer; the upright "
             "line marks the top tenth.",
         )
     yield Picture(
         "profit",
-        profit_plot(actual, said, judgement.campaign, judgement.currency),
+        profit_plot(actual, by_model, judgement.campaign, judgement.currency),
         "What a campaign earns by how many it contacts, with the money named under the "
         "definitions. Dots are the best cut-offs. EMP averages the best profit over what is not "
         "known of the acceptance; the upright line is the share that our scores contact for it.",
@@ -117,11 +117,11 @@ def _over_time(judgement: Judgement) -> Iterator[Picture]:
             "Orders of the test customers after the cutoff, week by week, beside those expected.",
         )
     if judgement.survival is not None:
-        told = judgement.survival
-        curve = kaplan_meier(told.duration_days, told.ordered)
+        survival = judgement.survival
+        curve = kaplan_meier(survival.duration_days, survival.ordered)
         yield Picture(
             "survival",
-            survival_plot(curve, told.days, told.expected),
+            survival_plot(curve, survival.days, survival.expected),
             "Share of customers without an order so many days after the cutoff.",
         )
     if judgement.matrices is not None:

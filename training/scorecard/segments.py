@@ -1,4 +1,4 @@
-"""The same questions asked of each segment, so that a failure hidden in the whole shows."""
+"""Judge each segment of customers by itself: an average can hide a failure in one of them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from models.metrics.bootstrap import Estimate, Resampled, bootstrap
 from models.metrics.classification import calibration_error_by_chance, order_scorer
 from models.metrics.order import Scorer, of_the_sample
 from models.metrics.value import value_scorer
+from training.plots.style import plain
 from training.scorecard.judgement import Floats, Judgement
-from training.scorecard.table import listed, plain
+from training.scorecard.table import listed
 
 Rows = NDArray[np.intp]
 
-# Fewer customers than this, or customers of one outcome, tell nothing of a segment.
+# Smaller segments, or segments with fewer of one outcome, are not judged.
 FEWEST_ROWS = 50
 FEWEST_OF_AN_OUTCOME = 10
 _MOST_SEGMENTS = 12
 _RESAMPLES = 100
 _CHANCE = 0.05
-# Of each segment: its level, its ranking, its calibration.
-_QUESTIONS = 3
+# Tests per segment: its level, its ranking, its calibration.
+_TESTS = 3
 # Smaller differences are not worth a reader's time, however certain.
 _LEAST_RANKING = {"roc_auc": 0.03, "normalised_gini": 0.05}
 _LEAST_ECE = 0.03
@@ -44,13 +45,13 @@ class Segment:
     bias
         Predicted less observed; for value relative to the observed.
     metrics
-        Ranking and, for churn, calibration error; empty where too few to judge.
+        Ranking and, for churn, calibration error; empty with too few customers.
     ece_by_chance
-        Calibration error that so few customers would have were every probability right.
+        Expected calibration error of so few customers if every probability were right.
     faults
-        Where its level or calibration is clearly worse than the whole's, in words.
+        How its level or calibration is clearly worse than that of all customers, in words.
     ranked_worse
-        Whether its customers are clearly less well ranked than all; a narrow group is harder.
+        Whether it is clearly less well ranked than all customers; similar customers are harder.
     """
 
     name: str
@@ -73,16 +74,16 @@ class SegmentTable:
 
 
 def judge_segments(judgement: Judgement, seed: int) -> tuple[SegmentTable, ...]:
-    """Judge every segment of every grouping against the whole.
+    """Judge every segment of every grouping against all customers.
 
-    A fault is told only where chance would tell one anywhere on the page in 5 of 100 cases:
-    bounds allow for the number of segments (Bonferroni).
+    Bounds allow for the number of tests (Bonferroni): without real faults, one is reported anywhere
+    on the page in at most 5 of 100 cases.
     """
     divided = {str(name): divide(judgement.groups[name]) for name in judgement.groups}
     asked = sum(len(segments) for segments in divided.values())
     if asked == 0:
         return ()
-    limit = float(ndtri(1 - _CHANCE / (2 * _QUESTIONS * asked)))
+    limit = float(ndtri(1 - _CHANCE / (2 * _TESTS * asked)))
     whole = of_the_sample(
         _scorer(judgement, np.arange(len(judgement.actual))), len(judgement.actual)
     )
@@ -99,8 +100,8 @@ def judge_segments(judgement: Judgement, seed: int) -> tuple[SegmentTable, ...]:
 def divide(column: pd.Series) -> dict[str, Rows]:
     """Return the rows of each segment.
 
-    Ordered categories in their order, other names the commonest first, with those too rare to
-    judge, and those beyond what fits a table, put together.
+    Ordered categories come in their order, other names by frequency. Those too rare to judge, or
+    too many for a table, are put together.
     """
     names = column.astype("object").where(column.notna(), "unknown").astype(str)
     counts = names.value_counts()
@@ -135,9 +136,9 @@ def _judge(
     limit: float,
     seed: int,
 ) -> Segment:
-    actual, said = judgement.actual[rows], judgement.ours[rows]
-    observed, predicted = float(actual.mean()), float(said.mean())
-    bias, error = _bias(judgement, actual, said)
+    actual, scores = judgement.actual[rows], judgement.ours[rows]
+    observed, predicted = float(actual.mean()), float(scores.mean())
+    bias, error = _bias(judgement, actual, scores)
     if len(rows) < FEWEST_ROWS:
         return Segment(name, len(rows), observed, predicted, bias)
     drawn = bootstrap({"": _scorer(judgement, rows)}, len(rows), _RESAMPLES, seed)[""]
@@ -147,7 +148,7 @@ def _judge(
     if _misses_more(judgement, bias, error, limit):
         faults.append(_level(judgement, observed, predicted, bias))
     if judgement.task == "churn":
-        by_chance, spread = calibration_error_by_chance(said)
+        by_chance, spread = calibration_error_by_chance(scores)
         beyond = metrics["ece"].value - whole["ece"] - by_chance
         if beyond > limit * spread and beyond >= _LEAST_ECE:
             faults.append(
@@ -165,22 +166,22 @@ def _judge(
 
 
 def _judged(judgement: Judgement, actual: Floats) -> list[str]:
-    """Return the metrics that so many customers can tell of."""
+    """Return the metrics that can be judged with these customers."""
     if judgement.task == "value":
         return ["normalised_gini"]
     rarer = min(actual.sum(), len(actual) - actual.sum())
     return ["roc_auc", "ece"] if rarer >= FEWEST_OF_AN_OUTCOME else ["ece"]
 
 
-def _bias(judgement: Judgement, actual: Floats, said: Floats) -> tuple[Estimate, float]:
+def _bias(judgement: Judgement, actual: Floats, scores: Floats) -> tuple[Estimate, float]:
     """Return predicted less observed, with its interval and standard error.
 
     Value is relative to what came, or, where nothing came, to what was predicted.
     """
-    gaps = said - actual
+    gaps = scores - actual
     scale = 1.0
     if judgement.task == "value":
-        scale = float(abs(actual.mean()) or abs(said.mean()))
+        scale = float(abs(actual.mean()) or abs(scores.mean()))
     if scale == 0 or len(gaps) < 2:
         return Estimate(float("nan"), float("nan"), float("nan")), float("nan")
     value, error = float(gaps.mean()) / scale, float(gaps.std(ddof=1)) / len(gaps) ** 0.5 / scale
@@ -188,7 +189,7 @@ def _bias(judgement: Judgement, actual: Floats, said: Floats) -> tuple[Estimate,
 
 
 def _misses_more(judgement: Judgement, bias: Estimate, error: float, limit: float) -> bool:
-    """Whether the level is missed by clearly more than that of the whole, or the other way."""
+    """Return whether the level is missed by clearly more than overall, or the other way."""
     whole, _ = _bias(judgement, judgement.actual, judgement.ours)
     shared = abs(whole.value) if whole.value * bias.value > 0 else 0.0
     beyond = abs(bias.value) - shared

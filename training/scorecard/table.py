@@ -1,4 +1,4 @@
-"""One metric of all models: figures, paired differences, and what they say in words."""
+"""One metric of all models: estimates, paired differences, and a verdict in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from models.metrics.bootstrap import Estimate
 from models.metrics.catalogue import Metric
+from training.plots.style import plain
 
 Standing = Literal["better", "worse", "level", "undefined"]
 
@@ -25,7 +26,7 @@ class Comparison:
     Attributes
     ----------
     standing
-        Of ours: ``better`` or ``worse`` where the interval leaves out a draw, else ``level``.
+        Ours is ``better`` or ``worse`` if the interval excludes no difference, else ``level``.
     """
 
     rival: str
@@ -52,13 +53,8 @@ class MetricRow:
         return capitalised("; ".join(parts) or "nothing to compare with")
 
     def rivals(self, standing: Standing) -> list[str]:
-        """Return the rivals against whom ours stands so."""
+        """Return the rivals that ours has this standing against."""
         return [plain(c.rival) for c in self.comparisons if c.standing == standing]
-
-
-def plain(name: str) -> str:
-    """Write a name without underscores."""
-    return name.replace("_", " ")
 
 
 def listed(names: list[str]) -> str:

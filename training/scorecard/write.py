@@ -40,7 +40,7 @@ def write_scorecard(card: Scorecard, folder: Path, made_at: datetime) -> Path:
 
 
 def scorecard_json(card: Scorecard) -> dict[str, Any]:
-    """Return everything on the page as JSON values; what is not defined is null."""
+    """Return everything on the page as JSON values; undefined numbers are null."""
     judgement = card.judgement
     return {
         "task": judgement.task,
@@ -89,12 +89,12 @@ def scorecard_json(card: Scorecard) -> dict[str, Any]:
 
 def _curves(judgement: Judgement) -> dict[str, Any]:
     """Return the figures behind the plots that a machine may want to draw itself."""
-    actual, said = judgement.actual, judgement.ours
+    actual, scores = judgement.actual, judgement.ours
     if judgement.task == "value":
-        predicted, came = decile_means(actual, said)
+        predicted, came = decile_means(actual, scores)
         return {"deciles": {"predicted": predicted.tolist(), "actual": came.tolist()}}
-    predicted, observed, share = calibration_bins(actual, said)
-    profit, contacted = expected_maximum_profit(actual, said, judgement.campaign)
+    predicted, observed, share = calibration_bins(actual, scores)
+    profit, contacted = expected_maximum_profit(actual, scores, judgement.campaign)
     return {
         "calibration": {
             "predicted": predicted.tolist(),
@@ -110,11 +110,11 @@ def _curves(judgement: Judgement) -> dict[str, Any]:
 
 
 def _over_time(judgement: Judgement) -> dict[str, Any]:
-    """Return what was handed over of the test window's days, cohorts and movements."""
-    told: dict[str, Any] = {}
+    """Return the data of the plots over time, as far as they were handed over."""
+    found: dict[str, Any] = {}
     if judgement.tracking is not None:
         seen = judgement.tracking
-        told["tracking"] = {
+        found["tracking"] = {
             "days": seen.days.tolist(),
             "actual": seen.actual.tolist(),
             "expected": {name: curve.tolist() for name, curve in seen.expected.items()},
@@ -122,7 +122,7 @@ def _over_time(judgement: Judgement) -> dict[str, Any]:
     if judgement.survival is not None:
         watched = judgement.survival
         actual = kaplan_meier(watched.duration_days, watched.ordered)
-        told["survival"] = {
+        found["survival"] = {
             "kaplan_meier": {
                 "days": actual.days.tolist(),
                 "survival": actual.survival.tolist(),
@@ -132,11 +132,11 @@ def _over_time(judgement: Judgement) -> dict[str, Any]:
         }
     for name, table in (("cohorts", judgement.cohorts), ("movement", judgement.movement)):
         if table is not None:
-            told[name] = {
+            found[name] = {
                 str(row): {str(column): _finite(float(cell)) for column, cell in cells.items()}
                 for row, cells in table.iterrows()
             }
-    return told
+    return found
 
 
 def _estimates(found: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the server looks up of products and customers: the recommenders' answers as rows."""
+"""The recommenders' answers, computed ahead of requests, as sparse rows of the bundle."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from features.vocabulary import Columns as C
 from models.bundle_schema import BundleColumns as B
 from models.next_purchase import NextPurchaseModel
 from models.recommend.acceptance import Habits
+from models.recommend.combining import without
 from models.recommend.content import Content
 from models.recommend.cross_sell import AFFINITY, HABIT, TOGETHER, CrossSell
+from models.recommend.explaining import explaining_products
 from models.recommend.interactions import Interactions
-from models.recommend.likeness import similar_products
 from models.recommend.matrices import Candidates, row_numbers
 from models.recommend.popular import Popular
 from models.recommend.reasons import Ledger, together_share, usual_gaps
-from models.recommend.telling import most_telling
-from models.recommend.voices import without
+from models.recommend.similarity import similar_products
 from models.sparse_rows import SparseRows
 
 NEIGHBOURS: Final = 50
-_LIKE_NEW: Final = 10
-"""Products like a new one that say what goes with it."""
+_SIMILAR_TO_NEW: Final = 10
+"""Similar products from which a product without orders takes its cross-sell products."""
 
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class BasketRows:
     cross_sell, substitutes
         See :class:`models.bundle.Bundle`.
     habit
-        Say of a known customer's habits beside what goes with the cart, 0 to 1.
+        Weight of a known customer's habits beside what is ordered with the cart, 0 to 1.
     """
 
     cross_sell: SparseRows
@@ -51,8 +51,8 @@ class BasketRows:
     habit: float
 
 
-def described(catalogue: pd.DataFrame, ties: Places) -> Content:
-    """Describe every product of the catalogue by name, category and price."""
+def described(catalogue: pd.DataFrame, ties: Indices) -> Content:
+    """Fit the content model on every product of the catalogue: name, category and price."""
     names = np.asarray(catalogue[C.PRODUCT_NAME].fillna("").to_numpy(dtype=str))
     known, codes = np.unique(
         np.asarray(catalogue[C.CATEGORY].fillna("").to_numpy(dtype=str)), return_inverse=True
@@ -64,19 +64,20 @@ def described(catalogue: pd.DataFrame, ties: Places) -> Content:
 
 def candidate_rows(
     model: NextPurchaseModel, interactions: Interactions, customer_ids: NDArray[np.str_],
-    place: Places,
+    place: Indices,
 ) -> SparseRows:  # fmt: skip
-    """Return each customer's own candidates, what they are worth and what accounts for them.
+    """Return each customer's personal candidates: score, probability and explaining purchase.
 
     Parameters
     ----------
     place
-        Where each product of ``interactions`` stands in the catalogue.
+        Position in the catalogue of each product of ``interactions``.
     """
     scores, chances = model.own_candidates(customer_ids)
-    telling = most_telling(interactions, interactions.customer_index(customer_ids), scores)
+    customers = interactions.customer_index(customer_ids)
+    explaining = explaining_products(interactions, customers, scores)
     because = scores.copy()
-    because.data = np.where(telling >= 0, place[telling], -1)
+    because.data = np.where(explaining >= 0, place[explaining], -1)
     return ordered_rows(
         {C.SCORE: scores, B.PROBABILITY: chances, B.BECAUSE: because},
         model.blend_.ties_,
@@ -85,61 +86,59 @@ def candidate_rows(
 
 
 def basket_rows(wide: Interactions, content: Content, window_days: int) -> BasketRows:
-    """Learn what completes carts, complements told from substitutes.
+    """Learn what completes a cart, and what replaces each product.
 
-    A product that was never bought is completed by what completes those described like it.
+    A product that was never ordered takes the cross-sell products of those described like it.
 
     Parameters
     ----------
     wide
-        Purchases among the products of the whole catalogue, their categories known.
+        Purchases among the products of the whole catalogue, with categories.
     window_days
-        The latest days, whose orders teach how much a customer's habits say.
+        The latest days, on whose orders the weight of a customer's habits is learned.
     """
     model = CrossSell()
-    # Orders of one product each teach no loudness: the defaults stand.
+    # If all orders hold a single product there is nothing to learn from: the defaults stand.
     with suppress(TrainingError):
         model.choose(wide, window_days=window_days)
     model.fit(wide)
     everything = np.arange(wide.n_products)
-    goes_with = model.similar(everything, NEIGHBOURS)
-    unmet = np.flatnonzero(np.diff(goes_with.indptr) == 0)
-    if unmet.size:
-        goes_with = _with_rows(goes_with, unmet, content, model)
-    support = goes_with.copy()
-    support.data = together_share(wide.order_matrix(), goes_with)
-    loud = model.known_
-    habit = loud.get(HABIT, 0.0) + loud.get(AFFINITY, 0.0)
+    together = model.similar(everything, NEIGHBOURS)
+    empty = np.flatnonzero(np.diff(together.indptr) == 0)
+    if empty.size:
+        together = _filled(together, empty, content, model)
+    support = together.copy()
+    support.data = together_share(wide.order_matrix(), together)
+    weights = model.known_weights_
+    habit = weights.get(HABIT, 0.0) + weights.get(AFFINITY, 0.0)
     return BasketRows(
-        ordered_rows({C.SCORE: goes_with, B.SUPPORT: support}, model.ties_),
+        ordered_rows({C.SCORE: together, B.SUPPORT: support}, model.ties_),
         ordered_rows({C.SCORE: model.alternatives(everything, NEIGHBOURS)}, model.ties_),
-        habit / max(habit + loud.get(TOGETHER, 0.0), 1e-9),
+        habit / max(habit + weights.get(TOGETHER, 0.0), 1e-9),
     )
 
 
-def _with_rows(
-    goes_with: Candidates, unmet: Places, content: Content, model: CrossSell
-) -> Candidates:
-    """Fill the empty rows by what completes the products described like each."""
-    said = sparse.csr_matrix(content.similar(unmet, _LIKE_NEW) @ goes_with)
+def _filled(together: Candidates, empty: Indices, content: Content, model: CrossSell) -> Candidates:
+    """Fill the empty rows from the rows of the products that are described alike."""
+    borrowed = sparse.csr_matrix(content.similar(empty, _SIMILAR_TO_NEW) @ together)
     themselves = sparse.csr_matrix(
-        (np.ones(unmet.size), (np.arange(unmet.size), unmet)), shape=said.shape
+        (np.ones(empty.size), (np.arange(empty.size), empty)), shape=borrowed.shape
     )
-    filled = without(said, themselves, NEIGHBOURS, model.ties_).tocoo()
-    rows = sparse.csr_matrix((filled.data, (unmet[filled.row], filled.col)), shape=goes_with.shape)
-    return sparse.csr_matrix(goes_with + rows)
+    best = without(borrowed, themselves, NEIGHBOURS, model.ties_).tocoo()
+    rows = sparse.csr_matrix((best.data, (empty[best.row], best.col)), shape=together.shape)
+    return sparse.csr_matrix(together + rows)
 
 
-def likeness_rows(wide: Interactions, content: Content) -> SparseRows:
-    """Return what a fresh look at each product speaks for."""
+def similar_rows(wide: Interactions, content: Content) -> SparseRows:
+    """Return the products to show to somebody who just looked at each product."""
     return ordered_rows({C.SCORE: similar_products(wide, content, NEIGHBOURS)}, content.ties_)
 
 
 def bought_rows(wide: Interactions, customer_ids: NDArray[np.str_]) -> SparseRows:
-    """Return how often, when last and how regularly each customer bought each product."""
+    """Return how often, when last and at which intervals each customer bought each product."""
     times = wide.customer_matrix()
     ledger = Ledger.of(wide)
-    # The ledger's pairs are the matrix's entries, both by customer and product.
+    # The ledger's pairs are the matrix's entries: both are sorted by customer and product.
     last = ledger.days[ledger.starts[1:] - 1]
     rows = SparseRows(
         times.indptr.astype(np.int64),
@@ -154,7 +153,7 @@ def bought_rows(wide: Interactions, customer_ids: NDArray[np.str_]) -> SparseRow
     return _spread_rows(rows, where, len(customer_ids))
 
 
-def popular_row(interactions: Interactions, place: Places) -> SparseRows:
+def popular_row(interactions: Interactions, place: Indices) -> SparseRows:
     """Return the popular list and each product's share of recent orders."""
     habits = Habits.from_interactions(interactions, np.array([-1]))
     popular = Popular().fit(interactions)
@@ -165,11 +164,11 @@ def popular_row(interactions: Interactions, place: Places) -> SparseRows:
 
 
 def product_habits(wide: Interactions) -> pd.DataFrame:
-    """Return how products are bought again: one row per product of the catalogue.
+    """Return how each product of the catalogue is bought again, one row per product.
 
-    ``usual_gap_days`` is the median over the days between purchases of one customer, NaN where
-    nobody bought it on two days; ``repeat_share`` is the share of its buyers who did, NaN
-    without buyers.
+    ``usual_gap_days`` is the median number of days between two purchases by one customer, NaN if
+    nobody bought it on two days; ``repeat_share`` is the share of its buyers who did, NaN without
+    buyers.
     """
     ledger = Ledger.of(wide)
     pairs = np.repeat(np.arange(ledger.pair_keys.size), np.diff(ledger.starts))
@@ -186,11 +185,11 @@ def product_habits(wide: Interactions) -> pd.DataFrame:
 
 
 def ordered_rows(
-    values: dict[str, sparse.csr_matrix[Any]], ties: Places, place: Places | None = None
+    values: dict[str, sparse.csr_matrix[Any]], ties: Indices, place: Indices | None = None
 ) -> SparseRows:
-    """Turn matrices of one pattern into rows sorted by score, best first.
+    """Turn matrices with the same entries into rows sorted by score, best first.
 
-    Ties go by popularity, as everywhere. Columns are renumbered by ``place`` where it is given.
+    Ties go by popularity, as everywhere. ``place`` renumbers the columns.
     """
     by = values[C.SCORE]
     order = np.lexsort((ties[by.indices], -by.data, row_numbers(by)))
@@ -206,8 +205,8 @@ def ordered_rows(
     )
 
 
-def _spread_rows(rows: SparseRows, place: Places, height: int) -> SparseRows:
-    """Move row ``i`` to row ``place[i]`` of a taller matrix; ``place`` ascends."""
+def _spread_rows(rows: SparseRows, place: Indices, height: int) -> SparseRows:
+    """Move row ``i`` to row ``place[i]`` of a matrix of ``height`` rows; ``place`` ascends."""
     lengths = np.zeros(height, dtype=np.int64)
     lengths[place] = np.diff(rows.indptr)
     return SparseRows(np.concatenate([[0], np.cumsum(lengths)]), rows.indices, rows.values)

@@ -1,4 +1,4 @@
-"""Why a score is what it is, in words with the customer's own figures."""
+"""The strongest drivers of a customer's churn score, in words with the customer's own figures."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _driver(
 
 
 def _figures_of(arrays: Mapping[str, NDArray[Any]], row: int) -> Figures:
-    """Return what reads one customer's figures; missing, or not computed, is None."""
+    """Return a function from a column's name to one customer's value; None if missing."""
 
     def read(name: str) -> float | str | None:
         if name not in arrays:

@@ -1,4 +1,4 @@
-"""What to show to new customers: whatever named their first orders best on the latest window."""
+"""What to show to new customers: the list that predicted first orders best on the latest window."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class NewcomerLists:
     scores
         One row per segment, then one for everybody; shape (n_segments + 1, n_products).
     attribute, segments
-        Which attribute tells the rows apart, and its values; None and nothing where none does.
+        Attribute that the rows are for, and its values; None and empty if no attribute helps.
     shares
         Share of all first orders that hold each product; shape (n_products,).
     recalls
-        Recall at 10 of each way on the latest window, by name; empty where nobody came.
+        Recall at 10 of each list on the latest window, by name; empty without new customers.
     """
 
     scores: Candidates
@@ -57,10 +57,10 @@ class NewcomerLists:
 def newcomer_lists(
     interactions: Interactions, attributes: Segments, window_days: int
 ) -> NewcomerLists:
-    """Choose between what is popular, what first orders hold, and the same by an attribute.
+    """Choose between popular products, those of first orders, and those by an attribute.
 
-    Each must beat the simpler before it by two standard errors, on the first orders of those
-    who came within the last ``window_days``.
+    Each must beat the best simpler one by two standard errors, on the first orders of those who
+    came in the last ``window_days``.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def newcomer_lists(
         Values by name of attribute, empty where unknown; each of shape (n_customers,).
     """
     nobody = np.full(interactions.n_customers, "")
-    told = {_EVERYBODY: nobody, **attributes}
-    chosen, recalls = _chosen(interactions, told, window_days)
-    model = Newcomers().fit(interactions, told.get(chosen, nobody))
+    segmentations = {_EVERYBODY: nobody, **attributes}
+    chosen, recalls = _chosen(interactions, segmentations, window_days)
+    model = Newcomers().fit(interactions, segmentations.get(chosen, nobody))
     shares = model.counts_ / max(model.first_orders_, 1)
     if chosen == _POPULAR:
         scores = Popular().fit(interactions).score(np.array([-1]), _LISTED)
@@ -84,7 +84,7 @@ def newcomer_lists(
 def known_attributes(
     engine: Engine, prepared: Prepared, customer_ids: NDArray[np.str_]
 ) -> dict[str, NDArray[np.str_]]:
-    """Return what the customers table says of each customer, for attributes that differ."""
+    """Return the attributes that differ between customers, from the customers table."""
     if "customers" not in prepared.clean:
         return {}
     frame = engine.frame(prepared.clean["customers"]).set_index(C.CUSTOMER_ID)
@@ -97,9 +97,9 @@ def known_attributes(
 
 
 def _chosen(
-    interactions: Interactions, told: Segments, window_days: int
+    interactions: Interactions, segmentations: Segments, window_days: int
 ) -> tuple[str, dict[str, float]]:
-    """Return the way that named the latest first orders best, and what each reached."""
+    """Return the name of the list that predicted the latest first orders best, and all recalls."""
     cutoff = interactions.as_of_day - window_days
     known = interactions.kept(interactions.days < cutoff, cutoff)
     first_days = np.full(interactions.n_customers, interactions.as_of_day)
@@ -113,7 +113,7 @@ def _chosen(
     truth = sparse.csr_matrix(baskets[customers])
     ties = tie_order(known.popularity())
     answers = {_POPULAR: Popular().fit(known).score(customers, _DEEPEST)}
-    for name, values in told.items():
+    for name, values in segmentations.items():
         answers[name] = Newcomers().fit(known, values).score(values[customers], _DEEPEST)
     recalls = {
         name: recall_at(

@@ -1,6 +1,7 @@
-"""What is read off all customers together and then holds for each of them.
+"""What scores need to know about the customer base as a whole.
 
-A few customers are scored as a batch of everyone would score them: before this backdrop.
+It is computed from all customers and then used for each of them, so that a few customers scored by
+themselves get the scores they would have in a batch of everyone.
 """
 
 from __future__ import annotations
@@ -12,53 +13,46 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.errors import TrainingError
 from features.families.btyd import FAMILY
 from models.btyd.outlook import OUTPUTS, Outlook
+from training.baselines import fit_outlook
 
 _DAYS_OF_A_YEAR = 365
 _FIRST, _LAST, _MARGIN = "first_order_days", "recency_days", "margin_365d"
 
 
 @dataclass(frozen=True)
-class Backdrop:
+class CustomerBase:
     """A customer base at one cutoff.
 
     Attributes
     ----------
     outlook
-        BG/NBD and Gamma-Gamma, fitted on everyone's histories; None where they cannot be.
+        BG/NBD and Gamma-Gamma, fitted on everyone's histories; None if they cannot be fitted.
     relationship_years
-        Mean length of a relationship, from first to last order, over all repeat buyers.
+        Mean time from first to last order over all repeat buyers.
     """
 
-    READS: ClassVar = (*(column.name for column in FAMILY.columns), _FIRST, _LAST)
+    COLUMNS_READ: ClassVar = (*(column.name for column in FAMILY.columns), _FIRST, _LAST)
 
     outlook: Outlook | None
     relationship_years: float
 
     @classmethod
-    def of(cls, everyone: pd.DataFrame) -> Backdrop:
-        """Read it off the vectors of all customers at one cutoff, of which it needs ``READS``."""
+    def of(cls, everyone: pd.DataFrame) -> CustomerBase:
+        """Compute it from the vectors of all customers at one cutoff; reads ``COLUMNS_READ``."""
         span = (everyone[_FIRST] - everyone[_LAST]).to_numpy(dtype=np.float64)
         repeat = span > 0
         days = float(span[repeat].mean()) if repeat.any() else 0.0
-        return cls(_outlook(everyone), days / _DAYS_OF_A_YEAR)
+        return cls(fit_outlook(everyone), days / _DAYS_OF_A_YEAR)
 
     def year_ahead(self, customers: pd.DataFrame) -> pd.DataFrame:
-        """Return what BG/NBD foretells of a year; missing where it could not be fitted."""
+        """Return what BG/NBD expects of the next year; missing if it could not be fitted."""
         if self.outlook is None:
             return pd.DataFrame(np.nan, index=customers.index, columns=list(OUTPUTS))
         return self.outlook.predict(customers, _DAYS_OF_A_YEAR)
 
     def clv_simple(self, customers: pd.DataFrame) -> NDArray[np.float64]:
-        """Return yearly margin x mean relationship length in years, undiscounted, money."""
+        """Return yearly margin x mean length of a relationship in years: money, undiscounted."""
         yearly = customers[_MARGIN].to_numpy(dtype=np.float64)
         return np.asarray(yearly * self.relationship_years, dtype=np.float64)
-
-
-def _outlook(everyone: pd.DataFrame) -> Outlook | None:
-    try:
-        return Outlook.fit(everyone)
-    except TrainingError:
-        return None

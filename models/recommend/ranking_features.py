@@ -1,7 +1,7 @@
-"""What the ranker knows of a customer and a product beside the sources' scores.
+"""The ranker's features of a customer and a product, beside the sources' scores.
 
-Everything is as of the customer's latest order, so that a customer one basket earlier looks
-as a customer does now. Where a thing is unknown the number is NaN, which trees handle.
+Ages are counted to the customer's latest order, so that in training, with the last basket taken
+away, a customer looks as customers do when served. Unknown values are NaN, which trees handle.
 """
 
 from __future__ import annotations
@@ -17,29 +17,42 @@ from models.recommend.repurchase import usual_gap
 
 Floats = NDArray[np.float32]
 
-EVIDENCE_NAMES: Final = (
-    # The customer and the product
+_PAIR: Final = (
     "times", "share_of_orders", "share_since_first", "orders_since_last", "orders_since_first",
     "usual_gap_orders", "due_orders", "last_gap_orders", "slow", "fast", "habit_trend",
     "days_since_last", "usual_gap_days", "due_days",
-    # The customer
+)  # fmt: skip
+_CUSTOMER: Final = (
     "orders", "basket_size", "last_basket_size", "repeat_habit", "order_gap_days", "recency_days",
-    # The product
+)  # fmt: skip
+_PRODUCT: Final = (
     "popularity", "popularity_trend", "buyers", "times_per_buyer", "repeat_rate", "follow_rate",
     "age_days",
-    # The category and the price, where known
-    "category_share", "category_orders_since_last", "category_repeat_rate", "category_popularity",
-    "price", "price_fit",
 )  # fmt: skip
+_CATEGORY: Final = (
+    "category_share", "category_orders_since_last", "category_repeat_rate", "category_popularity",
+)  # fmt: skip
+_PRICE: Final = ("price", "price_fit")
+
+FEATURE_NAMES: Final = (*_PAIR, *_CUSTOMER, *_PRODUCT, *_CATEGORY, *_PRICE)
+"""Of the pair, the customer, the product, its category and its price; the last two if known."""
+
+_NEVER_BOUGHT: Final = np.array(
+    [
+        0.0 if name in {"times", "share_of_orders", "share_since_first", "slow", "fast"} else np.nan
+        for name in _PAIR
+    ]
+)
+"""The features of a pair without a purchase: counts are zero, ages are unknown."""
 
 _TREND_SHARE: Final = 0.15
-"""Latest part of the time span that a product's trend compares with the whole."""
+"""Share of the time span, the latest part, that a product's trend compares with the whole."""
 
 
-class Evidence:
-    """Numbers per customer and product, read from purchases; see ``EVIDENCE_NAMES``.
+class RankingFeatures:
+    """Features per customer and product, from purchases; see ``FEATURE_NAMES``.
 
-    Recency is the one number that looks at the cutoff; all other ages end at the customer's
+    ``recency_days`` and ``age_days`` are counted to the cutoff, all other ages to the customer's
     latest order.
     """
 
@@ -66,17 +79,22 @@ class Evidence:
         return self
 
     def of(self, customers: NDArray[np.int64], products: NDArray[np.int64]) -> Floats:
-        """Return the numbers of each customer and product; shape (m, len(EVIDENCE_NAMES)).
+        """Return the features of m pairs of customer and product, (m, len(FEATURE_NAMES)).
 
-        Unknown customers (-1) have NaN wherever the customer matters.
+        For unknown customers (-1) all that depends on the customer is NaN.
         """
         known = customers >= 0
         places, bought = self._pairs.places(customers * self._n_products + products)
-        own = np.where((bought & known)[:, None], self._pair_facts[places], _NEVER)
-        person = np.where(known[:, None], self._customers[customers], np.nan)
-        parts = [own, person, self._products[products]]
-        parts.append(self._category_part(customers, products, person[:, 0]))
-        parts.append(self._price_part(customers, products))
+        own = np.where((bought & known)[:, None], self._pair_facts[places], _NEVER_BOUGHT)
+        customer = np.where(known[:, None], self._customers[customers], np.nan)
+        orders = customer[:, _CUSTOMER.index("orders")]
+        parts = (
+            own,
+            customer,
+            self._products[products],
+            self._category_part(customers, products, orders),
+            self._price_part(customers, products),
+        )
         return np.hstack(parts).astype(np.float32)
 
     def _category_part(
@@ -85,24 +103,26 @@ class Evidence:
         products: NDArray[np.int64],
         orders: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        part = np.full((customers.size, 4), np.nan)
+        part = np.full((customers.size, len(_CATEGORY)), np.nan)
         if self._categories is None or self._n_categories == 0:
             return part
         codes = self._categories[products]
-        told = (codes >= 0) & (customers >= 0)
+        known = codes >= 0
+        both_known = known & (customers >= 0)
         places, bought = self._category_pairs.places(customers * self._n_categories + codes)
-        bought &= told
-        part[told, 0] = 0.0
+        bought &= both_known
+        part[both_known, 0] = 0.0
         part[bought, 0] = self._category_pairs.times[places[bought]] / orders[bought]
         part[bought, 1] = self._category_pairs.last_lag[places[bought]]
-        part[codes >= 0, 2] = self._category_facts[codes[codes >= 0], 4]
-        part[codes >= 0, 3] = self._category_facts[codes[codes >= 0], 0]
+        facts = self._category_facts[codes[known]]
+        part[known, 2] = facts[:, _PRODUCT.index("repeat_rate")]
+        part[known, 3] = facts[:, _PRODUCT.index("popularity")]
         return part
 
     def _price_part(
         self, customers: NDArray[np.int64], products: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        part = np.full((customers.size, 2), np.nan)
+        part = np.full((customers.size, len(_PRICE)), np.nan)
         if self._prices is None:
             return part
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -112,14 +132,10 @@ class Evidence:
         return part
 
 
-_NEVER: Final = np.array([0, 0, 0, *[np.nan] * 5, 0, 0, *[np.nan] * 4])
-"""The numbers of a pair that never was: no times, no share, and no ages."""
-
-
 def _pair_facts(
     pairs: PairTable, counts: NDArray[np.int64], last_days: NDArray[np.int64], n_products: int
 ) -> NDArray[np.float64]:
-    """Fourteen numbers per pair, in the order of the names."""
+    """Return the features ``_PAIR`` of each pair, in that order."""
     customers = pairs.keys // n_products
     gap = usual_gap(pairs)
     days = last_days[customers] - pairs.last_day
@@ -153,7 +169,7 @@ def _order_gap_days(
     counts: NDArray[np.int64],
     customers: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Mean days between each customer's orders: when the next may be expected; 0 for one order."""
+    """Return for each pair the mean days between its customer's orders; 0 with one order."""
     first = np.full(last_days.size, np.iinfo(np.int64).max)
     np.minimum.at(first, customers, pairs.first_day)
     gaps = np.where(counts > 1, (last_days - first) / np.maximum(counts - 1, 1), 0.0)
@@ -163,7 +179,7 @@ def _order_gap_days(
 def _customer_facts(
     interactions: Interactions, orders: OrderTable, pairs: PairTable
 ) -> NDArray[np.float64]:
-    """Six numbers per customer, in the order of the names."""
+    """Return the features ``_CUSTOMER`` of each customer, in that order."""
     n = interactions.n_customers
     counts = np.maximum(orders.counts, 1)
     lines = np.bincount(interactions.customers, minlength=n)
@@ -189,14 +205,14 @@ def _customer_facts(
 def _product_facts(
     interactions: Interactions, orders: OrderTable, pairs: PairTable
 ) -> NDArray[np.float64]:
-    """Seven numbers per product, in the order of the names."""
+    """Return the features ``_PRODUCT`` of each product, in that order."""
     n = interactions.n_products
     times = np.bincount(interactions.products, minlength=n).astype(np.float64)
     bought = pairs.keys % max(n, 1)
     buyers = np.bincount(bought, minlength=n)
     again = np.bincount(bought, pairs.times > 1, minlength=n)
     lags = orders.lags()[interactions.orders]
-    # Purchases that a later order could repeat, and those that the very next order did.
+    # Purchases that a later order could repeat, and those that the next order did repeat.
     could = np.bincount(interactions.products, lags > 0, minlength=n)
     did = np.bincount(interactions.products, _followed(interactions, lags), minlength=n)
     days = interactions.days
@@ -218,7 +234,7 @@ def _product_facts(
 
 
 def _followed(interactions: Interactions, lags: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the customer's very next order holds the product again."""
+    """Return for each entry whether the customer's next order holds the product again."""
     depth = int(lags.max(initial=0)) + 2
     pair = interactions.customers * interactions.n_products + interactions.products
     keys = pair * depth + lags
@@ -226,15 +242,16 @@ def _followed(interactions: Interactions, lags: NDArray[np.int64]) -> NDArray[np
 
 
 def _by_category(interactions: Interactions, categories: NDArray[np.int64]) -> Interactions:
-    """Say category wherever a product with a known one was bought."""
+    """Return the purchases with each product replaced by its category, if known."""
     codes = categories[interactions.products]
-    told = codes >= 0
+    n_categories = int(categories.max(initial=-1)) + 1
+    known = codes >= 0
     # One entry per order and category: a second product of it is the same purchase.
-    cells = interactions.orders * (int(categories.max(initial=-1)) + 1) + codes
+    cells = interactions.orders * n_categories + codes
     first = np.zeros(codes.size, dtype=np.bool_)
-    first[np.unique(np.where(told, cells, -1), return_index=True)[1]] = True
-    mask = told & first
-    names = np.arange(int(categories.max(initial=-1)) + 1).astype(np.str_)
+    first[np.unique(np.where(known, cells, -1), return_index=True)[1]] = True
+    mask = known & first
+    names = np.arange(n_categories).astype(np.str_)
     return Interactions(
         interactions.customer_ids,
         names,
@@ -247,7 +264,7 @@ def _by_category(interactions: Interactions, categories: NDArray[np.int64]) -> I
 
 
 def _usual_prices(interactions: Interactions, prices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean logarithm of what each customer paid; NaN where nothing priced was bought."""
+    """Return the mean logarithm of the prices each customer paid; NaN without a known price."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(prices[interactions.products])
     priced = np.isfinite(logs)

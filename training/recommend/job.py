@@ -1,4 +1,4 @@
-"""The recommendation job: choose a blend on one window, judge it on the next, fit it on all."""
+"""The recommendation job: choose a ranking on one window, judge it on the next, choose again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from models.recommend.interactions import Interactions
 from models.recommend.popular import Popular
 from models.recommend.topk import ranked_products, tie_order
 from training.plots import bar_plot
-from training.purchases import describe_products, load_interactions, next_orders
+from training.recommend.purchases import describe_products, load_interactions, next_orders
 from training.report import Contest, Floats, JobReport
 from training.settings import TrainingSettings
 from training.windows import Windows
 
-_DEEPEST = 20
+_DEPTH = 20
 
 
 def train_recommend(
@@ -40,13 +40,13 @@ def train_recommend(
 ) -> JobReport:
     """Run the recommendation job.
 
-    Weights are chosen on the horizon before the test cutoff; the test window then judges them
-    once; the served model chooses again on the test window, the latest that there is.
+    The judged model is chosen on the horizon before the test cutoff and judged once on the test
+    window. The served model is chosen on the test window, the latest there is.
 
     Raises
     ------
     TrainingError
-        Nobody with a history ordered in the validation or the test window.
+        No customer with a history ordered in the validation or the test window.
     """
     rollups, test = prepared.rollups, windows.test
     horizon = timedelta(days=windows.horizon_days)
@@ -63,7 +63,7 @@ def train_recommend(
         )
     baselines = _baselines()
     tick = progress("Test window, ranked", 1 + len(baselines))
-    ranked = {"recommend": judged.fit(known).rank(customers, _DEEPEST)}
+    ranked = {"recommend": judged.fit(known).rank(customers, _DEPTH)}
     tick()
     for name, baseline in baselines.items():
         ranked[name] = _rank(baseline, known, customers)
@@ -125,7 +125,7 @@ def _chosen(
     tick: Callable[[], None],
     back: timedelta,
 ) -> NextPurchaseModel:
-    """Choose on the horizon that ends ``back`` before ``as_of``."""
+    """Choose a model on the horizon that ends ``back`` before ``as_of``."""
     rollups = prepared.rollups
     start, end = windows.test - back, windows.as_of - back
     purchases = load_interactions(engine, rollups, start)
@@ -138,8 +138,8 @@ def _chosen(
 def _rank(
     model: Recommender, known: Interactions, customers: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    scores = model.fit(known).score(customers, _DEEPEST)
-    return ranked_products(scores, _DEEPEST, tie_order(known.popularity()))
+    scores = model.fit(known).score(customers, _DEPTH)
+    return ranked_products(scores, _DEPTH, tie_order(known.popularity()))
 
 
 def _rerun(
@@ -147,7 +147,5 @@ def _rerun(
     customers: NDArray[np.int64],
     points: Callable[[NDArray[np.int64]], Floats],
 ) -> Callable[[Path], Floats | None]:
-    """Let a saved model rank today's test window."""
-    return lambda folder: points(
-        NextPurchaseModel.load(folder).fit(known).rank(customers, _DEEPEST)
-    )
+    """Return a function that ranks today's test window with a saved model."""
+    return lambda folder: points(NextPurchaseModel.load(folder).fit(known).rank(customers, _DEPTH))

@@ -1,4 +1,4 @@
-"""The recommenders' part of a bundle: everything that product answers are looked up in."""
+"""The recommenders' part of a bundle: the tables from which the server answers."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ from models.next_purchase import NextPurchaseModel
 from models.recommend.interactions import Interactions
 from models.recommend.topk import tie_order
 from models.sparse_rows import SparseRows
-from training.newcomers import known_attributes, newcomer_lists
-from training.product_rows import (
+from training.recommend.newcomers import known_attributes, newcomer_lists
+from training.recommend.product_rows import (
     basket_rows,
     bought_rows,
     candidate_rows,
     described,
-    likeness_rows,
     ordered_rows,
     popular_row,
     product_habits,
+    similar_rows,
 )
-from training.purchases import describe_products
+from training.recommend.purchases import describe_products
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class RecommendationTables:
     """What a bundle holds of recommendations; see :class:`models.bundle.Bundle`.
 
     Attributes
     ----------
     catalogue
-        The products, with how each is bought again and by new customers.
+        The products, with how each is bought again, and by new customers.
     rows
-        Matrices by name.
-    said
-        Fields of the manifest.
+        Sparse matrices by their name in the bundle.
+    directions
+        Of the products' descriptions, (n_products, dimensions).
+    manifest_fields
+        Fields of the manifest, by name.
     """
 
     catalogue: pd.DataFrame
     rows: Mapping[str, SparseRows]
     directions: NDArray[np.float32]
-    said: Mapping[str, Any]
+    manifest_fields: Mapping[str, Any]
 
 
-def fill_shelf(
+def build_recommendation_tables(
     engine: Engine,
     prepared: Prepared,
     model: NextPurchaseModel,
@@ -60,8 +62,8 @@ def fill_shelf(
     catalogue: pd.DataFrame,
     customer_ids: NDArray[np.str_],
     window_days: int,
-) -> Shelf:
-    """Ask every recommender ahead of time what requests will ask.
+) -> RecommendationTables:
+    """Compute ahead of time what requests will ask of the recommenders.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def fill_shelf(
     customer_ids
         The customers of the bundle, sorted.
     window_days
-        The latest days, which choose what carts and new customers are shown.
+        The latest days, on which it is chosen what carts and new customers are shown.
     """
     product_ids = catalogue[C.PRODUCT_ID].to_numpy(dtype=str)
     place = np.searchsorted(product_ids, interactions.product_ids)
@@ -85,12 +87,12 @@ def fill_shelf(
         "candidates": candidate_rows(model, interactions, customer_ids, place),
         "cross_sell": baskets.cross_sell,
         "substitutes": baskets.substitutes,
-        "similar": likeness_rows(wide, content),
+        "similar": similar_rows(wide, content),
         "bought": bought_rows(wide, customer_ids),
         "popular": popular_row(interactions, place),
         "newcomers": ordered_rows({C.SCORE: newcomers.scores}, content.ties_),
     }
-    return Shelf(
+    return RecommendationTables(
         catalogue.join(product_habits(wide)).assign(**{B.NEWCOMER_SHARE: newcomers.shares}),
         rows,
         content.directions(),

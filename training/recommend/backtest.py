@@ -1,4 +1,4 @@
-"""Backtest of the recommenders: every model on every protocol, with how sure the figures are."""
+"""Backtest of the recommenders: every model under every protocol, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from models.recommend.protocols import Window, last_basket, rolling, time_split
 from models.recommend.topk import ranked_products, tie_order
 from models.recommend.two_stage import TwoStage, ranked_sources
 
-_DEEPEST: Final = 20
+_DEPTH: Final = 20
 _SLICES: Final = (1, 2, 3, 5, 10)
-"""Orders in the history, lower edges."""
-_LESSONS: Final = 3
-"""Windows that teach the ranker where it learns by time."""
+"""Lower edges of the slices by number of orders in the history."""
+_TRAINING_WINDOWS: Final = 3
+"""Windows that the ranker is trained on when the split is by time."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """What a backtest found.
+    """The results of a backtest.
 
     Attributes
     ----------
     table
-        One row per protocol and model; every metric, and the interval of the headline.
+        One row per protocol and model: every metric, and the 95 % interval of NDCG at 10.
     slices
         One row per protocol, model and length of history.
     comparisons
-        By protocol: the two stages against each other model, NDCG at 10.
+        By protocol and rival: the two-stage model less the rival, NDCG at 10.
     """
 
     table: pd.DataFrame
@@ -64,11 +64,11 @@ def backtest_recommend(
     Parameters
     ----------
     interactions
-        Every purchase there is.
+        All known purchases.
     horizon_days
         Length of a time split, and the step between rolling cutoffs.
     cutoffs
-        How many rolling cutoffs, the last one excepted; 0 leaves them out.
+        Number of rolling cutoffs before the time split's own; 0 leaves them out.
 
     Raises
     ------
@@ -101,10 +101,11 @@ def backtest_recommend(
 
 
 def _models(horizon_days: int | None) -> dict[str, Recommender]:
-    """Return the contender first, then what it must beat."""
+    """Return the two-stage model first, then its rivals."""
     contender: dict[str, Recommender] = {
         TwoStage.name: TwoStage(
-            horizon_days=horizon_days, lessons=1 if horizon_days is None else _LESSONS
+            horizon_days=horizon_days,
+            training_windows=1 if horizon_days is None else _TRAINING_WINDOWS,
         )
     }
     return contender | {Blend.name: Blend()} | {each.name: each for each in ranked_sources()}
@@ -113,7 +114,7 @@ def _models(horizon_days: int | None) -> dict[str, Recommender]:
 def _judge(
     protocol: str, window: Window, models: Mapping[str, Recommender], progress: Progress
 ) -> Backtest:
-    """Fit every model on what is known and judge it on what came next."""
+    """Fit every model on what was known and judge it on what came next."""
     known, customers = window.known, window.customers
     ties = tie_order(known.popularity())
     history = known.customer_matrix()
@@ -127,7 +128,7 @@ def _judge(
     points: dict[str, PerCustomer] = {}
     tick = progress(f"Backtest: {protocol}", len(models))
     for name, model in models.items():
-        ranked = ranked_products(model.fit(known).score(customers, _DEEPEST), _DEEPEST, ties)
+        ranked = ranked_products(model.fit(known).score(customers, _DEPTH), _DEPTH, ties)
         found = hits(ranked, window.truth)
         each = {
             "recall_at_10": recall_at(found, sizes, 10),
@@ -161,5 +162,5 @@ def _slice_lines(
 
 
 def _mean(values: PerCustomer) -> float:
-    told = values[~np.isnan(values)]
-    return float(told.mean()) if told.size else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else float("nan")

@@ -1,4 +1,4 @@
-"""Offers on their way into a bundle: one table of them, the policy in the manifest."""
+"""Offers in a bundle: one table of all offers, and the policy as a part of the manifest."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _MARK: Final = "-offers-"
 
 
 def offer_rows(table: Any, declared: Declarations) -> Any:
-    """Return the offers of a table and the declared ones, by id.
+    """Return the offers of a table and the declared ones, sorted by id.
 
-    A declaration stands in the place of the table's offer of the same id.
+    A declaration replaces the table's offer with the same id.
 
     Parameters
     ----------
     table
-        Arrow table with columns of :data:`models.bundle_schema.OFFERS`; nullable ones may lack.
+        Arrow table with columns of :data:`models.bundle_schema.OFFERS`, without nullable ones at
+        will.
     """
     rows = {row[C.OFFER_ID]: row for row in table.to_pylist()}
     rows |= {offer.offer_id: _row(offer) for offer in declared.offers}
@@ -35,22 +36,22 @@ def offer_rows(table: Any, declared: Declarations) -> Any:
 
 
 def policy_record(policy: Policy) -> Mapping[str, Any]:
-    """Return the policy as the manifest holds it."""
+    """Return the policy as JSON values, for the manifest."""
     record: Mapping[str, Any] = policy.model_dump(mode="json", exclude_defaults=True)
     return record
 
 
 def with_offers(bundle: Bundle, declared: Declarations, now: datetime) -> Bundle:
-    """Return the bundle, under a version of its own, with these declared offers.
+    """Return the bundle under a new version, with these declared offers.
 
-    They take the place of those declared before; scores and the table's offers stay.
+    They replace the offers declared before; scores and the table's offers stay.
 
     Parameters
     ----------
     declared
-        With rules that were checked.
+        With rules already checked.
     now
-        When; part of the version.
+        Time of the change; part of the version.
     """
     from_table = bundle.offers.filter(pc.is_null(bundle.offers.column(B.DECLARATION)))
     base = bundle.manifest.version.partition(_MARK)[0]

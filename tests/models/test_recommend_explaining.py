@@ -1,4 +1,4 @@
-"""Which purchase accounts for a candidate, and what a look at a product speaks for."""
+"""Which purchase explains a candidate, and which products are similar to a product."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.recommend.content import Content
+from models.recommend.explaining import explaining_products
 from models.recommend.interactions import Interactions
-from models.recommend.likeness import similar_products
-from models.recommend.telling import most_telling
+from models.recommend.similarity import similar_products
 from models.recommend.topk import tie_order
 
 AS_OF = date(2026, 6, 1)
@@ -39,10 +39,10 @@ SHOP = bought(
 )  # fmt: skip
 
 
-def told(customer: str, candidate: str) -> str | None:
+def explained_by(customer: str, candidate: str) -> str | None:
     wanted = SHOP.product_index([candidate])
     row = sparse.csr_matrix((np.ones(1, "f4"), ([0], wanted)), shape=(1, SHOP.n_products))
-    (place,) = most_telling(SHOP, SHOP.customer_index([customer]), row)
+    (place,) = explaining_products(SHOP, SHOP.customer_index([customer]), row)
     return None if place < 0 else str(SHOP.product_ids[place])
 
 
@@ -57,10 +57,10 @@ def told(customer: str, candidate: str) -> str | None:
         ("nobody", "bread", None),
     ],
 )
-def test_the_most_telling_purchase_is_named(
+def test_the_purchase_that_explains_best_is_named(
     customer: str, candidate: str, because: str | None
 ) -> None:
-    assert told(customer, candidate) == because
+    assert explained_by(customer, candidate) == because
 
 
 @st.composite
@@ -79,7 +79,7 @@ def test_whatever_is_named_was_bought_by_the_customer_and_by_a_buyer_of_the_cand
     everyone = np.arange(-1, shop.n_customers)
     shape = (everyone.size, shop.n_products)
     candidates = sparse.csr_matrix(np.ones(shape, dtype=np.float32))
-    found = most_telling(shop, everyone, candidates).reshape(shape)
+    found = explaining_products(shop, everyone, candidates).reshape(shape)
     owned: list[set[int]] = [set() for _ in everyone]
     for customer, product in zip(shop.customers.tolist(), shop.products.tolist(), strict=True):
         owned[customer + 1].add(product)
@@ -98,7 +98,7 @@ def test_a_wider_catalogue_keeps_the_purchases() -> None:
     assert wide.popularity()[[2, 7]].tolist() == [0, 0]
 
 
-def test_a_look_speaks_for_what_buyers_buy_and_for_what_is_new_and_described_alike() -> None:
+def test_similar_are_what_buyers_also_buy_and_new_products_described_alike() -> None:
     lines = [(f"c{k}", name, f"{k}") for k in range(40) for name in ("red teapot", "tea")]
     lines += [(f"d{k}", "red spade", f"{k}") for k in range(40)]
     names = ["red mug", "red spade", "red teapot", "steel teapot", "tea"]
@@ -117,12 +117,12 @@ def test_a_look_speaks_for_what_buyers_buy_and_for_what_is_new_and_described_ali
     assert "red spade" not in nearest("red teapot")[:2]
 
 
-def test_directions_tell_how_alike_descriptions_are() -> None:
+def test_directions_approximate_the_similarity_of_descriptions() -> None:
     names = ["red teapot", "blue teapot", "garden spade", "garden fork", ""]
     content = Content().fit(names, np.arange(5))
     points = content.directions(dimensions=3)
-    likeness = points @ points.T
-    assert np.diag(likeness)[:4] == pytest.approx(1, abs=1e-5)
+    cosines = points @ points.T
+    assert np.diag(cosines)[:4] == pytest.approx(1, abs=1e-5)
     assert points[4].tolist() == [0, 0, 0]
-    assert likeness[0, 1] > 0.5 > likeness[2, 3] > 0.3 > likeness[0, 2]
+    assert cosines[0, 1] > 0.5 > cosines[2, 3] > 0.3 > cosines[0, 2]
     assert Content().fit(["", ""], np.arange(2)).directions().tolist() == [[0], [0]]

@@ -1,4 +1,4 @@
-"""Purchases for the recommenders: what was bought before a cutoff, and each next order after."""
+"""Purchases for the recommenders: those before a cutoff, and each customer's next order after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.recommend.interactions import Interactions
 
 
 def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interactions:
-    """Return every purchase that a cutoff could see, of orders that stood by then.
+    """Return every purchase known at a cutoff, of orders not returned in full by then.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interact
 def describe_products(
     engine: Engine, prepared: Prepared, interactions: Interactions
 ) -> Interactions:
-    """Return the purchases with the category and price of each product, where known."""
+    """Return the purchases with the category and price of each product, if known."""
     frame = engine.frame(prepared.clean["products"]).set_index(C.PRODUCT_ID)
     known = frame.reindex(interactions.product_ids)
     return interactions.described(
@@ -55,11 +55,10 @@ def describe_products(
 def next_orders(
     engine: Engine, rollups: Rollups, interactions: Interactions, start: date, end: date
 ) -> tuple[NDArray[np.int64], sparse.csr_matrix[Any]]:
-    """Return known customers who ordered in ``[start, end)`` and what their first order held.
+    """Return the known customers who ordered in ``[start, end)``, and what their first order held.
 
-    Orders of one customer on the same day count as one; those returned in full by ``end`` do
-    not count. Products never bought before are left
-    out: nothing that learns from purchases could have named them.
+    Orders of one customer on the same day count as one; orders returned in full by ``end`` do not
+    count. Products never bought before are left out: no model of purchases could predict them.
 
     Returns
     -------

@@ -1,0 +1,1 @@
+"""The recommendation job, its backtest, and the recommenders' tables for the bundle."""
