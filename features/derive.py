@@ -40,13 +40,17 @@ def customers_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir
         What was derived from earlier orders; the answer is as if all came at once.
     """
     since = ibis.greatest(orders[C.TS], orders[C.AVAILABLE_AT].fill_null(orders[C.TS]))
-    met = orders.select(C.CUSTOMER_ID, C.COUNTRY, signed_up_at=since)
+    met = new = orders.select(C.CUSTOMER_ID, C.COUNTRY, signed_up_at=since)
     if known is not None:
-        met = met.union(known.select(*met.columns))
+        met = new.union(known.semi_join(new, C.CUSTOMER_ID).select(*new.columns))
     earliest = met.group_by(C.CUSTOMER_ID).aggregate(signed_up_at=met[C.SIGNED_UP_AT].min())
     early = met.semi_join(earliest, [C.CUSTOMER_ID, C.SIGNED_UP_AT])
     first = _first_row(early, C.CUSTOMER_ID, [early[C.COUNTRY]])
-    return first.select(*met.columns, **_absent("customers", set(met.columns)))
+    described = first.select(*met.columns, **_absent("customers", set(met.columns)))
+    if known is None:
+        return described
+    # Whoever did not come again stays as described.
+    return described.union(known.anti_join(new, C.CUSTOMER_ID).select(*described.columns))
 
 
 def _first_row(table: ir.Table, key: str, order_by: list[ir.Value]) -> ir.Table:

@@ -242,7 +242,7 @@ def _report(store: Store, table: str) -> TableReport:
 
 def _facts(engine: Engine, store: Store, settings: DataSettings) -> dict[str, Any]:
     """Return what is worth knowing of the data and takes a look at all of it."""
-    moves = store.open_rollups(engine)["order_moves"]
+    moves = store.open_rollups(engine, names=("order_moves",))["order_moves"]
     totals = moves.aggregate(
         first=moves[DAY].min(), last=moves[DAY].max(), assumed=moves.lines_assumed.sum()
     )

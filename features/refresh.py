@@ -8,16 +8,16 @@ customers share by share, so that no step needs memory for everyone.
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
 
+from features.changes import Change, Inputs, plan_changes, possible, read_by
 from features.engine import BUCKET, Engine, bucket_of
 from features.progress import Progress
+from features.pruning import columns_read, narrow
 from features.rollup import Rollup, Tables, discover_rollups
 from features.rollups.lines import LOOKED_UP
 from features.settings import ShopSettings
@@ -25,31 +25,10 @@ from features.store import PART, Store, TableState, open_parts
 from features.vocabulary import TABLES
 from features.vocabulary import Columns as C
 
-# Past so many small files reading suffers: then all is rolled up anew, from checked tables.
-_MOST_PARTS = 40
 _CATALOGUE = "catalogue"
 
-Inputs = dict[str, list[str]]
 Write = Callable[[Rollup, ir.Table], ir.Table]
 Choose = Callable[[Rollup, Tables], Tables]
-
-
-@dataclass(frozen=True)
-class Change:
-    """How one roll-up is to be brought up to date.
-
-    Attributes
-    ----------
-    part
-        Name of the part that it is to get.
-    new
-        The parts of checked tables to append; ``None`` means a rebuild from all.
-    """
-
-    rollup: Rollup
-    part: str
-    inputs: Inputs
-    new: Inputs | None
 
 
 def build_rollups(
@@ -99,10 +78,11 @@ def refresh_rollups(
     What was done; of what little a refresh makes anew (profiles) nothing is said.
     """
     for rollup in discover_rollups():
-        if rollup.name in store.rollups and not _possible(store, rollup):
+        if rollup.name in store.rollups and not possible(store, rollup):
             del store.rollups[rollup.name]
             store.forget(store.rollup_folder(rollup.name), store.restated_folder(rollup.name))
-    changes = plan_changes(engine, store, definition)
+    stands = not _catalogue_changed(engine, store)
+    changes = plan_changes(store, definition, stands=stands)
     rebuilt = [change for change in changes if change.new is None]
     appended = [change for change in changes if change.new is not None]
     if rebuilt:
@@ -118,58 +98,6 @@ def refresh_rollups(
         _keep_catalogue(engine, store, definition)
         store.save()
     return "appended" if appended else "rebuilt" if rebuilt else "kept"
-
-
-def plan_changes(engine: Engine, store: Store, definition: str) -> list[Change]:
-    """Compare what each roll-up was made from with what there is now."""
-    stands = not _catalogue_changed(engine, store)
-    changes: list[Change] = []
-    for rollup in discover_rollups():
-        if not rollup.stored or not _possible(store, rollup):
-            continue
-        known, inputs = store.rollups.get(rollup.name), _inputs(store, rollup)
-        anew = {change.rollup.name for change in changes if change.new is None}
-        new = None
-        same = known is not None and known.definition == definition and stands
-        if known is not None and same and anew.isdisjoint(rollup.reads):
-            new = _added(known.files[0], inputs) if len(known.parts) < _MOST_PARTS else None
-        if new != {}:
-            changes.append(Change(rollup, store.new_part(), inputs, new))
-    return changes
-
-
-def _possible(store: Store, rollup: Rollup) -> bool:
-    others = {each.name: each for each in discover_rollups()}
-    return all(
-        _possible(store, others[name]) if name in others else name in store.tables
-        for name in rollup.reads
-    )
-
-
-def _inputs(store: Store, rollup: Rollup) -> Inputs:
-    """Return the checked tables that a roll-up stands on, each with its parts.
-
-    The catalogue is only looked up: whether its changes matter is asked of its content.
-    """
-    others = {each.name: each for each in discover_rollups()}
-
-    def tables(name: str) -> set[str]:
-        if name not in others:
-            return {name} & set(store.tables) - {"products"}
-        reads = (*others[name].reads, *others[name].may_read)
-        return functools.reduce(operator.or_, (tables(read) for read in reads), set[str]())
-
-    return {name: list(store.tables[name].parts) for name in sorted(tables(rollup.name))}
-
-
-def _added(before: Inputs, now: Inputs) -> Inputs | None:
-    """Return the parts that were added since, or None where anything else happened."""
-    grown = before.keys() == now.keys() and all(
-        now[name][: len(parts)] == parts for name, parts in before.items()
-    )
-    if not grown:
-        return None
-    return {name: new for name, parts in now.items() if (new := parts[len(before[name]) :])}
 
 
 def _by_customer(table: str) -> bool:
@@ -193,6 +121,7 @@ def _rebuild(
     by_name = {change.rollup.name: change for change in changes}
     for name in by_name:
         store.forget(store.rollup_folder(name), store.restated_folder(name))
+    reads = read_by(changes)
     tick = progress("Rolling up", store.buckets)
     for bucket in range(store.buckets):
 
@@ -206,9 +135,10 @@ def _rebuild(
             table: store.open_clean(
                 engine, table, bucket=bucket if _by_customer(table) else None, prefix="share"
             )
-            for table in store.tables
+            for table in store.tables.keys() & reads
         }
-        standing = store.open_rollups(engine, bucket=bucket, prefix="standing", without=by_name)
+        others = reads - by_name.keys()
+        standing = store.open_rollups(engine, bucket=bucket, prefix="standing", names=others)
         tables |= standing.tables
         build_rollups(tables, shop, [change.rollup for change in changes], write)
         tick()
@@ -220,6 +150,7 @@ def _append(
     """Roll up new parts alone, where they are what a roll-up lacks, and add them to what stands."""
     changes = [change for change in appended if change.new == new]
     by_name = {change.rollup.name: change for change in changes}
+    rollups = [change.rollup for change in changes]
     part = {change.rollup.name: [change.part] for change in appended}
     touched: dict[str, ir.Table] = {}
 
@@ -247,7 +178,10 @@ def _append(
             moves = open_parts(engine, f"all_{name}", store.rollup_folder(name), parts)
             keys = tables[name].select(*rollup.restates).distinct()
             found = moves.semi_join(keys, list(rollup.restates))
-            touched[kept] = engine.create(kept, found)
+            alike = [each for each in rollups if each.reads[0] == name and each.restates]
+            stand_in = {**tables, name: ibis.table(moves.schema(), kept)}
+            read = [columns_read(_built(each, stand_in, shop))[kept] for each in alike]
+            touched[kept] = engine.create(kept, narrow(found, set[str]().union(*read)))
         return {**tables, name: touched[kept]}
 
     tables = {
@@ -256,11 +190,10 @@ def _append(
         for name in (*change.rollup.reads, *change.rollup.may_read)
         if name in store.rollups and name not in by_name
     }
-    for table in store.tables:
+    for table in store.tables.keys() & read_by(changes):
         opened = store.open_clean(engine, table, parts=new.get(table), prefix="new")
         unchanged = table not in new and _by_customer(table)
         tables[table] = opened.limit(0) if unchanged else opened
-    rollups = [change.rollup for change in changes]
     build_rollups(tables, shop, rollups, write, choose)
     engine.drop(*touched)
 
@@ -273,7 +206,8 @@ def _catalogue_changed(engine: Engine, store: Store) -> bool:
     before = open_parts(engine, "catalogue_before", store.rollup_folder(_CATALOGUE), known.parts)
     now = store.open_clean(engine, "products", prefix="now").select(*LOOKED_UP)
     same = [before[name].identical_to(now[name]) for name in LOOKED_UP]
-    sold = store.open_rollups(engine)["customer_product_day"].select(C.PRODUCT_ID).distinct()
+    bought = "customer_product_day"
+    sold = store.open_rollups(engine, names=(bought,))[bought].select(C.PRODUCT_ID).distinct()
     met = now.anti_join(before, C.PRODUCT_ID).semi_join(sold, C.PRODUCT_ID)
     differ = (before.anti_join(now, same), met)
     return any(engine.frame(rows.aggregate(n=rows.count()))["n"].iloc[0] > 0 for rows in differ)

@@ -147,19 +147,20 @@ class Store:
         *,
         bucket: int | None = None,
         prefix: str = "rollup",
-        without: Collection[str] = (),
+        names: Collection[str] | None = None,
     ) -> Rollups:
-        """Open the roll-ups that stand, of everyone or one share of the customers."""
+        """Open the roll-ups that stand, or some, of everyone or one share of the customers."""
+        wanted = self.rollups.keys() if names is None else self.rollups.keys() & names
         tables = {
             rollup.name: self._open_rollup(engine, rollup, bucket, prefix)
             for rollup in discover_rollups()
-            if rollup.name in self.rollups and rollup.name not in without
+            if rollup.name in wanted
         }
         if bucket is not None or self.buckets == 1:
             return Rollups(tables)
 
         def open_bucket(number: int) -> Rollups:
-            return self.open_rollups(engine, bucket=number, prefix="share")
+            return self.open_rollups(engine, bucket=number, prefix="share", names=names)
 
         return Rollups(tables, self.buckets, open_bucket)
 

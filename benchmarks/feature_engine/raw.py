@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -12,9 +12,11 @@ import ibis
 import ibis.expr.types as ir
 
 from benchmarks.feature_engine.contender import Task
+from benchmarks.feature_engine.pruning import rollup_columns
 from features.derive import customers_from_orders
 from features.engine import BUCKET, Engine, bucket_of
 from features.family import Family
+from features.pruning import narrow
 from features.refresh import Write, build_rollups
 from features.rollup import Rollup, Rollups, discover_rollups
 from features.settings import ShopSettings
@@ -22,6 +24,7 @@ from features.vocabulary import TABLES
 from features.vocabulary import Columns as C
 
 _PART = "part"
+_SHOP = ShopSettings()
 _LINES_TIMES_CUTOFFS_A_BUCKET = 75_000_000
 # Rows as they are: to read them again takes less than to keep them.
 _BOUGHT_LINES = "customer_product_day"
@@ -35,17 +38,24 @@ class _Recipe:
     ----------
     readers
         How many families and roll-ups read each roll-up.
+    columns
+        Those of each roll-up that any vector depends on: the others are not computed.
     """
 
     products: ir.Table
     wanted: Sequence[Rollup]
     readers: Counter[str]
+    columns: Mapping[str, set[str]]
 
     def build(self, lines: ir.Table, write: Write) -> None:
         """Roll up some order lines."""
         customers = customers_from_orders(lines)
         tables = {"orders": lines, "products": self.products, "customers": customers}
-        build_rollups(tables, ShopSettings(), self.wanted, write)
+
+        def write_narrow(rollup: Rollup, made: ir.Table) -> ir.Table:
+            return write(rollup, narrow(made, self.columns[rollup.name]))
+
+        build_rollups(tables, _SHOP, self.wanted, write_narrow)
 
 
 def rolled_up(engine: Engine, task: Task, families: Sequence[Family]) -> Rollups:
@@ -59,7 +69,8 @@ def rolled_up(engine: Engine, task: Task, families: Sequence[Family]) -> Rollups
     wanted = _wanted(families)
     reads = (*(family.reads for family in families), *(rollup.reads for rollup in wanted))
     readers = Counter(name for names in reads for name in names)
-    recipe = _Recipe(_raw(engine, "products", [task.shop.products]), wanted, readers)
+    products = _raw(engine, "products", [task.shop.products])
+    recipe = _Recipe(products, wanted, readers, rollup_columns(families, wanted, _SHOP))
     if buckets == 1:
         return _in_memory(engine, recipe, orders)
     shares = task.temp / "orders"
