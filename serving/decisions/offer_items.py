@@ -35,7 +35,7 @@ def items_of(
         reasons: list[Reason] = []
         if product >= 0:
             picked = Pick(product, terms.offer_value, source)
-            reasons = explain(catalogue, picked, known.history, None, known.because)
+            reasons = explain(catalogue, picked, known)
         yield OfferItem(
             rank=rank,
             action="do_nothing" if place == NOTHING else "product" if offer is None else "offer",

@@ -96,7 +96,6 @@ class Protect:
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """Refuse a body that is too long, whether it says so or not, or that takes too long."""
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
         received, complete = 0, False
         until = self._seconds() + self._body_seconds
 
@@ -113,6 +112,7 @@ class Protect:
                 raise Problem(408, detail, headers={"Connection": "close"}) from None
             complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
+            declared = dict(scope["headers"]).get(b"content-length", b"0")
             if received > MAX_BODY_BYTES or (declared.isdigit() and int(declared) > MAX_BODY_BYTES):
                 raise Problem(413, f"Send at most {MAX_BODY_BYTES:,} bytes per request.")
             return message

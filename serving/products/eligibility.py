@@ -13,8 +13,8 @@ from serving.catalogue import Catalogue, Indices
 
 # Matches nothing: products without a category have code -1.
 _NO_CATEGORY = -2
-# So few products are looked up one by one before numpy has checked its arguments.
-_FEW = 256
+# So few products are taken away one by one before numpy has checked its arguments.
+_FEW = 20
 
 
 class Rules(NamedTuple):
@@ -76,6 +76,9 @@ def explain_shortfall(catalogue: Catalogue, n: int, found: int) -> Shortfall | N
 
 def not_among(products: Indices, removed: Set[int]) -> NDArray[np.bool_]:
     """Return which products are not among the removed ones."""
-    if len(products) > _FEW:
+    if len(removed) > _FEW:
         return ~np.isin(products, np.fromiter(removed, dtype=np.int32, count=len(removed)))
-    return np.array([product not in removed for product in products.tolist()], dtype=np.bool_)
+    kept = np.ones(len(products), dtype=np.bool_)
+    for product in removed:
+        kept &= products != product
+    return kept

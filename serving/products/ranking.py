@@ -16,6 +16,8 @@ from serving.catalogue import Catalogue, Indices
 from serving.products.eligibility import Rules, eligible
 
 _POOL: Final = 5
+# So few products are sorted whole as soon as the first of them are found.
+_FEW: Final = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,10 @@ def pick(
         return _varied(catalogue, pick(catalogue, scored, rules, n * _POOL), n, diversity)
     keep = eligible(catalogue, scored.products, rules)
     products, scores = scored.products[keep], scored.scores[keep]
+    if len(scores) > max(n, _FEW):
+        # Only these can be among the first, ties included; to sort all takes several times as long.
+        best = scores >= np.partition(scores, -n)[-n]
+        products, scores = products[best], scores[best]
     order = np.lexsort((catalogue.fill_position[products], -scores))[:n]
     picks = [
         Pick(product, rounded(score), scored.source)

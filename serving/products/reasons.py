@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 from models.bundle_schema import BundleColumns as B
 from models.recommend.wording import long_date, percent
 from serving.answers import Reason
 from serving.catalogue import Catalogue
-from serving.products.cross_sell import Neighbours
+from serving.products.cross_sell import Together
 from serving.products.history import Bought
 from serving.products.ranking import Pick
 from serving.products.visit import Signal, Visit
@@ -24,40 +25,44 @@ _LIKE: Final[Mapping[str, Literal["like_viewed", "like_bought"]]] = {
 }  # fmt: skip
 
 
-def explain(
-    catalogue: Catalogue,
-    pick: Pick,
-    history: Mapping[int, Bought],
-    neighbours: Neighbours | None,
-    because: Mapping[int, int],
-    visit: Visit | None = None,
-) -> list[Reason]:
-    """Return every reason that holds for a picked product, the most telling first.
+class Told(NamedTuple):
+    """What reasons are read from, by product.
 
     Parameters
     ----------
     history
-        What this customer bought, by product.
-    neighbours
-        What goes with the items sent, or that lie in the cart.
+        What this customer bought.
     because
         From :func:`accounts_of`.
+    together
+        Of the items sent, or that lie in the cart, the one that each product goes with.
+    speaking
+        Of what the shopper does now, what speaks for each product.
     visit
         What the shopper does now.
     """
+
+    history: Mapping[int, Bought]
+    because: Mapping[int, int]
+    together: Mapping[int, Together] = MappingProxyType({})
+    speaking: Mapping[int, Signal] = MappingProxyType({})
+    visit: Visit | None = None
+
+
+def explain(catalogue: Catalogue, pick: Pick, told: Told) -> list[Reason]:
+    """Return every reason that holds for a picked product, the most telling first."""
     product = pick.product
-    reasons = [] if visit is None else list(_acted_on(product, visit))
-    bought = history.get(product)
+    reasons = [] if told.visit is None else list(_acted_on(product, told.visit))
+    bought = told.history.get(product)
     if bought is not None:
         reasons.append(_bought_before(bought))
-    strongest = None if neighbours is None else neighbours.strongest(product)
-    if strongest is not None:
-        reasons.append(_together(catalogue, *strongest))
-    if visit is not None and (signal := visit.speaks_for(product)) is not None:
+    if (together := told.together.get(product)) is not None:
+        reasons.append(_together(catalogue, together))
+    if (signal := told.speaking.get(product)) is not None:
         reasons.append(_like_acted_on(catalogue, signal))
-    if bought is None and (own := because.get(product, -1)) >= 0:
+    if bought is None and (own := told.because.get(product, -1)) >= 0:
         reasons.append(_accounted(catalogue, product, own))
-    if pick.source in ("newcomers", "popular") and not history:
+    if pick.source in ("newcomers", "popular") and not told.history:
         reasons.extend(_first_orders(catalogue, product))
     if not reasons:
         popular = catalogue.popular_score[product] > 0
@@ -66,17 +71,19 @@ def explain(
     return reasons
 
 
-def accounts_of(catalogue: Catalogue, customer: int | None) -> Mapping[int, int]:
-    """Return, for each of the customer's candidates, a product of theirs that accounts for it.
+def accounts_of(
+    catalogue: Catalogue, customer: int | None, products: Sequence[int]
+) -> Mapping[int, int]:
+    """Return, for the customer's candidates among some products, what of theirs accounts for each.
 
-    -1 where none does.
+    -1 where nothing does.
     """
     if customer is None:
         return {}
-    matrix = catalogue.bundle.candidates
-    span = matrix.span(customer)
-    because = matrix.values[B.BECAUSE][span].tolist()
-    return dict(zip(matrix.indices[span].tolist(), because, strict=True))
+    candidates = catalogue.bundle.candidates
+    because = candidates.values[B.BECAUSE]
+    named = candidates.places(customer, products)
+    return {product: because.item(place) for product, place in named}
 
 
 def _bought_before(bought: Bought) -> Reason:
@@ -90,7 +97,8 @@ def _bought_before(bought: Bought) -> Reason:
     return Reason("bought_before", f"you bought this {bought.times} times, last on {last}")
 
 
-def _together(catalogue: Catalogue, item: int, share: float) -> Reason:
+def _together(catalogue: Catalogue, together: Together) -> Reason:
+    item, share = together
     name = catalogue.display_name(item)
     if share == 0:
         return Reason("goes_with", f"goes with products like {name}")
@@ -109,11 +117,9 @@ def _accounted(catalogue: Catalogue, product: int, own: int) -> Reason:
 
 def _support(catalogue: Catalogue, item: int, product: int) -> float:
     matrix = catalogue.bundle.cross_sell
-    span = matrix.span(item)
-    row = matrix.indices[span].tolist()
-    if product not in row:
-        return 0.0
-    return float(matrix.values[B.SUPPORT][span.start + row.index(product)])
+    for _, place in matrix.places(item, [product]):
+        return float(matrix.values[B.SUPPORT][place])
+    return 0.0
 
 
 def _first_orders(catalogue: Catalogue, product: int) -> Iterator[Reason]:

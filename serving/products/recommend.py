@@ -16,7 +16,7 @@ from serving.products.cross_sell import Neighbours, neighbours_of
 from serving.products.eligibility import Rules, explain_shortfall
 from serving.products.history import Bought, purchase_history
 from serving.products.ranking import Pick, Scored, combine, pick
-from serving.products.reasons import accounts_of, explain
+from serving.products.reasons import Told, accounts_of, explain
 from serving.products.shoppers import Shopper, day_of
 from serving.products.visit import Visit, visit_of
 
@@ -52,15 +52,6 @@ class Outcome(NamedTuple):
     candidates: int
 
 
-class _Told(NamedTuple):
-    """What reasons are read from."""
-
-    history: Mapping[int, Bought]
-    because: Mapping[int, int]
-    neighbours: Neighbours | None
-    visit: Visit | None
-
-
 def recommend(catalogue: Catalogue, shopper: Shopper, ask: Ask, now: datetime) -> Outcome:
     """Recommend from the customer's candidates, blended with what the visit speaks for.
 
@@ -82,18 +73,12 @@ def recommend(catalogue: Catalogue, shopper: Shopper, ask: Ask, now: datetime) -
         scored = _first_orders(catalogue, ask)
     if shopper.purchases:
         scored = _had_enough(catalogue, shopper, history, scored, day_of(now))
-    cart = [] if visit is None else [each.product for each in visit.signals if each.kind == "cart"]
-    told = _Told(
-        history,
-        accounts_of(catalogue, customer) if ask.explain else {},
-        neighbours_of(catalogue, cart) if cart and ask.explain else None,
-        visit,
-    )
     in_cart = frozenset[int]() if visit is None else visit.in_cart
     rules = rules_of(catalogue, shopper, ask, history, in_cart.union(items))
     picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
     if fallback is None and not any(p.source == scored.source for p in picks):
         fallback = "no_candidates" if scored.source == "personal" else "no_neighbours"
+    told = _told(catalogue, customer, history, visit, picks) if ask.explain else None
     return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
 
 
@@ -109,13 +94,14 @@ def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
     history = purchase_history(catalogue, customer, shopper)
     together = neighbours.scored()
     scored = _with_habits(catalogue, together, neighbours, history)
-    told = _Told(history, {}, neighbours, None)
     rules = rules_of(catalogue, shopper, ask, history, frozenset(items))
     picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
     fallback = None if items else "unknown_items"
-    named = frozenset(together.products.tolist())
-    if fallback is None and not any(p.product in named for p in picks):
+    if fallback is None and not any((together.products == p.product).any() for p in picks):
         fallback = "no_neighbours"
+    told = None
+    if ask.explain:
+        told = Told(history, {}, together=neighbours.strongest([p.product for p in picks]))
     return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
 
 
@@ -139,11 +125,32 @@ def rules_of(
     )
 
 
+def _told(
+    catalogue: Catalogue,
+    customer: int | None,
+    history: Mapping[int, Bought],
+    visit: Visit | None,
+    picks: Sequence[Pick],
+) -> Told:
+    """Gather what the reasons of a few products are read from."""
+    products = [p.product for p in picks]
+    because = accounts_of(catalogue, customer, products)
+    if visit is None:
+        return Told(history, because)
+    return Told(
+        history,
+        because,
+        neighbours_of(catalogue, visit.put_into_cart).strongest(products),
+        visit.speaking_for(products),
+        visit,
+    )
+
+
 def _outcome(
     catalogue: Catalogue,
     ask: Ask,
     picks: Sequence[Pick],
-    told: _Told,
+    told: Told | None,
     fallback: str | None,
     unknown: list[str],
     candidates: int,
@@ -154,12 +161,10 @@ def _outcome(
             rank=rank,
             score=p.score,
             source=p.source,
-            reasons=explain(
-                catalogue, p, told.history, told.neighbours, told.because, told.visit
-            ) if ask.explain else [],
+            reasons=[] if told is None else explain(catalogue, p, told),
         )
         for rank, p in enumerate(picks, start=1)
-    ]  # fmt: skip
+    ]
     shortfall = explain_shortfall(catalogue, ask.n, len(items))
     return Outcome(items, fallback, shortfall, unknown, candidates)
 

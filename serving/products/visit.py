@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -36,8 +34,6 @@ _TOLD: Final = 5
 """Signals that reasons are looked for in, the strongest."""
 
 _HOUR: Final = timedelta(hours=1)
-_WORTH: Final = itemgetter(0)
-
 
 _SILENCE: Final = Scored(np.empty(0, np.int32), np.empty(0, np.float64), "together")
 
@@ -74,24 +70,25 @@ class Visit:
     scored: Scored
     share: float
 
-    def speaks_for(self, product: int) -> Signal | None:
-        """Return the strongest signal, of another product, whose row speaks for this one most."""
-        speaking = [
-            (scores[product] * signal.weight, signal)
-            for signal, scores in self._rows
-            if product in scores
-        ]
-        return max(speaking, key=_WORTH)[1] if speaking else None
+    @property
+    def put_into_cart(self) -> list[int]:
+        """Products that the request names, or that were put into the cart."""
+        return [each.product for each in self.signals if each.kind == "cart"]
 
-    @cached_property
-    def _rows(self) -> Sequence[tuple[Signal, Mapping[int, float]]]:
-        """The rows of the signals that reasons are looked for in, strongest first."""
-        told = [each for each in self.signals if each.kind != "cart"][:_TOLD]
-        spans = [self.similar.span(each.product) for each in told]
-        products = [self.similar.indices[span].tolist() for span in spans]
-        scores = [self.similar.values[C.SCORE][span].tolist() for span in spans]
-        rows = [dict(zip(*row, strict=True)) for row in zip(products, scores, strict=True)]
-        return list(zip(told, rows, strict=True))
+    def speaking_for(self, products: Sequence[int]) -> dict[int, Signal]:
+        """Return, of each product, the strongest signal whose row speaks for it most.
+
+        What lies in the cart is not asked: it has reasons of its own.
+        """
+        asked = [signal for signal in self.signals if signal.kind != "cart"][:_TOLD]
+        scores = self.similar.values[C.SCORE]
+        loudest: dict[int, tuple[float, Signal]] = {}
+        for signal in asked:
+            for product, place in self.similar.places(signal.product, products):
+                worth = scores.item(place) * signal.weight
+                if product not in loudest or worth > loudest[product][0]:
+                    loudest[product] = worth, signal
+        return {product: signal for product, (_, signal) in loudest.items()}
 
 
 def visit_of(

@@ -35,6 +35,25 @@ def test_the_longest_unused_is_given_up_first() -> None:
     assert [kept.get(key) for key in "abc"] == ["A", None, "C"]
 
 
+def test_who_asks_for_everything_once_drives_out_nothing_that_is_asked_for_again() -> None:
+    kept: Kept[int] = Kept(most_bytes=20_000)
+    for often in range(10):
+        kept.put(often, often, 500)
+        assert kept.get(often) == often
+    for once in range(100, 1_100):
+        assert kept.get(once) is None
+        kept.put(once, once, 500)
+    assert [kept.get(often) for often in range(10)] == list(range(10))
+
+
+def test_what_nobody_asks_for_any_more_makes_room() -> None:
+    kept: Kept[int] = Kept(most_bytes=20_000)
+    for key in range(100):
+        kept.put(key, key, 500)
+        assert kept.get(key) == key
+    assert [key for key in range(100) if kept.get(key) is not None] == list(range(80, 100))
+
+
 @pytest.mark.parametrize("url", [
     "/v1/customers/ada/recommendations?n=3",
     "/v1/customers/nobody/recommendations?n=3",

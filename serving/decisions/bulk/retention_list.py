@@ -219,7 +219,7 @@ def _reasons(desk: Desk, known: pd.DataFrame, uplift: Floats, p_orders: Floats) 
     for drivers, effect, chance in zip(known[B.DRIVERS], uplift, p_orders, strict=True):
         said = _leaving(drivers)
         if np.isnan(effect):
-            said.append("no treatment data: nothing is known of what a contact changes")
+            said.append("no effect of a contact was learned: nothing is known of what it changes")
         else:
             moved = f"{percent(chance)} to {percent(chance + effect)}"
             said.append(f"a contact moves the chance of an order in {days} days from {moved}")
