@@ -168,6 +168,21 @@ def test_gaps_are_between_order_days_known_by_then(open_shop: Any, lines: Any) -
     assert order_gaps_days(shop.engine, shop.prepared.rollups, AS_OF).tolist() == [20, 25]
 
 
+def test_gaps_are_between_days_that_follow_one_another(open_shop: Any, lines: Any) -> None:
+    """However the records lie."""
+    rng = np.random.default_rng(0)
+    days = {f"c{k:02}": rng.choice(300, rng.integers(1, 9), replace=False) for k in range(60)}
+    held = [(customer, int(day)) for customer, own in days.items() for day in own]
+    rows = [
+        (f"{customer} {day}", customer, "tea", on(day - 300), 1, 10)
+        for customer, day in (held[place] for place in rng.permutation(len(held)))
+    ]
+    shop = open_shop({"orders": lines(*rows)})
+    gaps = np.concatenate([np.diff(np.sort(own)) for own in days.values()])
+    found = order_gaps_days(shop.engine, shop.prepared.rollups, AS_OF)
+    assert found.tolist() == np.sort(gaps).tolist()
+
+
 @pytest.mark.parametrize(
     ("gaps", "horizon"),
     [

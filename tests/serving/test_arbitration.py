@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -16,6 +18,7 @@ from models.bundle import Bundle, ModelCard
 from models.offers.declarations import Policy
 from models.offers.rules import Rule
 from serving.catalogue import Catalogue, open_catalogue
+from serving.customers.rescored import Rescored
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.desk import Desk, open_desk
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
@@ -96,6 +99,25 @@ def test_the_bounds_are_those_of_the_measured_errors(desk: Desk) -> None:
 def test_where_nobody_is_contacted_no_effect_of_a_contact_is_claimed(desk: Desk) -> None:
     terms = terms_of(decided(desk, "ada", channel="web"), "o-mug")
     assert (terms.uplift, terms.retention, terms.evidence) == (None, 0.0, "risk_only")
+
+
+def test_scores_made_since_the_bundle_price_a_contact(desk: Desk) -> None:
+    def terms(scores: dict[str, float | None]) -> Terms:
+        vector = json.dumps([None] * (len(desk.catalogue.bundle.vectors.column_names) - 1))
+        new = Rescored("ada", "v1", date(2026, 6, 3), NOON, json.dumps(scores), vector, "[]")
+        ask, decider = OfferAsk("ada", 20, channel="email"), Decider("d", NOON, rescored=new)
+        (entry,) = next_best_offer(desk, Shopper(), ask, decider).trace("o-mug")
+        assert entry.terms is not None
+        return entry.terms
+
+    churned = {"churn_probability": 0.5, "email_consent": True}
+    effect = {"uplift": 0.3, "uplift_lower": 0.1, "uplift_upper": 0.4, "value_if_orders": 100.0}
+    known = terms(churned | effect)
+    assert known.p_accept == pytest.approx(0.5 * 0.1)
+    assert (known.uplift, known.retention) == pytest.approx((0.3, 30.0))
+    assert (known.retention_lower, known.retention_upper) == pytest.approx((10.0, 40.0))
+    unknown = terms(churned | dict.fromkeys(effect))
+    assert (unknown.uplift, unknown.retention, unknown.evidence) == (None, 0.0, "risk_only")
 
 
 def test_a_contact_that_puts_off_may_lose_to_doing_nothing(desk: Desk) -> None:
@@ -213,6 +235,22 @@ def test_a_budget_holds_over_all_customers(desk: Desk) -> None:
     assert len(everyone) > 1
     assert offered(0.0) == []
     assert len(offered(0.6)) == 1
+
+
+def test_a_budget_pays_for_contacts_and_for_what_acceptances_give_away(desk: Desk) -> None:
+    def made(budget: float | None) -> pd.DataFrame:
+        offer = replace(MUG, contact_cost=0.1, budget=budget)
+        situation = Situation("email", NOON, Shoppers(), {})
+        book = OfferBook((offer,), POLICY)
+        (frame,) = decide(desk.with_book(book), np.arange(6), situation, silent)
+        return frame[frame["action"] == "offer"]
+
+    everyone = made(None)
+    costs = everyone[["discount", "acceptance_cost", "contact_cost"]]
+    assert (costs > 0).all(axis=None)
+    spent = float(costs.to_numpy().sum())
+    assert len(made(spent * 1.001)) == len(everyone)
+    assert len(made(spent * 0.999)) == len(everyone) - 1
 
 
 def test_nothing_but_offers_goes_out_to_customers(desk: Desk) -> None:

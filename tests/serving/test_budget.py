@@ -101,8 +101,29 @@ def test_large_problems_come_within_one_percent_of_the_relaxation(large: tuple) 
 
 def test_the_bound_is_one(large: tuple) -> None:
     gain, cost, limits, found = large
-    assert found.bound >= relaxed(gain, cost, limits) * (1 - 1e-9)
+    best = relaxed(gain, cost, limits)
+    assert best * (1 - 1e-9) <= found.bound <= best * 1.001
     assert found.gap == pytest.approx(1 - found.gain / found.bound)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(action_contacts=np.array([1_000.0, np.inf])),
+        Limits(action_money=np.array([500.0, np.inf])),
+        Limits(contacts=3_000, action_contacts=np.array([1_000.0, np.inf])),
+    ],
+)
+def test_who_cannot_have_the_best_action_gets_the_next_best(limits: Limits) -> None:
+    gain, cost = np.tile([2.0, 1.0], (3_000, 1)), np.full((3_000, 2), 0.5)
+    alike = allocate(gain, cost, limits)
+    assert np.bincount(alike.action).tolist() == [1_000, 2_000]
+    gain[::2, 1] = -np.inf
+    # Half may have the first action alone: what is left of it goes to them, 500 go without.
+    choosy = allocate(gain, cost, limits)
+    assert np.bincount(choosy.action + 1).tolist() == [500, 1_000, 1_500]
+    assert not (choosy.action[::2] == 1).any()
+    assert (alike.gap, choosy.gap) == pytest.approx((0.0, 0.0), abs=1e-9)
 
 
 def test_without_limits_everyone_gets_the_best() -> None:

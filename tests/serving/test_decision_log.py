@@ -125,6 +125,38 @@ def test_decisions_are_written_while_the_log_runs() -> None:
     assert asyncio.run(scene()) == ["d001"]
 
 
+def test_a_fault_that_nobody_foresaw_loses_no_decision_and_does_not_end_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class FaultyStore(FailingStore):
+        """Fails once, and not as a store may."""
+
+        faults = 1
+
+        def add_decisions(self, decisions: Sequence[Decision]) -> None:
+            if self.faults:
+                self.faults -= 1
+                raise MemoryError(decisions)
+            super().add_decisions(decisions)
+
+    async def scene() -> list[str]:
+        faulty = FaultyStore()
+        log = DecisionLog(faulty, lambda _lost: None, interval_seconds=0.001)
+        log.add(decision(1))
+        log.add(decision(2))
+        running = asyncio.create_task(log.run())
+        async with asyncio.timeout(5):
+            while not faulty.taken:
+                await asyncio.sleep(0.001)
+        running.cancel()
+        return faulty.taken
+
+    assert asyncio.run(scene()) == ["d001", "d002"]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "MemoryError" in line
+    assert "d001" not in line
+
+
 def test_decisions_wait_in_order_while_the_store_fails() -> None:
     failing = FailingStore()
     lost: list[int] = []

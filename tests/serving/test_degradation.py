@@ -105,6 +105,37 @@ def test_a_store_that_comes_back_is_believed_again(shop: Any, ailing: Ailing) ->
         assert client.get("/health/ready").status_code == 200
 
 
+def test_a_worker_that_nobody_asks_hears_of_news_all_the_same(shop: Any) -> None:
+    async def scene() -> bool:
+        idle, other = shop.server(), SqlStore(shop.database_url)
+        listening = asyncio.create_task(idle.listen(0.001))
+        other.add_events([Event.model_validate(REJECT | {"ts": shop.now()})], shop.now())
+        try:
+            async with asyncio.timeout(5):
+                while not idle.view.shoppers.find("ada").dismissed_products:
+                    await asyncio.sleep(0.001)
+        finally:
+            listening.cancel()
+            other.close()
+            idle.store.close()
+        return True
+
+    assert asyncio.run(scene())
+
+
+def test_a_receipt_of_events_waits_for_no_news(shop: Any, ailing: Ailing) -> None:
+    with shop.open() as client:
+        response = send(client)
+        assert response.status_code == 200
+        assert "degraded" not in response.headers
+        ailing.answers.clear()
+        threading.Timer(0.5, ailing.answers.set).start()
+        # Nobody could hear of news meanwhile; the events themselves wait for the store.
+        response = send(client, event_id="e2")
+        assert response.json()["accepted"] == 1
+        assert "degraded" not in response.headers
+
+
 def test_what_was_decided_while_the_store_was_away_is_kept(shop: Any, ailing: Ailing) -> None:
     url = "/v1/customers/ada/recommendations?n=1"
     with shop.open() as client:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 
+from models.bundle import Bundle, write_bundle
+from models.manifest import activate
+from models.offers.bundling import with_offers
+from models.offers.declarations import Channel, Declaration, Declarations, Policy
 from serving.decisions.policies.settings import PolicySettings
 
 URL = "/v1/customers/ada/next-best-offer"
@@ -71,6 +76,25 @@ def test_an_offer_ends_when_its_day_is_over(shop: Any) -> None:
         now[0] += timedelta(days=2)
         after = client.get(**ask).json()
     assert before["considered"] - after["considered"] == 1
+
+
+def test_quiet_hours_may_begin_within_the_hour(
+    shop: Any, tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
+) -> None:
+    rest = Channel(outbound=False, quiet_hours=(time(12, 30), time(13)))
+    offer = Declaration(offer_id="o-web", name="On the page", channels=["web"], weight=100)
+    declared = Declarations(policy=Policy(channels={"web": rest}), offers=(offer,))
+    plain = bundle_of(tiny_bundle())
+    bundle = with_offers(replace(plain, offers=plain.offers.slice(0, 0)), declared, shop.now())
+    write_bundle(shop.folder / "bundles", bundle)
+    activate(shop.folder / "bundles", bundle.manifest.version)
+    now = [shop.now()]
+    with replace(shop, now=lambda: now[0]).open() as client:
+        before = client.get(URL).json()
+        now[0] += timedelta(minutes=40)
+        after = client.get(URL).json()
+    assert before["items"][0]["offer_id"] == "o-web"
+    assert after["items"][0]["offer_id"] is None
 
 
 def test_what_is_left_to_chance_is_drawn_anew(shop: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -48,11 +48,15 @@ def shop(
 ) -> Callable[..., Desk]:
     """Open the small shop with what is said of breadth and of next products."""
 
-    def opened(step: BreadthEffect | None = None, rate: float | None = None) -> Desk:
+    def opened(
+        step: BreadthEffect | None = None,
+        rate: float | None = None,
+        following: Mapping[str, Any] = NEXT,
+    ) -> Desk:
         bundle = tiny_bundle()
         tables = [
             pa.table({name: table.column(name) for name in table.column_names} | more)
-            for table, more in ((bundle.customers, NEXT), (bundle.vectors, _held(step)))
+            for table, more in ((bundle.customers, following), (bundle.vectors, _held(step)))
         ]
         manifest = replace(
             bundle.manifest, breadth=(step,) if step else (), further_product_rate=rate
@@ -141,6 +145,16 @@ def test_without_a_rate_the_next_product_is_not_priced(shop: Callable[..., Desk]
     assert entry.code == "nothing_to_show"
 
 
+@pytest.mark.parametrize("following", [[None] * 6, [None, "p4", None, "p4", "p4", None]])
+def test_where_nobody_takes_what_can_be_sold_no_next_product_is_priced(
+    shop: Callable[..., Desk], following: list[str | None]
+) -> None:
+    products = pa.array(following, pa.large_string())
+    desk = shop(rate=RATE, following=NEXT | {"next_product": products})
+    assert desk.plan.next_products is None
+    assert decided(desk, "ben").trace("o-mug")[0].code == "nothing_to_show"
+
+
 def test_what_is_excluded_is_no_next_product_either(shop: Callable[..., Desk]) -> None:
     ask = OfferAsk("ben", 20, exclude=["p5"])
     outcome = next_best_offer(shop(rate=RATE), Shopper(), ask, Decider("d", NOON))
@@ -181,6 +195,16 @@ def test_the_trace_shows_every_term(shop: Callable[..., Desk]) -> None:
     assert home.terms is not None
     assert home.terms.offer_value == home.offer_value
     assert entries["o-mug"].terms is None  # there is no mug to show her
+
+
+def test_what_an_offer_is_on_has_the_category_of_its_product(tiny: Catalogue) -> None:
+    """Of the first product as of any other; nothing is known of p7 and of a category nobody has."""
+    on = ("p0", None), ("p5", None), ("p7", None), (None, "home"), (None, "garden"), (None, None)
+    offers = (Offer(f"o{k}", "", product_id=p, category=c) for k, (p, c) in enumerate(on))
+    plan = open_desk(tiny).with_book(OfferBook(tuple(offers))).plan
+    food, home = (tiny.category_codes[name] for name in ("food", "home"))
+    assert plan.category.tolist() == [food, home, -1, home, -1, -1]
+    assert plan.product.tolist() == [0, 5, 7, -1, -1, -1]
 
 
 def test_the_catalogue_is_of_the_bundle(tiny: Catalogue) -> None:

@@ -79,6 +79,24 @@ def test_a_body_that_is_not_json_is_a_problem(reader: Any, body: bytes) -> None:
     assert assert_problem(response, 422).errors[0].path.startswith("body")
 
 
+@pytest.mark.parametrize(
+    ("content", "media_type", "path", "words"),
+    [
+        (b'{"items": ["p0"],', "application/json", "body", "not JSON from character 17 on"),
+        (b'{"items": ["p0"]}', "text/plain", "body", "content-type: application/json"),
+        (b'{"items": ["p0"], "m": 3}', "application/json", "body.m", "no such field"),
+    ],
+)
+def test_what_a_storefront_gets_wrong_first_is_told_in_plain_words(
+    reader: Any, content: bytes, media_type: str, path: str, words: str
+) -> None:
+    headers = {"content-type": media_type}
+    response = reader.post("/v1/cross-sell", content=content, headers=headers)
+    (error,) = assert_problem(response, 422).errors
+    assert error.path == path
+    assert words in error.detail
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_too_long_is_refused_whether_declared_or_not(reader: Any, declared: bool) -> None:
     async def chunks() -> Any:

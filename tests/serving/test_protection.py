@@ -6,12 +6,13 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.http.keys import create_key, load_keys
 from serving.http.problems import Problem, problem_of
-from serving.http.protection import Bucket, Protect
+from serving.http.protection import MAX_BODY_BYTES, Bucket, Protect
 
 
 @given(
@@ -84,30 +85,55 @@ def exchange(protect: Protect, path: str, *messages: dict[str, Any]) -> tuple[in
     return asyncio.run(play())
 
 
-def test_a_body_that_never_ends_is_given_up() -> None:
-    async def reads(_scope: Any, receive: Any, _send: Any) -> None:
-        while (await receive())["more_body"]:
+async def reading(scope: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, and say that it was read or why not."""
+    try:
+        while (await receive()).get("more_body", False):
             pass
+    except Problem as problem:
+        await problem_of(problem, "r")(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await reads(scope, receive, send)
-        except Problem as problem:
-            await problem_of(problem, "r")(scope, receive, send)
 
-    protect = Protect(app, None, body_seconds=0.05)
+def test_a_body_that_never_ends_is_given_up() -> None:
+    protect = Protect(reading, None, body_seconds=0.05)
     started = {"type": "http.request", "body": b"{", "more_body": True}
     status, problem = exchange(protect, "/v1/events", started)
     assert status == 408
     assert "0.05 seconds" in problem["detail"]
 
 
-def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() -> None:
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
+def test_a_body_may_be_as_long_as_allowed_and_not_a_byte_longer() -> None:
+    """However it comes in pieces, and without saying beforehand how long it is."""
 
-    full = Protect(app, None, max_in_flight=0)
+    def ask(*pieces: int) -> int:
+        messages = [{"type": "http.request", "body": b" " * n, "more_body": True} for n in pieces]
+        messages[-1]["more_body"] = False
+        return exchange(Protect(reading, None), "/v1/events", *messages)[0]
+
+    assert ask(MAX_BODY_BYTES) == ask(MAX_BODY_BYTES - 1, 1) == 200
+    assert ask(MAX_BODY_BYTES + 1) == ask(MAX_BODY_BYTES, 1) == 413
+
+
+def test_who_was_answered_or_failed_no_longer_counts_as_being_answered() -> None:
+    faults = [True, False, False]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if faults.pop(0):
+            raise RuntimeError("a fault")
+        await reading(scope, receive, send)
+
+    one_at_a_time = Protect(app, None, max_in_flight=1)
+    with pytest.raises(RuntimeError):
+        exchange(one_at_a_time, "/v1/events", {"type": "http.request"})
+    for _ in range(2):
+        assert exchange(one_at_a_time, "/v1/events", {"type": "http.request"})[0] == 200
+
+
+def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() -> None:
+    full = Protect(reading, None, max_in_flight=0)
     status, problem = exchange(full, "/v1/events", {"type": "http.request"})
     assert status == 503
     assert "try again" in problem["detail"]

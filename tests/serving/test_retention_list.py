@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.progress import silent
+from features.progress import Tick, silent
 from models.bundle import Bundle
-from models.offers.declarations import Caps, Policy
+from models.offers.declarations import Caps, Channel, Policy
 from serving.catalogue import open_catalogue
 from serving.decisions.bulk.budget import Limits
+from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.bulk.retention_list import RetentionList, retention_list
 from serving.decisions.desk import Desk, open_desk
 from serving.decisions.gates.contact_policy import Contact, Contacted, History
@@ -23,6 +25,7 @@ from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
+EVERYONE = np.arange(6)
 DRIVERS = '[{"text": "has not ordered for 74 days", "direction": "raises"}]'
 EFFECTS = {
     "email_consent": [True, True, True, False, True, None],
@@ -64,8 +67,8 @@ def desk_of(
 def drawn(
     desk: Desk, limits: Limits | None = None, history: History | None = None
 ) -> RetentionList:
-    everyone, limits = np.arange(6), limits or Limits(contacts=6)
-    return retention_list(desk, everyone, limits, NOON, Shoppers(), history or {}, silent)
+    limits = limits or Limits(contacts=6)
+    return retention_list(desk, EVERYONE, limits, NOON, Shoppers(), history or {}, silent)
 
 
 def row_of(found: RetentionList, customer: str) -> pd.Series:
@@ -117,6 +120,21 @@ def test_without_an_offer_that_goes_out_the_contact_itself_is_the_action(
     assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.25, 1.5 - 0.25])
 
 
+def test_each_is_reached_by_the_first_way_that_goes_out_and_may_be_used(
+    desk_of: Callable[..., Desk],
+) -> None:
+    # The same offer stands on a page: that reaches nobody who did not come.
+    rows = drawn(desk_of(replace(HELLO, channels=("web", "email")))).rows
+    assert dict(zip(rows["customer_id"], rows["channel"], strict=True)) == {
+        "ben": "email", "ada": "email",
+    }  # fmt: skip
+    anyone = Policy(channels={"sms": Channel(consent="true")})
+    rows = drawn(desk_of(replace(HELLO, channels=("sms", "email")), policy=anyone)).rows
+    assert dict(zip(rows["customer_id"], rows["channel"], strict=True)) == {
+        "änne": "sms", "dan": "sms", "ben": "email", "ada": "email",
+    }  # fmt: skip
+
+
 def test_reasons_are_in_words(desk_of: Callable[..., Desk]) -> None:
     said = row_of(drawn(desk_of(HELLO)), "ada")["reasons"]
     assert said.startswith("has not ordered for 74 days; ")
@@ -133,4 +151,24 @@ def test_without_treatment_data_it_is_risk_times_value_and_says_so(
     assert set(rows["evidence"]) == {"risk_only"}
     gains = ["expected_gain", "expected_gain_lower", "expected_gain_upper"]
     assert rows[gains].isna().all(axis=None)
-    assert rows["reasons"].str.contains("no treatment data").all()
+    assert rows["reasons"].str.contains("no effect of a contact was learned").all()
+    # Nor is it known what a contact costs, where there is no offer to say it.
+    plain = drawn(desk_of(treated=False)).rows
+    assert set(plain["offer_id"]) == {"contact"}
+    assert plain["expected_cost"].tolist() == [0.0] * 3
+
+
+def test_as_many_steps_are_announced_as_are_taken(desk_of: Callable[..., Desk]) -> None:
+    left: Counter[str] = Counter()
+
+    def progress(phrase: str, total: int) -> Tick:
+        left[phrase] += total
+        return lambda: left.subtract([phrase])
+
+    history: History = {}
+    for budget in (None, 1.0):
+        desk = desk_of(replace(HELLO, budget=budget))
+        list(decide(desk, EVERYONE, Situation("email", NOON, Shoppers(), history), progress))
+    retention_list(desk, EVERYONE, Limits(), NOON, Shoppers(), history, progress)
+    assert set(left.values()) == {0}
+    assert len(left) == 4

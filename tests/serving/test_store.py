@@ -69,12 +69,13 @@ def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
     heard = store.heard()
     assert store.only_own_since(heard) == heard
-    store.add_events([event("a")], NOW)
-    store.add_events([event("a")], NOW)
+    for sent in ("a", "a", "a2"):
+        store.add_events([event(sent)], NOW)
     latest = store.only_own_since(heard)
-    assert latest == store.heard() == heard + 1
+    assert latest == store.heard() == heard + 2
+    assert store.only_own_since(heard) is None, "what was passed over is forgotten"
     assert other.only_own_since(heard) is None, "others must read it"
-    assert [each.event_id for each in other.news(heard).events] == ["a"]
+    assert [each.event_id for each in other.news(heard).events] == ["a", "a2"]
     # Between what another wrote, this store's own groups are passed over.
     store.add_events([event("b")], NOW)
     other.add_events([event("c")], NOW)
@@ -82,8 +83,19 @@ def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path
     assert store.only_own_since(latest) is None
     news = store.news(latest)
     assert [each.event_id for each in news.events] == ["c"]
-    assert news.heard == heard + 4
+    assert news.heard == heard + 5
     assert store.only_own_since(news.heard) == news.heard
+    other.close()
+
+
+def test_news_come_in_the_order_in_which_they_happened(store: SqlStore, tmp_path: Path) -> None:
+    other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    first, second = event("z", ts=NOW), event("a", ts=NOW + timedelta(minutes=1))
+    at_once = event("b", ts=second.ts)
+    store.add_events([at_once, second], NOW)
+    store.add_events([first], NOW)
+    assert other.news(0).events == [first, second, at_once]
+    assert list(other.shopper_events(NOW, NOW, NOW)) == [first, second, at_once]
     other.close()
 
 
@@ -147,11 +159,12 @@ def test_shopper_events_are_all_rejects_recent_purchases_and_wishes(store: SqlSt
         event("4", "view", NOW - timedelta(days=3)),
         event("5", "view", NOW - timedelta(days=1)),
         event("6", "return", NOW),
+        event("7", "view", NOW - timedelta(days=2)),
     ]
     store.add_events(sent, NOW)
     store.add_events([later], NOW + timedelta(seconds=1))
     found = store.shopper_events(NOW, NOW, wished_since=NOW - timedelta(days=2))
-    assert list(found) == [later, sent[0], sent[4], sent[2]]
+    assert list(found) == [later, sent[0], sent[6], sent[4], sent[2]]
 
 
 def test_only_the_owner_may_read_the_database(tmp_path: Path) -> None:

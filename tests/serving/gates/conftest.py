@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from models.bundle import Bundle
+from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Fatigue, Policy
-from models.offers.travel import with_offers
 from serving.decisions.gates.contact_policy import Contact, Contacted
 from serving.decisions.gates.customer_columns import CustomerColumns, open_customer_columns
 from serving.decisions.gates.gate import gate_one

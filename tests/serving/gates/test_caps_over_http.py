@@ -10,8 +10,8 @@ import pytest
 
 from models.bundle import write_bundle
 from models.manifest import activate
+from models.offers.bundling import with_offers
 from models.offers.declarations import Declarations, Policy
-from models.offers.travel import with_offers
 
 ASKS = 24
 

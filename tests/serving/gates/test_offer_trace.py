@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle
+from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Declarations
-from models.offers.travel import with_offers
 from serving.decisions.gates.contact_policy import Contacted
 from serving.decisions.gates.gate import gate_one
 from serving.decisions.gates.moment import Context

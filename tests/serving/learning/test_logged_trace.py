@@ -14,8 +14,8 @@ import pytest
 
 from models.bundle import Bundle, write_bundle
 from models.manifest import activate
+from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Policy
-from models.offers.travel import with_offers
 from serving.decisions.gates.moment import Context
 from serving.decisions.learning.logged_choices import read_choices, read_trace_record
 from serving.decisions.offers import OfferBook, open_offer_book
