@@ -32,6 +32,7 @@ from serving.storage.store import Store
 
 # A promoted bundle is served by every worker within about this time.
 _FOLLOW_SECONDS: Final = 1.0
+_LISTEN_SECONDS: Final = 1.0
 
 
 def _new_id() -> str:
@@ -63,6 +64,7 @@ def create_app(
         tasks = [
             asyncio.create_task(server.decisions.run()),
             asyncio.create_task(server.follow(_FOLLOW_SECONDS)),
+            asyncio.create_task(server.listen(_LISTEN_SECONDS)),
             asyncio.create_task(server.freshness.follow(lambda: server.view.rescored)),
         ]
         try:

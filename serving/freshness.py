@@ -9,6 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from serving.background import repeat
 from serving.customers.rescored import RescoredCustomers
 from serving.storage.store import RescoringState, Store, StoreError
 
@@ -73,9 +74,7 @@ class Freshness:
         rescored
             Returns those of the bundle that is served.
         """
-        while True:
-            await self.look(rescored())
-            await asyncio.sleep(_EVERY_SECONDS)
+        await repeat("telling how fresh scores are", lambda: self.look(rescored()), _EVERY_SECONDS)
 
     async def look(self, rescored: RescoredCustomers) -> None:
         """Ask once."""

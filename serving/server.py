@@ -12,6 +12,7 @@ from typing import Any, Final
 from features.errors import BundleError, RegularsError
 from models.erasure import customer_hash
 from serving.answers import EventsReceipt, Reloaded
+from serving.background import repeat
 from serving.bundles import BundleSource
 from serving.decisions.policies.experiments import Experiments
 from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
@@ -75,7 +76,7 @@ class Server:
         # The active bundle that cannot be served, while an older one goes on.
         self.refused_version: str | None = None
         self._show_bundle()
-        self._news = SharedQuestion(self._listen, NEWS_PATIENCE_SECONDS)
+        self._news = SharedQuestion(self._read_news, NEWS_PATIENCE_SECONDS)
         self.freshness = Freshness(store, clock, self.metrics.scores)
         self._check = SharedQuestion(
             partial(asyncio.to_thread, store.check), _CHECK_PATIENCE_SECONDS
@@ -106,6 +107,19 @@ class Server:
         -------
         False when the store could not tell in time: this answer counts what was known before.
         """
+        heard = await self._hear()
+        if not heard:
+            self.metrics.count_stale_answer()
+        return heard
+
+    async def listen(self, interval_seconds: float) -> None:
+        """Hear of news though nobody asks, until cancelled: whoever does then has little to read.
+
+        Those who only send events ask for no answer.
+        """
+        await repeat("listening", self._hear, interval_seconds)
+
+    async def _hear(self) -> bool:
         try:
             shoppers, version = self.view.shoppers, self.store.version()
             if version is not None:
@@ -115,14 +129,11 @@ class Server:
                 if latest is not None:
                     shoppers.heard, shoppers.version = latest, version
                     return True
-            if await self._news.answered():
-                return True
+            return await self._news.answered()
         except StoreError:
-            pass
-        self.metrics.count_stale_answer()
-        return False
+            return False
 
-    async def _listen(self) -> None:
+    async def _read_news(self) -> None:
         view = self.view
         shoppers, version = view.shoppers, self.store.version()
         if version is None or version != shoppers.version:
@@ -136,7 +147,7 @@ class Server:
             shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
         if view is not self.view:
             # A reload came between: what it read back may be older than this question.
-            await self._listen()
+            await self._read_news()
 
     async def store_answers(self) -> bool:
         """Tell whether the store can be reached now; ``StoreError`` when it says that it cannot."""
@@ -144,20 +155,21 @@ class Server:
 
     async def follow(self, interval_seconds: float) -> None:
         """Serve whichever bundle becomes active, until cancelled; a bad one is only reported."""
-        while True:
-            await asyncio.sleep(interval_seconds)
-            active: str | None = None
-            try:
-                active = await asyncio.to_thread(self.bundle_source.active)
-                if active not in {None, self.refused_version, self.view.catalogue.manifest.version}:
-                    await self.reload()
-            except BundleError as error:
-                self.refused_version = active
-                self._show_bundle()
-                _LOG.error("bundle %s cannot be served: %s", active, error.problem)
-            except RegularsError as error:
-                # The store's trouble, not the bundle's: it is tried again.
-                _LOG.warning("bundle %s waits: %s", active, error.problem)
+        await repeat("following bundles", self._serve_active, interval_seconds)
+
+    async def _serve_active(self) -> None:
+        active: str | None = None
+        try:
+            active = await asyncio.to_thread(self.bundle_source.active)
+            if active not in {None, self.refused_version, self.view.catalogue.manifest.version}:
+                await self.reload()
+        except BundleError as error:
+            self.refused_version = active
+            self._show_bundle()
+            _LOG.error("bundle %s cannot be served: %s", active, error.problem)
+        except RegularsError as error:
+            # The store's trouble, not the bundle's: it is tried again.
+            _LOG.warning("bundle %s waits: %s", active, error.problem)
 
     async def erase(self, customer_id: str) -> int:
         """Forget a customer here and for good; return how many records there were.

@@ -1,7 +1,8 @@
 """Ours beside what people serve models with, each with a small look-up of its own, one process.
 
 Each peer gets the form in which it is quickest: precomputed answers or a small model, a look-up
-by id, no log of requests.
+by id, no log of requests. Ours is asked for the like: items where a peer answers with items that a
+model chose, scores by id where it looks features up by id; our other call stands beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ from benchmarks.own_environment import own_environment
 from benchmarks.serving import implicit_server
 from benchmarks.serving.http1 import get, post
 from benchmarks.serving.processes import free_port, running, running_program, serve_ours
-from benchmarks.serving.rounds import Beside, Pace, Target, p99, rate, side_by_side
+from benchmarks.serving.rounds import Pace, Target, p99, rate, side_by_side
 from benchmarks.serving.traffic import Shop, Traffic
 from benchmarks.table import Row
 
@@ -26,42 +28,74 @@ _HERE: Final = Path(__file__).parent
 _REQUESTS: Final = 1_000
 # It would tell its makers of every start.
 _SILENT: Final = {"FEAST_USAGE": "False"}
-_FEAST: Final = "Feast's feature server"
-# Ours at least so many times their requests per second.
-_BARS: Final = {"mlflow models serve": 6.0, _FEAST: 10.0, "FastAPI calling implicit": 7.0}
 _TAIL_BAR: Final = 0.1
+
+_RECOMMEND: Final = "recommendations"
+_LOOK_UP: Final = "score look-up"
+
+
+@dataclass(frozen=True)
+class _Peer:
+    """A server of others.
+
+    Parameters
+    ----------
+    does
+        What it is asked for.
+    like
+        Our call that is compared with it.
+    bar
+        Ours at least so many times its requests per second.
+    """
+
+    name: str
+    does: str
+    like: str
+    bar: float
+
+
+_MLFLOW: Final = _Peer("mlflow models serve", "ten items from a dictionary", _RECOMMEND, 6.0)
+_IMPLICIT: Final = _Peer("FastAPI calling implicit", "ten items", _RECOMMEND, 7.0)
+_FEAST: Final = _Peer("Feast's feature server", "one feature by id", _LOOK_UP, 10.0)
 
 
 def rows(shop: Shop, pace: Pace) -> list[Row]:
     """Measure ours beside those of the peers that can be had here."""
+    traffic = Traffic.draw(shop)
     with ExitStack() as stack:
         peers = {
-            "mlflow models serve": stack.enter_context(_mlflow(shop.folder)),
-            "FastAPI calling implicit": stack.enter_context(_implicit()),
+            _MLFLOW: stack.enter_context(_mlflow(shop.folder)),
+            _IMPLICIT: stack.enter_context(_implicit()),
         }
         try:
             peers[_FEAST] = stack.enter_context(_feast(shop.folder))
         except (subprocess.CalledProcessError, RuntimeError) as error:
-            pace.console.print(f"[red]{_FEAST}: not measured: {error}[/]")
-        ours = stack.enter_context(running(serve_ours, shop.bundles, shop.database("peers")))
-        asked = Target(ours.port, Traffic.draw(shop).recommendations())
-        measured = side_by_side(peers, asked, pace)
-    return _rows(measured)
+            pace.console.print(f"[red]{_FEAST.name}: not measured: {error}[/]")
+        server = stack.enter_context(running(serve_ours, shop.bundles, shop.database("peers")))
+        ours = {
+            _RECOMMEND: Target(server.port, traffic.recommendations()),
+            _LOOK_UP: Target(server.port, traffic.scores()),
+        }
+        return [row for peer, theirs in peers.items() for row in _beside(peer, theirs, ours, pace)]
 
 
-def _rows(measured: Mapping[str, Beside]) -> list[Row]:
-    written = []
-    for name, beside in measured.items():
-        theirs, ours = beside.typical(rate)
-        tail, our_tail = beside.typical(p99)
-        written += [
-            Row(f"recommendations: requests per second / {name}", 1 / beside.ratio(rate), ">=",
-                _BARS[name], {"ours / s": ours, "theirs / s": theirs,
-                              "their errors": float(beside.errors)}),
-            Row(f"recommendations: p99 / {name}", 1 / beside.ratio(p99), "<=",
-                _TAIL_BAR, {"ours ms": our_tail, "theirs ms": tail}),
-        ]  # fmt: skip
-    return written
+def _beside(peer: _Peer, theirs: Target, ours: Mapping[str, Target], pace: Pace) -> list[Row]:
+    (other,) = ours.keys() - {peer.like}
+    targets = {peer.name: theirs, other: ours[other]}
+    measured = side_by_side(targets, ours[peer.like], pace)
+    beside, ours_too = measured[peer.name], measured[other]
+    what = f"{peer.like} / {peer.name} ({peer.does})"
+    their_rate, our_rate = beside.typical(rate)
+    their_tail, our_tail = beside.typical(p99)
+    return [
+        Row(f"{what}: requests per second", 1 / beside.ratio(rate), ">=", peer.bar,
+            {"ours / s": our_rate, "theirs / s": their_rate,
+             f"{other} / theirs": ours_too.ratio(rate) / beside.ratio(rate),
+             "their errors": float(beside.errors)}),
+        Row(f"{what}: p99", 1 / beside.ratio(p99), "<=", _TAIL_BAR,
+            {"ours ms": our_tail, "theirs ms": their_tail,
+             f"{other} / theirs": ours_too.ratio(p99) / beside.ratio(p99)}),
+    ]  # fmt: skip
 
 
 @contextmanager

@@ -148,6 +148,13 @@ def workers_of(pid: int) -> list[int]:
     return [child for child, line in named.items() if b"resource_tracker" not in line]
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has taken, in its own code and in the kernel's."""
+    # Behind the program's name, which may hold anything.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_mb(pid: int) -> dict[str, float]:
     """Return a process's memory in megabytes, by the names of Linux's ``smaps_rollup``."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]

@@ -74,17 +74,20 @@ def p99(measured: Load) -> float:
 
 def side_by_side(targets: Mapping[str, Target], reference: Target, pace: Pace) -> dict[str, Beside]:
     """Load all targets in turn, and the reference before and after each of them."""
-    loads = pace.rounds + 1
-    for each in (reference, *targets.values()):
-        load(each.port, each.part(0, loads), seconds=min(pace.seconds, 0.5))  # to warm up
+    loads, beside = pace.rounds + 1, pace.rounds * len(targets) + 2
+    references = (reference.part(number, beside) for number in range(beside))
+    warm_up = min(pace.seconds, 0.5)
+    load(reference.port, next(references), seconds=warm_up)
+    for each in targets.values():
+        load(each.port, each.part(0, loads), seconds=warm_up)
     taken: dict[str, list[Load]] = {name: [] for name in targets}
     around: dict[str, list[tuple[Load, Load]]] = {name: [] for name in targets}
-    before = load(reference.port, reference.requests, seconds=pace.seconds)
+    before = load(reference.port, next(references), seconds=pace.seconds)
     for round_ in range(pace.rounds):
         for name, target in targets.items():
             requests = target.part(round_ + 1, loads)
             taken[name].append(load(target.port, requests, seconds=pace.seconds))
-            after = load(reference.port, reference.requests, seconds=pace.seconds)
+            after = load(reference.port, next(references), seconds=pace.seconds)
             around[name].append((before, after))
             before = after
         said = ", ".join(f"{name} {rate(loads[-1]):,.0f}/s" for name, loads in taken.items())

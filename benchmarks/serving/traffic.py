@@ -29,12 +29,6 @@ class Shop:
         return f"sqlite:///{self.folder / name}.db"
 
 
-def once_each(shop: Shop, requests: int, seed: int = 0) -> list[bytes]:
-    """Ask for ten items with reasons for customers of whom none comes twice."""
-    drawn = random.Random(seed).sample(range(shop.customers), min(requests, shop.customers))
-    return [_shelf(customer_id(number)) for number in drawn]
-
-
 @dataclass(frozen=True)
 class Traffic:
     """Ids to ask about, drawn with repetition."""
@@ -47,12 +41,19 @@ class Traffic:
     def draw(cls, shop: Shop, requests: int = 5_000, seed: int = 0) -> Traffic:
         """Draw customers, products, and carts of three products."""
         rng = random.Random(seed)
-        shown = [product_id(rng.randrange(shop.products)) for _ in range(requests)]
-        return cls(
-            [customer_id(rng.randrange(shop.customers)) for _ in range(requests)],
-            shown,
-            [rng.sample(shown, 3) for _ in range(requests)],
-        )
+        return cls._of([rng.randrange(shop.customers) for _ in range(requests)], shop, rng)
+
+    @classmethod
+    def of_strangers(cls, shop: Shop, most: int, seed: int = 0) -> Traffic:
+        """Draw the same, but customers of whom none comes twice: as many as there are."""
+        rng = random.Random(seed)
+        return cls._of(rng.sample(range(shop.customers), min(most, shop.customers)), shop, rng)
+
+    @classmethod
+    def _of(cls, customers: Sequence[int], shop: Shop, rng: random.Random) -> Traffic:
+        shown = [product_id(rng.randrange(shop.products)) for _ in customers]
+        carts = [rng.sample(shown, min(3, len(shown))) for _ in customers]
+        return cls([customer_id(number) for number in customers], shown, carts)
 
     def recommendations(self) -> list[bytes]:
         """Ask for ten items with reasons."""

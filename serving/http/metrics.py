@@ -29,7 +29,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        # Those counted before: the library's own look-up takes as long as counting.
+        # Those counted before: the library's own look-up takes longer than counting.
         self._series: dict[tuple[str, ...], Histogram] = {}
         self._events = Counter(
             "regulars_events",
@@ -37,6 +37,9 @@ class Metrics:
             ("outcome",),
             registry=self._registry,
         )
+        self._accepted = self._events.labels("accepted")
+        self._duplicates = self._events.labels("duplicate")
+        self._rejected = self._events.labels("rejected")
         self._stale_answers = Counter(
             "regulars_stale_answers",
             "Answers given while the store could not tell what other workers heard.",
@@ -81,9 +84,11 @@ class Metrics:
 
     def count_events(self, accepted: int, duplicates: int, rejected: int) -> None:
         """Count the events of one batch."""
-        self._events.labels("accepted").inc(accepted)
-        self._events.labels("duplicate").inc(duplicates)
-        self._events.labels("rejected").inc(rejected)
+        self._accepted.inc(accepted)
+        if duplicates:
+            self._duplicates.inc(duplicates)
+        if rejected:
+            self._rejected.inc(rejected)
 
     def count_lost_decisions(self, lost: int) -> None:
         """Count decisions that were dropped because the store could not take them."""

@@ -15,6 +15,8 @@ from serving.http.problems import problem_response
 from serving.server import Server
 
 _ANSWERS: Final = "/v1/"
+# What becomes of events hangs on nothing that other workers heard.
+_EVENTS: Final = "/v1/events"
 _ACCESS = logging.getLogger("regulars.access")
 _ERRORS = logging.getLogger("regulars.errors")
 # What an answer had to do without; absent when nothing was missing.
@@ -58,7 +60,7 @@ class Observe:
             if self._server.keys is None and not _calls_this_machine(scope):
                 await problem_response(421, request_id)(scope, receive, send_with_id)
                 return
-            if scope["path"].startswith(_ANSWERS):
+            if scope["path"].startswith(_ANSWERS) and scope["path"] != _EVENTS:
                 degraded = "" if await self._server.catch_up() else "store"
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the last resort: every request is answered

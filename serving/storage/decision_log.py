@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from serving.background import repeat
 from serving.storage.store import Decision, Store, StoreError, UnstorableError
 
 _LOG = logging.getLogger("regulars.decisions")
@@ -51,9 +52,7 @@ class DecisionLog:
 
     async def run(self) -> None:
         """Store what gathers, until cancelled."""
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            await self.flush()
+        await repeat("storing decisions", self.flush, self._interval_seconds)
 
     async def flush(self) -> bool:
         """Store all that waits, and what is on its way; False when the store failed."""
@@ -66,10 +65,6 @@ class DecisionLog:
             batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
             try:
                 await asyncio.to_thread(self._store.add_decisions, batch)
-            except asyncio.CancelledError:
-                # The write may or may not happen; storing a decision twice changes nothing.
-                self._waiting.extendleft(reversed(batch))
-                raise
             except UnstorableError as error:
                 if len(batch) > 1:
                     # Halve until the unfit one stands alone, so that it takes no other with it.
@@ -85,6 +80,10 @@ class DecisionLog:
                     _LOG.warning("decisions wait: %s", error.problem)
                 self._failing = True
                 return False
+            except BaseException:
+                # The write may or may not happen; storing a decision twice changes nothing.
+                self._waiting.extendleft(reversed(batch))
+                raise
             size, self._failing = _BATCH, False
         return True
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +14,10 @@ from hypothesis import strategies as st
 
 from benchmarks.faults.deliveries import Deliveries
 from benchmarks.serving.http1 import answer_end, body_of, get, post, status_of, succeeded
-from benchmarks.serving.load import Load
+from benchmarks.serving.load import Load, load
 from benchmarks.serving.mixed import memory_slope
 from benchmarks.serving.rounds import Beside, p99, rate
+from benchmarks.serving.traffic import Shop, Traffic
 
 HEADS = st.sampled_from(
     [
@@ -50,6 +56,45 @@ def test_requests_say_how_long_they_are() -> None:
     head, _, body = post("/a", {"name": "änne"}).partition(b"\r\n\r\n")
     assert body == '{"name":"änne"}'.encode()
     assert f"Content-Length: {len(body)}".encode() in head.split(b"\r\n")
+
+
+class _Counting(BaseHTTPRequestHandler):
+    """Answers everything, in connections that stay, and notes what was asked."""
+
+    protocol_version = "HTTP/1.1"
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(404 if self.path == "/3" else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_said: object) -> None:
+        """Say nothing."""
+
+
+def test_a_load_without_a_time_sends_every_request_once() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Counting) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            paths = [f"/{number}" for number in range(20)]
+            requests = [get(path) for path in paths]
+            measured = load(server.server_port, requests, connections=3, seconds=None)
+        finally:
+            server.shutdown()
+    assert sorted(_Counting.asked) == sorted(paths)
+    assert (measured.requests, measured.errors) == (20, 1)
+    assert measured.cpu_seconds > 0
+
+
+def test_strangers_are_all_different_and_no_more_than_there_are(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, customers=30, products=9)
+    assert len(set(Traffic.of_strangers(shop, 20).customers)) == 20
+    few = Traffic.of_strangers(shop, 100)
+    assert len(few.customers) == len(set(few.customers)) == 30
+    assert len(few.fresh_sessions()) == 30
 
 
 def test_a_ratio_is_the_median_over_rounds_beside_the_neighbours_of_each() -> None:
