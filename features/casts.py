@@ -19,6 +19,10 @@ PLACE = (SOURCE_INDEX, SOURCE_FILE, SOURCE_ROW)
 _NO = ibis.literal(value=False)
 _NOTHING = ("nan", "null", "none")
 _WORDS = {"timestamp": "a date", "float64": "a number", "int64": "a whole number"}
+_FORMS = {
+    "a date": ", year first: 2026-01-31 or 2026-01-31 14:05 (docs/tables.md turns others)",
+    "a number": " with a decimal point: 1234.50, without currency signs or thousands separators",
+}
 # What is a date and what a number is said here: engines differ in what else they would take.
 _LOCAL_TIME = (
     r"^\s*\d{4}(-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2})"
@@ -164,5 +168,5 @@ def _unreadable_rule(column: ColumnSpec, word: str) -> Rule:
         column.name,
         unreadable,
         f"{column.name} is not {word}",
-        f"write {column.name} as {word}" + (", best 2026-01-31" if word == "a date" else ""),
+        f"write {column.name} as {word}{_FORMS.get(word, '')}",
     )

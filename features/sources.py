@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import ibis.expr.types as ir
 
-from features import postgres
+from features import csv_faults, postgres
 from features.engine import SOURCE_FILE, SOURCE_ROW, Engine, EngineError
 from features.errors import DataError
 from features.settings import Sources, SourceSettings
@@ -134,10 +134,8 @@ def readable(spec: TableSpec, path: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, EngineError) as error:
-        raise DataError(
-            f"{spec.name}: cannot read {path}: {str(error).splitlines()[0]}",
-            "check that the file is whole and of the kind that its name says",
-        ) from error
+        problem, remedy = csv_faults.explain(str(error))
+        raise DataError(f"{spec.name}: cannot read {path}: {problem}", remedy) from error
 
 
 def open_places(
@@ -166,7 +164,11 @@ def _open(engine: Engine, spec: TableSpec, place: Place, name: str) -> ir.Table:
             name, postgres.land_table(place.source.path, table, columns, place.file)
         )
     if place.file.suffix in _TEXT:
-        return engine.read_csv(name, place.file)
+        raw = engine.read_csv(name, place.file)
+        theirs = [column for column in raw.columns if column not in {SOURCE_FILE, SOURCE_ROW}]
+        if len(theirs) == 1 and (wrong := csv_faults.unsplit(place.file, theirs[0])):
+            raise DataError(f"{spec.name}: cannot read {place.file.name}: {wrong[0]}", wrong[1])
+        return raw
     if place.file.suffix in _DATABASES:
         return engine.read_database(name, place.file, _table_of(spec, place.source))
     raise DataError(

@@ -26,13 +26,16 @@ from regulars.commands import (
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # Of Rich's own markup [serving] would be a style, and go missing.
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Customer value, churn and the next best offer, from one consistent snapshot.\n\n"
     "Start with `regulars init`, then check, train, score and serve.",
 )
 for commands in (
-    *(data, models, offers, decisions, evaluate, experiments, bundles, reasons, rescoring),
-    running,
+    *(data, models, reasons, offers, decisions, evaluate, experiments),
+    *(running, bundles, rescoring),
 ):
     commands.add_to(app)
 

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,10 +21,26 @@ from features.prepare import data_fingerprint
 from features.simulate import ShopPlan, read_plan
 from features.store import Store
 from regulars.console import make_console
+from regulars.reports.answers import (
+    tell_churn_list,
+    tell_customer,
+    tell_offers,
+    tell_products,
+)
 from regulars.settings import Settings, read_settings
 from regulars.workflow import check_shop, show_champions, simulate_shop, train_shop
 
-_LONGEST_ANSWER = 1_200
+Tell = Callable[[dict[str, Any]], list[str]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to ask the server, and how to tell its answer."""
+
+    title: str
+    path: str
+    tell: Tell
+    body: dict[str, Any] | None = None
 
 
 @dataclass
@@ -100,12 +116,14 @@ def _serve_and_ask(console: Console, settings: Settings, port: int, clock: Clock
         if not _wait_until_ready(base):
             return
         clock.stages["serve"] = time.perf_counter() - start
-        for title, path, body in _questions(base):
-            _print_answer(console, base, title, path, body)
+        for question in _questions(base):
+            _print_answer(console, base, question)
         console.rule("Ready")
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in clock.stages.items())
         console.print(f"  Wall time: {times}")
-        console.print(f"  Documentation: {base}/docs   Runs and models: regulars ui")
+        console.print(f"  Documentation: {base}/docs")
+        if settings.base != Path.cwd():
+            console.print(f"  Other commands: cd {_short(settings.base)}, then regulars --help")
         console.print("  Serving; Ctrl+C stops.")
 
     threading.Thread(target=ask, daemon=True).start()
@@ -124,30 +142,42 @@ def _wait_until_ready(base: str, patience_seconds: float = 60.0) -> bool:
     return False
 
 
-def _questions(base: str) -> list[tuple[str, str, dict[str, Any] | None]]:
+def _questions(base: str) -> list[Question]:
     """Choose five questions about customers and products that this shop really has."""
     worst = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
     path = f"/v1/customers/{worst}"
     first = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]
     return [
-        ("Whose value is most at risk?", "/v1/churn?limit=3", None),
-        ("Who is that, and why are they leaving?", path, None),
-        ("What will they want next?", f"{path}/recommendations?n=3&explain=true", None),
-        ("What completes this cart?", "/v1/cross-sell", {"items": [first], "n": 3}),
-        ("What is worth offering, in money?", f"{path}/next-best-offer?n=2", None),
+        Question("Whose value is most at risk?", "/v1/churn?limit=3", tell_churn_list),
+        Question("Who is that, and why are they leaving?", path, tell_customer),
+        Question(
+            "What will they want next?", f"{path}/recommendations?n=3&explain=true", tell_products
+        ),
+        Question(
+            f"What completes a cart with {first}?",
+            "/v1/cross-sell",
+            tell_products,
+            {"items": [first], "n": 3},
+        ),
+        Question("What is worth offering, in money?", f"{path}/next-best-offer?n=2", tell_offers),
     ]
 
 
-def _print_answer(
-    console: Console, base: str, title: str, path: str, body: dict[str, Any] | None
-) -> None:
-    command = f"curl -s '{base}{path}'"
-    if body is not None:
-        command += f" -H 'content-type: application/json' -d '{json.dumps(body)}'"
-    answer = json.dumps(_fetch(f"{base}{path}", body))
-    shown = answer if len(answer) <= _LONGEST_ANSWER else answer[:_LONGEST_ANSWER] + " ..."
-    console.print(f"\n[bold]{title}[/]\n  [green]{escape(command)}[/]", soft_wrap=True)
-    console.print(f"  {escape(shown)}", soft_wrap=True)
+def _print_answer(console: Console, base: str, question: Question) -> None:
+    """Print a question, its answer in words, and the call that returns all of it."""
+    url = f"{base}{question.path}"
+    command = f"curl -s '{url}'"
+    if question.body is not None:
+        command += f" -H 'content-type: application/json' -d '{json.dumps(question.body)}'"
+    console.print(f"\n[bold]{question.title}[/]")
+    for line in question.tell(_fetch(url, question.body)):
+        console.print(f"  {escape(line)}", soft_wrap=True)
+    console.print(f"  [green]{escape(command)}[/]", soft_wrap=True)
+
+
+def _short(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _fetch(url: str, body: dict[str, Any] | None) -> Any:

@@ -7,11 +7,12 @@ error. Secrets come from the environment alone.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -160,7 +161,10 @@ def read_settings(path: Path) -> Settings:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not in UTF-8: {error}", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}", "correct that line") from error
+        raise SettingsError(
+            f"{path} is not valid TOML: {error}",
+            "correct that line; texts, paths and column names stand in double quotes",
+        ) from error
     if "base" in content:  # ours to say: it is where the file lies
         raise SettingsError(f"{path}: base: no such setting", "remove that line")
     try:
@@ -177,13 +181,27 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
+def _meant(place: tuple[int | str, ...]) -> str:
+    """Return a phrase with the setting that was probably meant, or with those that there are."""
+    model: Any = Settings
+    for part in place[:-1]:
+        model = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return ""
+    known = sorted(set(model.model_fields) - {"base"})
+    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+
+
 def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
     lines = []
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = "no such setting"
+            message = "no such setting" + _meant(problem["loc"])
+        elif isinstance(problem["input"], int | float):
+            message += f", and not {problem['input']}"
         lines.append(f"    {place}: {message}" if place else f"    {message}")
     listed = "\n".join(lines)
     return f"{path} has settings that cannot be used:\n{listed}", "correct the keys named above"

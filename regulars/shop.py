@@ -48,6 +48,47 @@ class Shop:
         return chosen
 
 
+@dataclass(frozen=True)
+class OrderCounts:
+    """What a shop's tables come to, to see whether they were read as they were meant.
+
+    Attributes
+    ----------
+    orders
+        With revenue above zero after their returns.
+    customers
+        With any order line.
+    revenue
+        Net of returns, in the shop's currency.
+    """
+
+    orders: int
+    customers: int
+    products: int
+    revenue: float
+
+
+def count_orders(shop: Shop) -> OrderCounts:
+    """Count orders, customers and products and sum the revenue, share by share."""
+    orders, customers, revenue = 0, 0, 0.0
+    for share in shop.prepared.rollups.shares():
+        moves = share["order_moves"]
+        each = moves.group_by(C.CUSTOMER_ID, C.ORDER_ID).aggregate(revenue=moves.revenue.sum())
+        row = shop.engine.frame(
+            each.aggregate(
+                orders=(each.revenue > 0).cast("int64").sum(),
+                customers=each[C.CUSTOMER_ID].nunique(),
+                revenue=each.revenue.sum(),
+            )
+        ).fillna(0)
+        orders += int(row["orders"].iloc[0])
+        customers += int(row["customers"].iloc[0])
+        revenue += float(row["revenue"].iloc[0])
+    products = shop.prepared.clean["products"]
+    listed = shop.engine.frame(products.aggregate(products=products.count()))
+    return OrderCounts(orders, customers, int(listed["products"].iloc[0]), revenue)
+
+
 @contextmanager
 def open_shop(
     settings: Settings, now: datetime, progress: Progress, *, rebuild: bool = False

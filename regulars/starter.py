@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from features.errors import SettingsError
 from features.vocabulary import TABLES, TableSpec
+from regulars.settings import Settings
 
 _HEAD = """\
 # Regulars: what your shop's files and columns are called.
 # Only [[tables.orders]] is needed; every other table adds what it knows.
 # A column whose name is already ours needs no line. Check with: regulars check
+# How dates, numbers and files may be written: docs/tables.md.
 
 [shop]
 name = "my-shop"
 currency = "EUR"
 margin_rate = 0.3        # margin as a share of revenue, used where unit_cost is unknown
-
 """
+_TAIL = """\
+# What else can be set, each with what holds where it is left out. To change one, remove the
+# number sign before its line and before the [section] above it.
+"""
+_SAID_ABOVE = {"name", "currency", "margin_rate"}
+_NOT_SECTIONS = {"shop", "tables", "labelled", "base"}
 
 
 def write_starter(path: Path) -> None:
-    """Write a commented settings file that names every table and column.
+    """Write a commented settings file that names every table, column and setting.
 
     Raises
     ------
@@ -32,7 +44,16 @@ def write_starter(path: Path) -> None:
         raise SettingsError(f"{path} exists already", "edit it, or name another file")
     if not path.resolve().parent.is_dir():
         raise SettingsError(f"there is no folder {path.resolve().parent}", "create it first")
-    path.write_text(_HEAD + "\n".join(_section(spec) for spec in TABLES.values()), encoding="utf-8")
+    fields = Settings.model_fields
+    shop = _settings(fields["shop"].annotation, without=_SAID_ABOVE)
+    rest = (
+        paragraph
+        for name, field in fields.items()
+        if name not in _NOT_SECTIONS
+        for paragraph in _rooms(name, field.annotation)
+    )
+    parts = [_HEAD + _lines(shop), *map(_section, TABLES.values()), _TAIL, *rest]
+    path.write_text("\n".join(parts), encoding="utf-8")
 
 
 def _section(spec: TableSpec) -> str:
@@ -43,4 +64,34 @@ def _section(spec: TableSpec) -> str:
         hidden = off if column.required else "# "
         need = "" if column.required else " (optional)"
         lines.append(f'{hidden}{column.name} = "{column.name}"   # {column.meaning}{need}')
-    return "\n".join(lines) + "\n"
+    return _lines(lines)
+
+
+def _rooms(section: str, model: Any) -> Iterator[str]:
+    """Write a section's settings, then those of the sections inside it, as comments."""
+    yield _lines([f"# [{section}]", *_settings(model)])
+    for name, field in model.model_fields.items():
+        if _is_section(field.annotation):
+            yield from _rooms(f"{section}.{name}", field.annotation)
+
+
+def _settings(model: Any, without: Iterable[str] = ()) -> Iterator[str]:
+    """Write settings that are values: name, default and meaning; without default, two of them."""
+    for name, field in model.model_fields.items():
+        if name in without or _is_section(field.annotation):
+            continue
+        value = field.default
+        if field.default_factory is not None or value is None:
+            yield f"# {name}: {field.description or 'see README.md'}"
+            continue
+        plain = sorted(value) if isinstance(value, frozenset) else value
+        written = json.dumps(str(plain) if isinstance(plain, Path) else plain)
+        yield f"# {name} = {written}" + (f"   # {field.description}" if field.description else "")
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, Config
+from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     bundles_app = typer.Typer(no_args_is_help=True, help="What the server answers from.")
-    app.add_typer(bundles_app, name="bundles")
+    app.add_typer(bundles_app, name="bundles", rich_help_panel=SERVING)
     bundles_app.command("list")(list_bundles)
     bundles_app.command("activate")(activate_bundle)
 
@@ -23,8 +23,10 @@ def list_bundles(config: Config = DEFAULT_CONFIG) -> None:
     from regulars.settings import read_settings
 
     root = read_settings(config).bundles
-    current = current_version(root)
-    for version in list_versions(root):
+    current, versions = current_version(root), list_versions(root)
+    if not versions:
+        typer.echo(f"There are no bundles in {root} yet: `regulars train` publishes one.")
+    for version in versions:
         manifest = read_manifest(root / version)
         mark = "*" if version == current else " "
         typer.echo(

@@ -8,17 +8,25 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, AsOf, Config, day_of, now_utc
+from regulars.commands.options import (
+    DEFAULT_CONFIG,
+    RECORDS,
+    YEAR_MONTH_DAY,
+    AsOf,
+    Config,
+    day_of,
+    now_utc,
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command()(init)
-    app.command()(simulate)
-    app.command()(check)
-    app.command()(refresh)
-    app.command()(features)
-    app.command()(vectors)
+    app.command(rich_help_panel=RECORDS)(init)
+    app.command(rich_help_panel=RECORDS)(simulate)
+    app.command(rich_help_panel=RECORDS)(check)
+    app.command(rich_help_panel=RECORDS)(refresh)
+    app.command(rich_help_panel=RECORDS)(features)
+    app.command(rich_help_panel=RECORDS)(vectors)
 
 
 def init(
@@ -84,7 +92,11 @@ def features(
     as_of: AsOf = None,
     before: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The earlier day to compare with (UTC)."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar=YEAR_MONTH_DAY,
+            help="The earlier day to compare with (UTC).",
+        ),
     ] = None,
 ) -> None:
     """Show every feature: meaning, coverage, drift since an earlier day, weight in the models."""
@@ -104,7 +116,11 @@ def vectors(
     config: Config = DEFAULT_CONFIG,
     as_of: Annotated[
         list[datetime] | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what was known before it; repeatable."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar=YEAR_MONTH_DAY,
+            help="Only what was known before it; repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Write customer vectors: every feature of every customer, at one cutoff or many."""

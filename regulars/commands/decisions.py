@@ -10,6 +10,7 @@ import typer
 
 from features.errors import DataError
 from regulars.commands.options import (
+    DECISIONS,
     DEFAULT_CONFIG,
     Config,
     Customers,
@@ -30,9 +31,9 @@ Moment = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command()(decide)
-    app.command()(why)
-    app.command("retention-list")(retention_list)
+    app.command(rich_help_panel=DECISIONS)(decide)
+    app.command(rich_help_panel=DECISIONS)(why)
+    app.command("retention-list", rich_help_panel=DECISIONS)(retention_list)
 
 
 def decide(

@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from regulars.commands.options import (
+    DECISIONS,
     DEFAULT_CONFIG,
+    YEAR_MONTH_DAY,
     Config,
     Out,
     day_of,
@@ -20,7 +22,11 @@ from regulars.commands.options import (
 
 Since = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Only decisions from this day on (UTC)."),
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar=YEAR_MONTH_DAY,
+        help="Only decisions from this day on (UTC).",
+    ),
 ]
 
 
@@ -42,9 +48,9 @@ class Reward(StrEnum):
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     evaluate_app = typer.Typer(no_args_is_help=True, help="Judge what was decided, from its log.")
-    app.add_typer(evaluate_app, name="evaluate")
+    app.add_typer(evaluate_app, name="evaluate", rich_help_panel=DECISIONS)
     evaluate_app.command("policy")(evaluate_policy)
-    app.command()(outcomes)
+    app.command(rich_help_panel=DECISIONS)(outcomes)
 
 
 def evaluate_policy(

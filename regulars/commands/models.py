@@ -12,6 +12,8 @@ import typer
 from features.errors import SettingsError
 from regulars.commands.options import (
     DEFAULT_CONFIG,
+    MODELS,
+    YEAR_MONTH_DAY,
     AsOf,
     Config,
     Customers,
@@ -35,13 +37,13 @@ class Job(StrEnum):
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     backtest_app = typer.Typer(no_args_is_help=True, help="Judge models on several past windows.")
-    app.add_typer(backtest_app, name="backtest")
+    app.add_typer(backtest_app, name="backtest", rich_help_panel=MODELS)
     backtest_app.command("recommend")(backtest_recommend)
     score_app = typer.Typer(no_args_is_help=True, help="Score everyone, to Parquet or CSV.")
-    app.add_typer(score_app, name="score")
-    app.command()(train)
-    app.command()(segments)
-    app.command("cross-sell-effect")(cross_sell_effect)
+    app.add_typer(score_app, name="score", rich_help_panel=MODELS)
+    app.command(rich_help_panel=MODELS)(train)
+    app.command(rich_help_panel=MODELS)(segments)
+    app.command("cross-sell-effect", rich_help_panel=MODELS)(cross_sell_effect)
     score_app.command("customers")(score_customers)
     score_app.command("recommendations")(score_recommendations)
 
@@ -81,7 +83,11 @@ def segments(
     as_of: AsOf = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Also show who moved since this day (UTC)."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar=YEAR_MONTH_DAY,
+            help="Also show who moved since this day (UTC).",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write it too: .csv for the figures, .html or .md.")

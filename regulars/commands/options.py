@@ -11,10 +11,18 @@ import typer
 from features.errors import DataError
 from regulars.settings import FILE_NAME
 
+# Under which heading `regulars --help` lists a command.
+RECORDS, MODELS, DECISIONS, SERVING = "Records", "Models", "Decisions", "Serving"
+YEAR_MONTH_DAY = "YYYY-MM-DD"
+
 Config = Annotated[Path, typer.Option("--config", "-c", help="The shop's settings file.")]
 AsOf = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Use only what was known before this day (UTC)."),
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar=YEAR_MONTH_DAY,
+        help="Use only what was known before this day (UTC).",
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Where to write: .parquet or .csv.")]
 Customers = Annotated[

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, Config, now_utc
+from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config, now_utc
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     keys_app = typer.Typer(no_args_is_help=True, help="Keys for the server; kept hashed.")
-    app.add_typer(keys_app, name="keys")
-    app.command()(serve)
-    app.command()(ui)
-    app.command()(demo)
+    app.add_typer(keys_app, name="keys", rich_help_panel=SERVING)
+    app.command(rich_help_panel=SERVING)(serve)
+    app.command(rich_help_panel=SERVING)(ui)
+    app.command(rich_help_panel=SERVING)(demo)
     keys_app.command("create")(create_key)
 
 
@@ -26,11 +26,19 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that answer.")] = None,
 ) -> None:
-    """Serve recommendations, offers and scores over HTTP; documentation at /docs."""
+    """Serve recommendations, offers and scores over HTTP; documentation at /docs.
+
+    One line of JSON is printed for each request. Ctrl+C stops it; what is being answered is
+    finished first.
+    """
     from regulars.server import serve_shop
     from regulars.settings import read_settings
 
-    serve_shop(read_settings(config), host, port, workers)
+    settings = read_settings(config)
+    address = f"http://{host or settings.serving.host}:{port or settings.serving.port}"
+    # Not on standard output: that is the log.
+    typer.echo(f"Starting {settings.shop.name} on {address}, documentation at /docs", err=True)
+    serve_shop(settings, host, port, workers)
 
 
 def ui(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
@@ -13,8 +11,6 @@ from models.bundle import current_version, read_manifest
 from models.uplift.breadth import BreadthEffect
 from regulars.console import show_frame
 from regulars.settings import Settings
-
-_FIGURES = ["raw", "raw_low", "raw_high", "adjusted", "adjusted_low", "adjusted_high"]
 
 
 def show_breadth(console: Console, settings: Settings) -> None:
@@ -47,8 +43,19 @@ def show_breadth(console: Console, settings: Settings) -> None:
 
 
 def breadth_table(effects: tuple[BreadthEffect, ...]) -> pd.DataFrame:
-    """Return one row per step: figures rounded for people."""
-    frame = pd.DataFrame([asdict(effect) for effect in effects])
-    frame = frame.assign(to=frame["held"] + 1).rename(columns={"held": "from"})
-    frame[[*_FIGURES, "retention"]] = frame[[*_FIGURES, "retention"]].round(4)
-    return frame[["what", "from", "to", "customers", *_FIGURES, "evidence", "retention"]]
+    """Return one row per step, each change with its 95 % interval: written for people."""
+    return pd.DataFrame(
+        [
+            {
+                "holding": f"{effect.held} to {effect.held + 1} {effect.what}",
+                "customers": f"{effect.customers:,}",
+                "as found": _change(effect.raw, effect.raw_low, effect.raw_high),
+                "adjusted": _change(effect.adjusted, effect.adjusted_low, effect.adjusted_high),
+            }
+            for effect in effects
+        ]
+    )
+
+
+def _change(effect: float, low: float, high: float) -> str:
+    return f"{effect:+.1%} ({low:+.1%} to {high:+.1%})"

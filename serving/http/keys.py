@@ -112,7 +112,8 @@ def refuse_open_bind(host: str, keys: Keys | None) -> None:
     if keys is None and not _is_loopback(host):
         raise SettingsError(
             f"without keys the server listens on this machine only, not on {host}",
-            "Create a keys file and name it, or use --host 127.0.0.1.",
+            "Make a key with `regulars keys create NAME --scope storefront` and name its file "
+            'under [serving] keys = "keys.json", or use --host 127.0.0.1.',
         )
 
 

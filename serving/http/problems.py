@@ -139,14 +139,25 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
         # What was sent is not repeated: it may be personal.
-        errors = [
-            FieldError(".".join(map(str, part["loc"])), str(part["msg"])) for part in error.errors()
-        ]
+        errors = [_field_error(part) for part in error.errors()]
         return problem_response(422, request.state.request_id, errors=errors)
 
     @app.exception_handler(StoreError)
     async def on_store_error(request: Request, error: StoreError) -> Response:
         return problem_of(error, request.state.request_id)
+
+
+def _field_error(part: Mapping[str, Any]) -> FieldError:
+    """Say what is wrong with one field, in words for who sends it and not for who checks it."""
+    path, message = ".".join(map(str, part["loc"])), str(part["msg"])
+    if part["type"] == "json_invalid":
+        # The framework's path ends in how many characters were read.
+        return FieldError("body", f"not JSON from character {part['loc'][-1]} on")
+    if part["type"] == "extra_forbidden":
+        return FieldError(path, "no such field; see /docs")
+    if path == "body" and part["type"] in {"model_attributes_type", "dict_type"}:
+        return FieldError(path, "must be a JSON object, sent as content-type: application/json")
+    return FieldError(path, message)
 
 
 def document_problems(app: FastAPI) -> None:

@@ -225,14 +225,46 @@ def test_a_table_inside_a_database_must_be_named_and_be_there(
     with pytest.raises(DataError, match="is a database, and no table in it is named") as raised:
         open_folder(tmp_path, {"orders": unnamed})
     assert raised.value.remedy == 'add table = "..." under [[tables.orders]]'
-    with pytest.raises(DataError, match=r"cannot read orders\.duckdb: .*yours"):
+    with pytest.raises(DataError, match=r"cannot read orders\.duckdb: there is no table") as wrong:
         open_folder(tmp_path, {"orders": {**source, "table": "yours"}})
+    assert wrong.value.remedy.startswith('set table = "')
 
 
 def test_a_broken_line_is_found_when_it_is_read(tmp_path: Path, open_folder: Any) -> None:
     rows = ["1,ann,tea,2025-01-01,1,10"] * 30_000
     rows[25_000] = "1,ann,tea"
     (tmp_path / "orders.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
-    with pytest.raises(DataError, match=r"orders: cannot read orders\.csv") as raised:
+    with pytest.raises(
+        DataError, match=r"orders: cannot read orders\.csv: line 25002 has 3"
+    ) as late:
         open_folder(tmp_path, {"orders": "orders.csv"})
-    assert "check that the file is whole" in raised.value.remedy
+    assert "in double quotes" in late.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ("1,ann,tea", "line 102 has 3 values where the header names 6"),
+        ('1,ann,"tea,2025-01-01,1,10', "it cannot be split into columns: line "),
+    ],
+)
+def test_a_broken_line_among_the_first_is_found_too(
+    tmp_path: Path, open_folder: Any, row: str, wrong: str
+) -> None:
+    # So few lines are looked at to guess the separator: the guess fails, not the reading.
+    rows = ["1,ann,tea,2025-01-01,1,10"] * 200
+    rows[100] = row
+    (tmp_path / "orders.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    with pytest.raises(DataError, match=f"orders: cannot read orders.csv: .*{wrong}") as raised:
+        open_folder(tmp_path, {"orders": "orders.csv"})
+    assert "in double quotes" in raised.value.remedy
+
+
+def test_a_file_in_another_encoding_is_told_from_a_broken_one(
+    tmp_path: Path, open_folder: Any
+) -> None:
+    text = HEADER + "\n1,ann,caf\u00e9,2025-01-01,1,10\n"
+    (tmp_path / "orders.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(DataError, match="it is not written in UTF-8") as raised:
+        open_folder(tmp_path, {"orders": "orders.csv"})
+    assert "iconv -f latin1" in raised.value.remedy

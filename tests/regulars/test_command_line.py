@@ -83,9 +83,25 @@ def test_simulate_then_check(regulars: Any, tmp_path: Path) -> None:
     path.write_text('[tables.orders]\npath = "data/orders/*.parquet"\n', encoding="utf-8")
     shown = regulars("check", "-c", path)
     assert shown.code == 0
-    rows = len(pd.read_parquet(folder / "orders"))
-    assert f"{rows:,}" in shown.out
-    assert str(tmp_path / ".regulars" / "quarantine") in shown.one_line
+    lines = pd.read_parquet(folder / "orders")
+    assert f"{len(lines):,}" in shown.out
+    assert f"by {lines['customer_id'].nunique():,} customers" in shown.one_line
+    money = (lines["quantity"] * lines["unit_price"] - lines["discount"].fillna(0)).sum()
+    assert f"for {money:,.2f} EUR net of returns" in shown.one_line
+    assert "quarantine" not in shown.out
+
+
+def test_check_says_where_bad_rows_are_and_what_to_do(regulars: Any, tmp_path: Path) -> None:
+    rows = ["1,ann,tea,2025-01-01,1,10"] * 200
+    rows[7] = "1,ann,tea,2025-01-01,1,£10"
+    header = "order_id,customer_id,product_id,ts,quantity,unit_price"
+    (tmp_path / "orders.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    path = tmp_path / "regulars.toml"
+    path.write_text('[tables.orders]\npath = "orders.csv"\n', encoding="utf-8")
+    shown = regulars("check", "-c", path).one_line
+    assert "orders: 1 row bad: unit_price is not a number" in shown
+    assert "with a decimal point" in shown
+    assert str(tmp_path / ".regulars" / "quarantine") in shown
 
 
 def test_refresh_says_what_it_took_and_vectors_are_written_by_cutoff(
@@ -185,3 +201,16 @@ def test_scores_of_the_past_warn_that_the_model_knows_better(
     assert shown.code == 0
     assert "do not judge it by these scores" in shown.one_line
     assert set(pd.read_csv(out)["as_of"]) == {"2026-03-01"}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("train",), "On a settings file with [labelled]"),
+        (("evaluate", "policy"), "set share under [serving.exploration]"),
+        (("outcomes",), "[tables.contacts] path = OUT"),
+    ],
+)
+def test_help_keeps_the_names_of_sections(regulars: Any, command: Any, words: str) -> None:
+    shown = regulars(*command, "--help").out.replace("│", " ")
+    assert words in " ".join(shown.split())

@@ -161,9 +161,42 @@ def test_the_starter_parses_with_every_line_uncommented(folder: Path) -> None:
         assert set(source.columns) == {column.name for column in TABLES[name].columns}
 
 
+def test_the_starter_names_every_setting_with_the_value_that_holds(folder: Path) -> None:
+    path = folder / "regulars.toml"
+    write_starter(path)
+    text = path.read_text(encoding="utf-8")
+    settings = read(folder, "\n".join(_uncommented(line) for line in text.splitlines()))
+    plain = read(folder, ORDERS)
+    for room in ("checks", "engine", "training", "serving", "paths"):
+        assert getattr(settings, room) == getattr(plain, room)
+        for name in type(getattr(plain, room)).model_fields:
+            assert any(
+                line.startswith((f"# {name} =", f"# {name}:", f"# [{room}.{name}]"))
+                for line in text.splitlines()
+            ), name
+
+
 def _uncommented(line: str) -> str:
     bare = line.removeprefix("# ")
-    return bare if bare.startswith(("[[", "[tables")) or " = " in bare else line
+    return bare if bare.startswith("[") or " = " in bare else line
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (
+            "[shop]\nmargin_rat = 0.3\n",
+            "shop.margin_rat: no such setting; did you mean margin_rate?",
+        ),
+        ("[check]\ntolerance = 0.1\n", "check: no such setting; did you mean checks?"),
+        ("[shop]\nzzz = 1\n", "; there are currency, discount_rate, lookback_days, margin_rate"),
+        ("[shop]\nmargin_rate = 30\n", "less than or equal to 1, and not 30"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_probably_meant(
+    folder: Path, text: str, hint: str
+) -> None:
+    assert hint in problem(folder, ORDERS + text).problem
 
 
 def test_the_starter_overwrites_nothing_and_makes_no_folders(folder: Path) -> None:
