@@ -1,11 +1,12 @@
-"""The uplift job: what contacting customers changes, learned from campaigns with a held-out group.
+"""The uplift job: the effect of contacting customers, from campaigns with a held-out group.
 
-Judged on the latest campaigns, of which nothing was known when the judged model learned; then
-fitted again on all of them.
+The judged model is fitted on campaigns that were over when the latest ones began, and judged on
+these; the served model is fitted on all campaigns.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -39,7 +40,10 @@ ORDERS_AND_MARGIN = ("orders_lifetime", "margin_per_order")
 """The columns from which it is told what an order of a customer brings."""
 
 _JUDGED_SHARE = 0.25
-_MOST_DAYS = 24  # two years of monthly campaigns: effects are small, and every contact counts
+# Effects are small, and every contact counts: two years of monthly campaigns whatever their size,
+# and of weekly ones as many as cost no more than those of a middling shop.
+_FEWEST_DAYS, _MOST_DAYS = 24, 104
+_MOST_CONTACTS = 300_000
 _KEYS = [C.CUSTOMER_ID, C.AS_OF]
 
 
@@ -140,7 +144,7 @@ def load_campaigns(
         {C.TREATED: "max", ORDERED: "max", C.CAMPAIGN_ID: "first"}
     )
     once = once[once.groupby("day")[C.TREATED].transform("nunique") == 2]
-    days = sorted(set(once["day"]))[-_MOST_DAYS:]
+    days = latest_days(Counter(once["day"]))
     if not days:
         raise TrainingError(
             f"no campaign over by {as_of} held customers out: nothing tells what it changed",
@@ -153,6 +157,23 @@ def load_campaigns(
     joined = renamed.merge(vectors.frame, on=_KEYS, validate="one_to_one", suffixes=("", "_known"))
     joined = joined.sort_values([C.AS_OF, C.CUSTOMER_ID], ignore_index=True)
     return Campaigns(joined, vectors.columns, vectors.fingerprint, response_days)
+
+
+def latest_days(contacts: Mapping[date, int]) -> list[date]:
+    """Return the latest campaign days to learn from, in order.
+
+    As many as there are contacts to afford, but two years of monthly campaigns at least and of
+    weekly ones at most.
+
+    Parameters
+    ----------
+    contacts
+        Customers contacted or held out on each campaign day.
+    """
+    latest_first = sorted(contacts, reverse=True)[:_MOST_DAYS]
+    so_far = np.cumsum([contacts[day] for day in latest_first])
+    affordable = int(np.searchsorted(so_far, _MOST_CONTACTS, side="right"))
+    return sorted(latest_first[: max(affordable, _FEWEST_DAYS)])
 
 
 def train_uplift(

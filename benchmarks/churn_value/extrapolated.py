@@ -23,7 +23,14 @@ from models.metrics.value import value_scorecard
 from models.value import ValueModel
 from regulars.console import progress_bars
 from training.baselines import btyd_baseline, fit_outlook
-from training.dataset import Dataset, Lessons, Table, build_table, lessons, split_by_time
+from training.dataset import (
+    Dataset,
+    KnownOutcomes,
+    Table,
+    build_table,
+    known_outcomes,
+    split_by_time,
+)
 from training.settings import TrainingSettings
 from training.value import held
 from training.windows import Windows, plan_windows
@@ -50,8 +57,8 @@ def compare(table: Table, asked: Windows, taught: Windows, shop: ShopSettings) -
         table, horizons_days=_SHORTER, silent=table.silent[:, places],
         margin=table.margin[:, places],
     )  # fmt: skip
-    learned = _fitted(data.taught, ASKED_DAYS, data)
-    shorter = _fitted(lessons(short, taught, asked.test), TAUGHT_DAYS, data)
+    learned = _fitted(data.known_at_test, ASKED_DAYS, data)
+    shorter = _fitted(known_outcomes(short, taught, asked.test), TAUGHT_DAYS, data)
     outlook = fit_outlook(data.histories)
     if outlook is None:
         raise RuntimeError("the shop's histories fit no BG/NBD")
@@ -102,7 +109,7 @@ def held_against_bars(found: Compared) -> list[Row]:
     ]  # fmt: skip
 
 
-def _fitted(taught: Lessons, horizon_days: int, data: Dataset) -> ValueModel:
+def _fitted(taught: KnownOutcomes, horizon_days: int, data: Dataset) -> ValueModel:
     return ValueModel(horizon_days).fit_outcomes(taught.outcomes, taught.margin, data.columns)
 
 

@@ -26,7 +26,7 @@ from models.metrics.classification import churn_scorecard
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
 from regulars.shop import open_shop
-from training.curves import Curves
+from training.curves import CurveCache
 from training.run import Horizons, run_job, shared_table
 
 _CONFIG = Path(__file__).parents[2] / "examples" / "simulated_shop" / "regulars.toml"
@@ -45,7 +45,7 @@ def rows(console: Console) -> list[Row]:
         with open_shop(settings, now, progress) as shop:
             arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
             table = shared_table(*arguments, horizons, plan.end, progress)
-            curves = Curves()
+            curves = CurveCache()
             churn, value = (
                 run_job(job, *arguments, horizons, plan.end, progress, table, curves=curves)
                 for job in ("churn", "value")

@@ -5,9 +5,9 @@ tastes and the effects of e-mails are spread, what each channel and region does 
 season - and what the shop recorded of each customer, but neither anybody's own rates nor who is
 still there. It weighs draws of all that is hidden by Bayes' rule: the Pareto/NBD posterior
 (Schmittlein, Morrison & Colombo 1987) with visits as a second sign of life, and orders counted
-apart where an e-mail was at work. No list drawn from records can be expected to gain more, but
-for two simplifications: the rates of a silence are taken as even, and tastes read from half of
-the goods bought and viewed, since favourites come again.
+apart where an e-mail was at work, and opened e-mails where they tell. No list drawn from records
+can be expected to gain more, but for two simplifications: the rates of a silence are taken as
+even, and tastes read from half of the goods bought and viewed, since favourites come again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import beta, gamma, norm, qmc
 
+from benchmarks.decisions.opens import Opens, read_opens
 from features.simulate import ShopPlan
 from features.simulation import customers as made
-from features.simulation.seasons import CAMPAIGN_WINDOW_DAYS, campaign_days, season
+from features.simulation.contacts import open_attention, open_rates
+from features.simulation.seasons import campaign_days, season
 from features.simulation.words import CATEGORIES
 from features.vocabulary import Columns as C
 
@@ -36,10 +38,11 @@ _VISIT_ENDS_IN_ORDER: Final = pd.Timedelta(hours=6)
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What is on record of n customers, shape (n,); ``*_mailed`` within two weeks of an e-mail.
+    """What is on record of n customers, shape (n,); ``*_mailed`` within an e-mail's window.
 
     ``exposure`` and ``silence`` are days weighed by the season, until the last sign of life and
     since. ``orders`` leave out the one that won the customer, ``visits`` those that ended in one.
+    ``opens`` are None where they tell nothing.
     """
 
     orders: Floats
@@ -56,10 +59,11 @@ class Read:
     purchase_tilt: Floats
     dropout_tilt: Floats
     shift: Floats
+    opens: Opens | None
 
 
 def expected_effect(plan: ShopPlan, data: Path, customer_ids: list[str]) -> pd.Series[float]:
-    """Return E[change of P(order within 14 days of the end) by an e-mail | the records]."""
+    """Return E[change of P(order within its window) by an e-mail at the end | the records]."""
     return pd.Series(_effect(plan, read(plan, data, customer_ids)), index=customer_ids)
 
 
@@ -103,15 +107,17 @@ def read(plan: ShopPlan, data: Path, customer_ids: list[str]) -> Read:
         purchase_tilt=tilts[0],
         dropout_tilt=tilts[1],
         shift=tilts[2],
+        opens=_opens(plan, data, who, np.maximum(seen_until, first)),
     )
 
 
 def _effect(plan: ShopPlan, seen: Read) -> Floats:
-    ahead = float(season(plan, plan.days + np.arange(CAMPAIGN_WINDOW_DAYS)).sum())
+    window = plan.campaigns.window_days
+    ahead = float(season(plan, plan.days + np.arange(window)).sum())
     silent_days = np.maximum(seen.days_silent, 1.0)
     highest = np.full(len(seen.orders), -np.inf)
     total, weighted = np.zeros_like(seen.orders), np.zeros_like(seen.orders)
-    for bought, left, visit, treats, noise in _hidden():
+    for bought, left, visit, treats, noise, own in _hidden(seen.opens is not None):
         tilted = bought * seen.purchase_tilt
         purchase = made.MEAN_PURCHASES_PER_DAY * tilted
         dropout = np.maximum(left * seen.dropout_tilt, _SHORTEST_DROPOUT)
@@ -123,10 +129,17 @@ def _effect(plan: ShopPlan, seen: Read) -> Floats:
         evidence -= purchase * (seen.exposure + lift * seen.exposure_mailed)
         evidence -= (visit + dropout) * seen.days_seen
         acting = purchase * (seen.silence + lift * seen.silence_mailed) / silent_days + visit
-        there = np.exp(-(acting + dropout) * seen.days_silent)
-        silent = there + dropout / (acting + dropout) * (1 - there)
+        if seen.opens is None:
+            there = np.exp(-(acting + dropout) * seen.days_silent)
+            gone = dropout / (acting + dropout) * (1 - there)
+        else:
+            opening = float(open_rates(open_attention(noise, own)))
+            evidence += seen.opens.evidence(opening)
+            there, gone = seen.opens.silence(opening, acting, dropout, seen.days_silent)
+        silent = there + gone
         evidence += np.log(silent)
-        gain = _orders(purchase * lift * ahead, dropout) - _orders(purchase * ahead, dropout)
+        gain = _orders(purchase * lift * ahead, dropout * window)
+        gain -= _orders(purchase * ahead, dropout * window)
         # Running sums relative to the likeliest so far: all draws need not be held at once.
         higher = np.maximum(highest, evidence)
         fade, weight = np.exp(highest - higher), np.exp(evidence - higher)
@@ -135,15 +148,19 @@ def _effect(plan: ShopPlan, seen: Read) -> Floats:
     return np.asarray(weighted / total, dtype=np.float64)
 
 
-def _orders(expected: Floats, dropout: Floats) -> Floats:
-    """Return P(an order comes before the end of the window and before dropping out)."""
-    both = expected + dropout * CAMPAIGN_WINDOW_DAYS
+def _orders(expected: Floats, dropouts: Floats) -> Floats:
+    """Return P(an order comes before the end of the window and before dropping out).
+
+    Both arguments are what is expected over the window.
+    """
+    both = expected + dropouts
     return np.asarray(expected / both * -np.expm1(-both))
 
 
-def _hidden() -> Floats:
-    """Return evenly spread draws of rates over their means, visits a day, taste and noise."""
-    even = np.clip(qmc.Sobol(5, seed=0).random(_DRAWS), 1e-6, 1 - 1e-6)
+def _hidden(with_attention: bool) -> Floats:
+    """Return even draws of rates over their means, visits a day, taste, noise and attention."""
+    even = qmc.Sobol(6 if with_attention else 5, seed=0).random(_DRAWS)
+    even = np.clip(even, 1e-6, 1 - 1e-6)
     demand = {kind.name: kind.demand for kind in CATEGORIES}
     treats = sum(demand[name] for name in made.TREATS)
     others = sum(demand.values()) - treats
@@ -156,6 +173,7 @@ def _hidden() -> Floats:
             np.clip(beta.ppf(even[:, 3], *(made.TASTE_CONCENTRATION * s for s in (treats, others))),
                     1e-6, 1 - 1e-6),
             norm.ppf(even[:, 4]),
+            norm.ppf(even[:, 5]) if with_attention else np.zeros(_DRAWS),
         ]
     )  # fmt: skip
 
@@ -171,8 +189,12 @@ def _mailed(plan: ShopPlan, data: Path, who: pd.Index[str]) -> NDArray[np.bool_]
     mailed = np.zeros((len(who), plan.days), dtype=np.bool_)
     for number, day in enumerate(campaign_days(plan), start=1):
         reached = place[(campaign == number) & (place >= 0)]
-        mailed[reached, day : day + CAMPAIGN_WINDOW_DAYS] = True
+        mailed[reached, day : day + plan.campaigns.window_days] = True
     return mailed
+
+
+def _opens(plan: ShopPlan, data: Path, who: pd.Index[str], silent_from: Floats) -> Opens | None:
+    return read_opens(plan, data, who, silent_from) if plan.campaigns.opens_tell else None
 
 
 def _visits(events: pd.DataFrame, placed: pd.DataFrame, who: pd.Index[str]) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from features.simulation.baskets import campaign_category
 from features.simulation.customers import Customers
@@ -20,12 +21,25 @@ from features.simulation.frames import (
 )
 from features.simulation.offers import E_MAIL_COST, offer_ids
 from features.simulation.orders import Assignment
-from features.simulation.plan import NEVER, SECONDS_PER_DAY, Integers, ShopPlan, random_stream
+from features.simulation.plan import (
+    NEVER,
+    SECONDS_PER_DAY,
+    Floats,
+    Integers,
+    ShopPlan,
+    random_stream,
+)
 from features.simulation.seasons import CAMPAIGN_HOUR, campaign_days
 from features.simulation.truth import campaign_outcomes
 from features.vocabulary import Columns as C
 
 _OPEN_RATE = 0.32
+# Where opens tell: log-odds of an average customer's, what a unit of attention adds to them, how
+# attention goes with responsiveness, and the share that is still opened after leaving.
+_OPEN_LEVEL = -0.75
+_OPEN_SPREAD = 1.2
+ATTENTION_CORRELATION = 0.8
+OPENED_AFTER_LEAVING = 0.3
 _MEAN_HOURS_TO_OPEN = 7.0
 _OPENED_BEFORE_ORDER_SECONDS = 300
 
@@ -40,8 +54,9 @@ def contacts_frame(
 ) -> pd.DataFrame:
     """Return the vocabulary's ``contacts`` table, by customer and campaign.
 
-    Whether an e-mail is opened depends on chance alone, or on an offer taken up: nothing but
-    visits and orders tells who is still a customer.
+    Whether an e-mail is opened depends on the customer where the plan's mailing says that opens
+    tell, else on chance alone, or on an offer taken up: nothing but visits and orders then tells
+    who is still a customer.
     """
     rng = random_stream(plan, "opening", block)
     customer, campaign = np.nonzero(assignment.registered)
@@ -50,7 +65,8 @@ def contacts_frame(
     sent = campaign_days(plan)[campaign] * SECONDS_PER_DAY + CAMPAIGN_HOUR * 3_600
     sent += rng.integers(0, 1_800, sent.size)
     wait = rng.exponential(_MEAN_HOURS_TO_OPEN * 3_600, sent.size).astype(np.int64) + 1
-    opened = np.where(treated & (rng.random(sent.size) < _OPEN_RATE), sent + wait, NEVER)
+    opens = rng.random(sent.size) < _open_chances(plan, customers, customer, sent, block)
+    opened = np.where(treated & opens, sent + wait, NEVER)
     took_up = accepted_second != NEVER
     before_order = accepted_second[took_up] - _OPENED_BEFORE_ORDER_SECONDS
     natural = np.where(opened[took_up] == NEVER, before_order, opened[took_up])
@@ -74,12 +90,39 @@ def contacts_frame(
     )
 
 
+def _open_chances(
+    plan: ShopPlan, customers: Customers, customer: Integers, sent: Integers, block: int
+) -> Floats:
+    """Return P(opened) of each e-mail, were it sent: one for all, or each customer's own."""
+    if not plan.campaigns.opens_tell:
+        return np.full(sent.size, _OPEN_RATE)
+    own = random_stream(plan, "attention", block).standard_normal(customers.size)
+    attention = open_attention(customers.responsiveness, own)
+    left = sent >= customers.died[customer] * SECONDS_PER_DAY
+    return open_rates(attention)[customer] * np.where(left, OPENED_AFTER_LEAVING, 1.0)
+
+
+def open_attention(responsiveness: Floats, own: Floats) -> Floats:
+    """Return the attention paid to e-mails: who responds more opens more, but not by rule.
+
+    Both arguments and the attention are standard normal, shape (n,).
+    """
+    rest = np.sqrt(1 - ATTENTION_CORRELATION**2)
+    return np.asarray(ATTENTION_CORRELATION * responsiveness + rest * own)
+
+
+def open_rates(attention: Floats) -> Floats:
+    """Return the share of e-mails that customers open, by their attention, while they stay."""
+    return np.asarray(expit(_OPEN_LEVEL + _OPEN_SPREAD * attention), dtype=np.float64)
+
+
 def campaign_truth_frame(
     plan: ShopPlan, customers: Customers, assignment: Assignment, truth_customers: pd.DataFrame
 ) -> pd.DataFrame:
     """Return both potential outcomes of every contact, row for row as in ``contacts``.
 
-    P(order within 14 days) is given what no shop knows: whether the customer was still alive.
+    P(order within an e-mail's window) is given what no shop knows: whether the customer was still
+    alive.
     """
     customer, campaign = np.nonzero(assignment.registered)
     days = campaign_days(plan)

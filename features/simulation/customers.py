@@ -89,7 +89,8 @@ class Customers:
 
     ``taste`` is (customers, categories) and sums to 1; ``favourites`` (customers, favourites)
     numbers repeat goods. ``born`` is negative for those already there at the start, whose first
-    order is older than the history.
+    order is older than the history. ``responsiveness`` is the part of the effect of e-mails that no
+    profile or order tells, standard normal.
     """
 
     number: Integers
@@ -99,6 +100,7 @@ class Customers:
     dropout_rate: Floats
     session_rate: Floats
     campaign_effect: Floats
+    responsiveness: Floats
     satisfaction: Floats
     price_sensitivity: Floats
     basket_size: Floats
@@ -142,7 +144,8 @@ def draw_customers(plan: ShopPlan, catalogue: Catalogue, block: int) -> Customer
     names = [kind.name for kind in CATEGORIES]
     treats = taste[:, [names.index(name) for name in TREATS]].sum(axis=1)
     shift = np.array([way.effect_shift for way in ACQUISITIONS])[acquisition]
-    effect = campaign_effect(purchase, shift, treats, rng.standard_normal(n))
+    responsiveness = rng.standard_normal(n)
+    effect = campaign_effect(purchase, shift, treats, responsiveness)
     return Customers(
         number=number,
         born=born,
@@ -151,6 +154,7 @@ def draw_customers(plan: ShopPlan, catalogue: Catalogue, block: int) -> Customer
         dropout_rate=MEAN_DROPOUT_PER_DAY * dropout,
         session_rate=MEAN_SESSIONS_PER_DAY * rng.gamma(SESSION_SHAPE, 1 / SESSION_SHAPE, n),
         campaign_effect=np.where(email_consent, effect, 0.0),
+        responsiveness=responsiveness,
         satisfaction=0.8 * rng.standard_normal(n) - 0.5 * np.clip(np.log(dropout), -3.0, 2.0),
         price_sensitivity=rng.beta(2.0, 3.0, n),
         basket_size=rng.gamma(2.0, 0.45, n),
@@ -180,7 +184,7 @@ def campaign_effect(purchase: Floats, shift: Floats, treats: Floats, noise: Floa
     treats
         Share of the taste that goes to treats.
     noise
-        Standard normal: what no record shows.
+        Standard normal: what neither profile nor orders show.
     """
     rarity = -np.clip(np.log(purchase + 1e-9), -2.5, 1.5)
     effect = 0.05 + shift + 0.30 * rarity + 0.9 * treats + 0.30 * noise

@@ -78,7 +78,7 @@ def draw_orders(plan: ShopPlan, customers: Customers, assignment: Assignment, bl
     most = customers.purchase_rate * peak * (1 + np.maximum(customers.campaign_effect, 0.0))
     customer, time = poisson_times(most, customers, plan, rng)
     day = np.floor(time).astype(np.int64)
-    campaign = campaign_received(assignment, customer, day)
+    campaign = campaign_received(plan, assignment, customer, day)
     lift = np.where(campaign >= 0, 1 + customers.campaign_effect[customer], 1.0)
     rate = customers.purchase_rate[customer] * season(plan, day) * lift
     kept = rng.random(time.size) * most[customer] < rate
@@ -97,7 +97,7 @@ def draw_orders(plan: ShopPlan, customers: Customers, assignment: Assignment, bl
         second=clock_seconds(time),
         day=day,
         channel=channel,
-        campaign=campaign_received(assignment, customer, day),
+        campaign=campaign_received(plan, assignment, customer, day),
         late=(channel != 2) & (rng.random(time.size) < _LATE_SHARE),
     )
 
@@ -118,9 +118,11 @@ def poisson_times(
     return customer, begin[customer] + rng.random(customer.size) * length[customer]
 
 
-def campaign_received(assignment: Assignment, customer: Integers, day: Integers) -> Integers:
+def campaign_received(
+    plan: ShopPlan, assignment: Assignment, customer: Integers, day: Integers
+) -> Integers:
     """Return the campaign whose e-mail reached each customer within the window, or -1."""
-    campaign = campaign_under_way(day)
+    campaign = campaign_under_way(plan, day)
     return np.where(assignment.treated[customer, campaign] & (campaign >= 0), campaign, -1)
 
 

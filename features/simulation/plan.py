@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import SettingsError
+from features.simulation.mailing import MAILINGS, Mailing, MailingName
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,6 +37,7 @@ Concern = Literal[
     "referrals",
     "invoices",
     "questionnaires",
+    "attention",
 ]
 
 
@@ -53,17 +55,21 @@ class ShopPlan:
         Length of the history, in days.
     end
         The day on which the history stops, exclusive: today's ``as_of``.
+    mailing
+        How the shop writes to its customers: ``monthly``, or ``weekly`` with opens that tell who
+        heeds e-mails and who has left.
 
     Raises
     ------
     SettingsError
-        When there would be no customer, or less than a quarter of history.
+        When there would be no customer, less than a quarter of history, or an unknown mailing.
     """
 
     n_customers: int = 20_000
     seed: int = 7
     days: int = 730
     end: date = date(2026, 7, 1)
+    mailing: MailingName = "monthly"
 
     def __post_init__(self) -> None:
         if self.n_customers < 1:
@@ -76,11 +82,21 @@ class ShopPlan:
                 f"{self.days} days are too short a history for seasons and campaigns",
                 "Ask for at least 90 days.",
             )
+        if self.mailing not in MAILINGS:
+            raise SettingsError(
+                f"no shop is known that mails {self.mailing!r}",
+                f"Choose one of: {', '.join(MAILINGS)}.",
+            )
 
     @property
     def start(self) -> date:
         """First day of the history; times inside the simulation count from its midnight."""
         return self.end - timedelta(days=self.days)
+
+    @property
+    def campaigns(self) -> Mailing:
+        """How e-mails go out."""
+        return MAILINGS[self.mailing]
 
     @property
     def n_blocks(self) -> int:

@@ -9,9 +9,6 @@ import numpy.typing as npt
 
 from features.simulation.plan import SECONDS_PER_DAY, Floats, Integers, ShopPlan
 
-CAMPAIGN_FIRST_DAY: Final = 15
-CAMPAIGN_EVERY_DAYS: Final = 30
-CAMPAIGN_WINDOW_DAYS: Final = 14
 CAMPAIGN_HOUR: Final = 6  # before the first order of a day, so that no contact follows its order
 
 _MONDAY_TO_SUNDAY = np.array([0.96, 0.92, 0.93, 0.98, 1.08, 1.18, 0.95])
@@ -56,12 +53,12 @@ def clock_seconds(time_days: Floats) -> Integers:
 
 def campaign_days(plan: ShopPlan) -> Integers:
     """Return the day of every campaign within the plan."""
-    return np.arange(CAMPAIGN_FIRST_DAY, plan.days, CAMPAIGN_EVERY_DAYS, dtype=np.int64)
+    return np.arange(plan.campaigns.first_day, plan.days, plan.campaigns.every_days, dtype=np.int64)
 
 
-def campaign_under_way(day: npt.ArrayLike) -> Integers:
+def campaign_under_way(plan: ShopPlan, day: npt.ArrayLike) -> Integers:
     """Return the number of the campaign whose effect reaches each day, -1 where none does."""
-    since_first = np.asarray(day, dtype=np.int64) - CAMPAIGN_FIRST_DAY
-    number, days_since = np.divmod(since_first, CAMPAIGN_EVERY_DAYS)
-    reached = (number >= 0) & (days_since < CAMPAIGN_WINDOW_DAYS)
+    since_first = np.asarray(day, dtype=np.int64) - plan.campaigns.first_day
+    number, days_since = np.divmod(since_first, plan.campaigns.every_days)
+    reached = (number >= 0) & (days_since < plan.campaigns.window_days)
     return np.where(reached, number, -1)

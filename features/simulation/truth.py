@@ -20,13 +20,7 @@ import pandas as pd
 
 from features.errors import DataError
 from features.simulation.plan import Floats, Integers, ShopPlan
-from features.simulation.seasons import (
-    CAMPAIGN_EVERY_DAYS,
-    CAMPAIGN_FIRST_DAY,
-    CAMPAIGN_WINDOW_DAYS,
-    campaign_under_way,
-    season,
-)
+from features.simulation.seasons import campaign_under_way, season
 from features.vocabulary import Columns as C
 
 
@@ -43,7 +37,8 @@ def true_churn_probability(
     Nobody can know more from the history before ``as_of``: whether the customer is still alive
     is hidden, and orders and visits are Poisson, so only the last of them bears on it, and what
     the holders of passes decided since. Each campaign's e-mail is taken as the toss of a fair
-    coin that nobody sees, and a customer who acts on a day as alive until its end.
+    coin that nobody sees, a customer who acts on a day as alive until its end, and what opens
+    tell where they do as unseen.
 
     Parameters
     ----------
@@ -88,7 +83,7 @@ def true_churn_probability(
 def campaign_outcomes(
     plan: ShopPlan, truth_customers: pd.DataFrame, campaign_day: int
 ) -> pd.DataFrame:
-    """Return P(order within 14 days) of those alive on a campaign's day, treated and held out.
+    """Return P(order within an e-mail's window) of those alive on its day, treated and held out.
 
     Parameters
     ----------
@@ -108,7 +103,7 @@ def campaign_outcomes(
         truth_customers[name].to_numpy(dtype=np.float64)
         for name in ("purchase_rate", "dropout_rate", "campaign_effect")
     )
-    days = np.arange(campaign_day, campaign_day + CAMPAIGN_WINDOW_DAYS)
+    days = np.arange(campaign_day, campaign_day + plan.campaigns.window_days)
     multipliers = season(plan, days)
     return pd.DataFrame(
         {
@@ -176,12 +171,12 @@ def _silent_through(
         for name in ("purchase_rate", "dropout_rate", "session_rate", "campaign_effect", "born_day")
     )
     days = np.arange(since.min(initial=cutoff_day), end_day, dtype=np.int64)
-    campaigns = campaign_under_way(days)
+    campaigns = campaign_under_way(plan, days)
     alive = np.full((2, purchase.size), 0.5)
     dead = np.zeros_like(purchase)
     silent_so_far = np.ones_like(purchase)
     for day, multiplier, campaign in zip(days, season(plan, days), campaigns, strict=True):
-        campaign_day = CAMPAIGN_FIRST_DAY + CAMPAIGN_EVERY_DAYS * campaign
+        campaign_day = plan.campaigns.first_day + plan.campaigns.every_days * campaign
         if day == campaign_day:
             alive[:] = alive.mean(axis=0)
         told = slice(*np.searchsorted(hints.day, [day, day + 1]))

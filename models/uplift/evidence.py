@@ -32,7 +32,9 @@ def grade_evidence(design: Design | None, overlap: Overlap | None) -> Grade:
     """
     if design is None or overlap is None:
         return Grade(
-            "risk_only", "nobody is known to have been treated and others held out: a risk ranking"
+            "risk_only",
+            "no effect of a contact was learned (`regulars train uplift`, where a campaign held "
+            "customers out): a risk ranking",
         )
     if not overlap.holds:
         return Grade("risk_only", overlap.says)

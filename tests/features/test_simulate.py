@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,9 +87,15 @@ def test_chunks_hold_their_own_customers_and_catalogues_come_once() -> None:
 
 
 @pytest.mark.parametrize("change", [{"n_customers": 0}, {"days": 30}])
-def test_an_impossible_plan_is_refused_with_a_remedy(change: dict[str, int]) -> None:
+def test_an_impossible_plan_is_refused_with_a_remedy(change: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="Remedy: Ask for at least"):
         replace(PLAN, **change)
+
+
+def test_an_unknown_mailing_is_refused_with_those_there_are() -> None:
+    mailing: Any = "hourly"
+    with pytest.raises(SettingsError, match="Remedy: Choose one of: monthly, weekly"):
+        replace(PLAN, mailing=mailing)
 
 
 def test_every_table_of_the_vocabulary_is_there(shop: SimulatedChunk) -> None:
