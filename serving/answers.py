@@ -11,11 +11,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from models.bundle import Manifest
-from models.manifest import ValueBasis
+from models.bundle.folder import Manifest
+from models.bundle.manifest import ValueBasis
+from serving.decisions.terms import Terms
 from serving.decisions.traces.gate_trace import TraceEntry
 from serving.events import Rejected
-from serving.terms import Terms
 
 Source = Literal["personal", "together", "newcomers", "popular", "catalogue"]
 Action = Literal["product", "offer", "do_nothing"]

@@ -30,13 +30,13 @@ from serving.http.thin_offers import ThinOffers
 from serving.server import Server
 from serving.storage.store import Store
 
-# A promoted bundle is served by every worker within about this time.
+# Every worker serves a newly activated bundle within about this time.
 _FOLLOW_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0
 
 
 def _new_id() -> str:
-    # 80 random bits behind the time: an index that grows at its end is quick to extend.
+    # The time, then 80 random bits: ids in ascending order are quick to add to an index.
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
@@ -81,12 +81,12 @@ def create_app(
         title="Regulars",
         summary="Customer value, churn, recommendations and next best offer.",
         version="1",
-        # The server measures and logs each request itself, the thin routes' among them.
+        # The server measures and logs each request itself, those of the thin routes included.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
-        # Of the middleware, thus on every address.
+        # The middleware gives these, thus every route may.
         responses=documented(408, 421, 429, 503),
-        # An address with a slash too many is a 404 that says so, not a second request.
+        # A path with an extra slash is a 404 that says so, not a redirect to a second request.
         redirect_slashes=False,
     )
     app.include_router(product_routes(server))

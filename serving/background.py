@@ -1,14 +1,15 @@
-"""What a server does beside answering, again and again: a fault ends one turn, never the work."""
+"""Periodic work beside the answering of requests: an error ends one turn, never the work."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import orjson
+
+from serving.http.logs import error_fields
 
 _LOG: Final = logging.getLogger("regulars.background")
 
@@ -16,8 +17,8 @@ _LOG: Final = logging.getLogger("regulars.background")
 async def repeat(what: str, turn: Callable[[], Awaitable[object]], pause_seconds: float) -> None:
     """Take one turn after the other, with a pause after each, until cancelled.
 
-    What is foreseen to fail is a turn's own affair. Any other fault is logged, once as long as
-    turn after turn fails the same way, and the next turn is taken all the same.
+    A turn handles the errors that it expects. Any other is logged, once for as long as one turn
+    after the other fails with the same kind of error, and the next turn is taken all the same.
 
     Parameters
     ----------
@@ -32,16 +33,6 @@ async def repeat(what: str, turn: Callable[[], Awaitable[object]], pause_seconds
         except Exception as error:  # noqa: BLE001 - the last resort: the work must go on
             kind = type(error).__name__
             if kind != failing:
-                _log_error(what, error)
+                _LOG.error(orjson.dumps({"work": what} | error_fields(error)).decode())
             failing = kind
         await asyncio.sleep(pause_seconds)
-
-
-def _log_error(what: str, error: Exception) -> None:
-    # Where it happened and its kind, not its message: that may quote what shoppers did.
-    line = {
-        "work": what,
-        "error": type(error).__name__,
-        "traceback": traceback.format_tb(error.__traceback__),
-    }
-    _LOG.error(orjson.dumps(line).decode())

@@ -1,4 +1,4 @@
-"""Where the server finds bundles."""
+"""Where the server finds bundles, and which of them is active."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from features.errors import BundleError
-from models.bundle import Bundle, current_version, list_versions, read_bundle
+from models.bundle.folder import Bundle, current_version, list_versions, read_bundle
 
 
 class BundleSource(Protocol):

@@ -1,92 +1,28 @@
-"""A bundle opened for serving: look-ups by id and arrays that a request can index directly."""
+"""A bundle opened for serving: positions by id, and arrays that requests index directly."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
-from models.bundle import Bundle, Manifest
-from models.bundle_schema import BundleColumns as B
-from serving.columns import booleans, coded, floats
-from serving.name_index import NameIndex
-from serving.table_rows import TableRows
+from models.bundle.folder import Bundle, Manifest
+from models.bundle.schema import BundleColumns as B
+from serving.lookups.columns import booleans, coded, floats
+from serving.lookups.id_index import IdIndex
+from serving.lookups.name_index import NameIndex
+from serving.lookups.table_rows import TableRows
 
 Indices = NDArray[np.int32]
 
 
-# Of so many ids one is kept as a Python object: they lead to the stretch that holds the sought one.
-_STRETCH: Final = 16
-
-# Up to so many ids, a catalogue's rather than a customer base's, are all kept: some 10 MB at most.
-_KEPT_WHOLE: Final = 65_536
-
-
-class IdIndex:
-    """Finds ids in a sorted Arrow column: few by a dictionary, many by halves, uncopied.
-
-    Attributes
-    ----------
-    forgotten
-        Positions whose ids are to be found no more.
-    """
-
-    def __init__(self, column: Any) -> None:
-        chunk = column.chunk(0) if column.num_chunks else None
-        self._length = len(column)
-        self.forgotten: set[int] = set()
-        if chunk is not None:
-            _, offsets, data = chunk.buffers()
-            # Not an array: numbers come out of a view as Python's own, and sooner.
-            bounds = memoryview(offsets or bytes(8)).cast("B").cast("q")
-            self._offsets = bounds[chunk.offset : chunk.offset + self._length + 1]
-            self._data = memoryview(data) if data else memoryview(b"")
-        self._places: dict[str, int] | None = None
-        self._marks: list[bytes] = []
-        if self._length <= _KEPT_WHOLE:
-            self._places = {id_: place for place, id_ in enumerate(column.to_pylist())}
-        else:
-            self._marks = [self._bytes(place) for place in range(0, self._length, _STRETCH)]
-
-    def __len__(self) -> int:
-        return self._length
-
-    def ids(self) -> list[str]:
-        """Return all ids in their order, forgotten ones too."""
-        if self._places is not None:
-            return list(self._places)
-        return [str(self._bytes(place), "utf-8") for place in range(self._length)]
-
-    def position(self, key: str) -> int | None:
-        """Return where the id stands, or None when it is not there."""
-        found = self._sought(key) if self._places is None else self._places.get(key)
-        return None if found is None or found in self.forgotten else found
-
-    def positions(self, keys: Iterable[str]) -> set[int]:
-        """Return where the known ones among the ids stand."""
-        return {place for key in keys if (place := self.position(key)) is not None}
-
-    def _sought(self, key: str) -> int | None:
-        # UTF-8 sorts as its code points do, so bytes can be compared undecoded.
-        sought = key.encode("utf-8", "surrogatepass")
-        first = max(bisect_right(self._marks, sought) - 1, 0) * _STRETCH
-        last = min(first + _STRETCH, self._length)
-        found = bisect_left(range(last), sought, first, key=self._bytes)
-        return found if found < last and self._bytes(found) == sought else None
-
-    def _bytes(self, position: int) -> bytes:
-        return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
-
-
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """The bundle, with what requests look up prepared once.
+    """The bundle, and what requests look up in it, prepared once.
 
     Parameters
     ----------
@@ -103,19 +39,22 @@ class Catalogue:
     sellable
         In stock and not retired.
     fill_order
-        Every product: the popular ones first, best first, then the others by id.
+        Positions of all products: the popular ones first, best first, then the others by id.
     fill_position
         Where each product stands in ``fill_order``; breaks all ties.
     popular_score, popular_probability
         Of every product; 0 outside the popular ones.
     usual_gap_days, repeat_share, newcomer_share
-        How each product is bought again, and by new customers; NaN where unknown.
+        Of each product: median days between purchases by repeat buyers, the share of buyers who
+        repeat, and the share of first orders that hold it; NaN where unknown.
     newcomer_rows
-        Row of the bundle's ``newcomers`` by segment; that of everybody is the last.
+        Row of the bundle's ``newcomers`` by segment; the last row is for all segments.
     names_index
         Finds products by the words of a search.
+    churn_probability
+        Of each customer, NaN where not scored.
     average_p_buys
-        Mean of 1 - churn probability over the customers that have one; None without any.
+        Mean of 1 - churn probability over the scored customers; None where none is scored.
     """
 
     bundle: Bundle
@@ -168,7 +107,7 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
     products = IdIndex(table.column(C.PRODUCT_ID))
     names: list[str | None] = table.column(C.PRODUCT_NAME).to_pylist()
     category_of, known = coded(table.column(C.CATEGORY))
-    # Each category's name once, however many products it has.
+    # Products of one category share one string object.
     categories = [None if code < 0 else known[code] for code in category_of.tolist()]
     codes = {category: code for code, category in enumerate(sorted(known))}
     category_code = np.array(

@@ -1,11 +1,11 @@
-"""A client for Python: the answers of :mod:`serving.answers`, and patience where the server asks.
+"""A client for Python: answers as :mod:`serving.answers` has them, and retries.
 
     client = Client("http://127.0.0.1:8000", key="reg_...")
     for item in client.recommendations("C0008970", n=5).items:
         print(item.product_id, item.reasons)
 
-Calls that the server puts off (429, 503) or that no answer came to are sent again, after as long
-as the server says. That is safe: events get an id before they are sent, and count once.
+Calls that the server defers (429, 503) are sent again after the time that it names, and so are
+calls that got no answer. That is safe: events get an id before they are sent, and count once.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from serving.answers import (
     RecommendationBatch,
     Recommendations,
 )
-from serving.desk_answers import AtRisk, ChurnList, CustomerProfile
+from serving.customers.answers import AtRisk, ChurnList, CustomerProfile
 
 Answer = TypeVar("Answer")
 
-_LATER: Final = frozenset({429, 503})
+_RETRIED_STATUSES: Final = frozenset({429, 503})
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back; header names in lower case."""
+    """The response to one request; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -85,9 +85,9 @@ class Client:
     Parameters
     ----------
     attempts
-        How often a call is sent at most.
+        The most times that one call is sent.
     longest_wait_seconds
-        A server that asks for more patience is not waited for.
+        The longest that a server may ask to wait; beyond it the call fails at once.
 
     Raises
     ------
@@ -180,12 +180,12 @@ class Client:
         url = f"{self._address}{path}?{asked}" if asked else f"{self._address}{path}"
         headers = self._headers | ({} if body is None else {"content-type": "application/json"})
         written = None if body is None else orjson.dumps(body)
-        reply = self._send_patiently(method, url, written, headers)
+        reply = self._send_with_retries(method, url, written, headers)
         if reply.status == 200:
             return TypeAdapter(kind).validate_json(reply.body)
         raise _refused(reply)
 
-    def _send_patiently(
+    def _send_with_retries(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         for attempt in range(1, self._attempts + 1):
@@ -200,7 +200,7 @@ class Client:
                 self._sleep(2.0 ** (attempt - 1))
                 continue
             wait = float(reply.headers.get("retry-after", "1"))
-            if last or reply.status not in _LATER or wait > self._longest_wait_seconds:
+            if last or reply.status not in _RETRIED_STATUSES or wait > self._longest_wait_seconds:
                 return reply
             self._sleep(wait)
         raise CallError("nothing was sent", "Allow at least one attempt.")
@@ -213,7 +213,7 @@ def _refused(reply: Reply) -> CallError:
         said = "; ".join([f"{reply.status} {problem['title']}", *wrong])
         return CallError(said, problem["detail"], reply.status)
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        # A proxy before the server speaks in its own way.
+        # Not the server but a proxy before it answered, in a form of its own.
         return CallError(f"status {reply.status}", "Ask whoever runs the server.", reply.status)
 
 

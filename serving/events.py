@@ -32,15 +32,16 @@ EventType = Literal[
     "reject",
     "survey",
 ]
-WISHES: Final = ("view", "cart_add", "search")
-"""What says that a shopper wants something, and is no purchase."""
+INTEREST_TYPES: Final = ("view", "cart_add", "search")
+"""Types that show what a shopper is interested in, short of a purchase."""
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MAX_ID_CHARACTERS: Final = 200
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
-# Clocks of shops run ahead; a date of next year is a mistake.
+# Some clocks run ahead; a time further in the future is a mistake.
 MAX_AHEAD: Final = timedelta(days=1)
 
-_DECISIONS = ("product_id", "offer_id", "recommendation_id", "decision_id")
+_OF_AN_ANSWER: Final = ("product_id", "offer_id", "recommendation_id", "decision_id")
 EVENT_EXAMPLE: Final[dict[str, JsonValue]] = {
     "event_id": "e-1001",
     "type": "reject",
@@ -48,15 +49,15 @@ EVENT_EXAMPLE: Final[dict[str, JsonValue]] = {
     "customer_id": "C0008970",
     "product_id": "P0007",
 }
-# For each type: one of these fields must be there.
+# At least one of these fields must be given, by type.
 _ONE_OF: Final[dict[str, tuple[str, ...]]] = {
     "view": ("product_id",),
     "search": ("query",),
     "cart_add": ("product_id",),
     "purchase": ("product_id",),
     "return": ("product_id",),
-    "impression": _DECISIONS,
-    "click": _DECISIONS,
+    "impression": _OF_AN_ANSWER,
+    "click": _OF_AN_ANSWER,
     "accept": ("product_id", "offer_id"),
     "reject": ("product_id", "offer_id"),
     "survey": ("survey",),
@@ -130,8 +131,8 @@ def check_events(
 ) -> tuple[dict[int, Event], list[Rejected]]:
     """Split a batch into good events, by index, and rejected ones.
 
-    A missing ``event_id`` is one that ``new_id`` gave and the place in the batch, a missing ``ts``
-    is ``now``.
+    A missing ``event_id`` becomes an id for the batch and the index in it; a missing ``ts`` becomes
+    ``now``.
     """
     good: dict[int, Event] = {}
     rejected: list[Rejected] = []
@@ -150,7 +151,7 @@ def check_events(
 
 
 def _complete(fields: Any, now: datetime, batch_id: str, index: int) -> Any:
-    """Add what may be missing; what holds no fields stays what it is, to be refused."""
+    """Add an id and a time where they are missing; what is not an object is left to be refused."""
     if not isinstance(fields, dict):
         return fields
     event_id, ts = fields.get("event_id"), fields.get("ts")

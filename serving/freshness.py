@@ -1,4 +1,4 @@
-"""Whether scores follow what customers do: asked of the store now and then, shown to operators."""
+"""Whether customers are rescored: read from the store now and then, shown to operators."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from serving.customers.rescored import RescoredCustomers
 from serving.storage.store import RescoringState, Store, StoreError
 
 _EVERY_SECONDS: Final = 5.0
-# Whoever rescores tells several times a minute that it runs.
+# The rescoring process signs several times a minute that it runs.
 _UNSEEN: Final = timedelta(seconds=90)
 
 
 class ScoreGauges:
-    """What operators watch."""
+    """Gauges of how fresh the scores are."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, meaning: str) -> Gauge:
-            # Of several workers: one that nobody asks anything hears of nothing.
+            # The largest over the workers: one without requests may lag behind.
             return Gauge(name, meaning, registry=registry, multiprocess_mode="livemax")
 
         self._live = gauge(
             "regulars_scores_are_live",
-            "1 while customers are scored again after what they did, 0 while the bundle speaks.",
+            "1 while customers are rescored after events, 0 while only the bundle's scores count.",
         )
         self._rescored = gauge(
             "regulars_rescored_customers",
@@ -36,18 +36,18 @@ class ScoreGauges:
         )
         self._age = gauge(
             "regulars_unscored_event_age_seconds",
-            "How long the oldest event waits that no score counts yet; 0 when none does.",
+            "How long the oldest event that no score counts yet has waited; 0 when there is none.",
         )
 
     def show(self, *, live: bool, rescored: int, age_seconds: float) -> None:
-        """Show what was found."""
+        """Set the gauges."""
         self._live.set(live)
         self._rescored.set(rescored)
         self._age.set(age_seconds)
 
 
 class Freshness:
-    """Asks the store how far rescoring has come, and shows it.
+    """Reads from the store how far rescoring has come, and shows it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Freshness:
     Attributes
     ----------
     live
-        Whether customers of the served bundle are scored again after what they did.
+        Whether customers of the served bundle are rescored after new events.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime], gauges: ScoreGauges) -> None:
@@ -67,21 +67,23 @@ class Freshness:
         self.live = False
 
     async def follow(self, rescored: Callable[[], RescoredCustomers]) -> None:
-        """Ask again and again, until cancelled.
+        """Read periodically, until cancelled.
 
         Parameters
         ----------
         rescored
-            Returns those of the bundle that is served.
+            Returns the rescored customers of the served bundle.
         """
-        await repeat("telling how fresh scores are", lambda: self.look(rescored()), _EVERY_SECONDS)
+        await repeat(
+            "reading the state of rescoring", lambda: self.read(rescored()), _EVERY_SECONDS
+        )
 
-    async def look(self, rescored: RescoredCustomers) -> None:
-        """Ask once."""
+    async def read(self, rescored: RescoredCustomers) -> None:
+        """Read once."""
         try:
             state = await asyncio.to_thread(self._store.rescoring)
         except StoreError:
-            # It is said elsewhere that the store is away.
+            # Health checks report a store that fails.
             state = None
         now = self._clock()
         self.live = _is_live(state, rescored.model_version, now)

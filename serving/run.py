@@ -27,8 +27,8 @@ from serving.http.logs import logging_settings
 from serving.http.metrics import MULTIPROCESS_FOLDER
 from serving.storage.sql_store import SqlStore
 
-_PATIENCE_SECONDS: Final = 120
-FAREWELL_SECONDS: Final = 30
+_WORKER_CHECK_SECONDS: Final = 120
+SHUTDOWN_SECONDS: Final = 30
 
 
 def serve(
@@ -47,13 +47,13 @@ def serve(
     Parameters
     ----------
     database_url
-        Of events and decisions, as SQLAlchemy writes it.
+        Of the store of events and decisions, in SQLAlchemy's form.
     keys_path
         None serves this machine only, without keys.
     policies
         How next best offers are explored and compared.
     workers
-        Processes that answer; they share the bundle's memory and hear of each other's events.
+        Processes that answer; they share the bundle's memory and read each other's events.
     access_log
         Whether to print one line per request.
 
@@ -67,12 +67,12 @@ def serve(
     application = partial(make_application, bundles_root, database_url, keys, policies)
     with bind(host, port) as listening, ExitStack() as stack:
         if workers == 1:
-            # What was frozen for speed must be found again when Python takes itself down.
+            # Objects frozen for speed must be collectable again when Python shuts down.
             stack.callback(gc.unfreeze)
             config = _config(application(), access_log=access_log)
             uvicorn.Server(config).run(sockets=[listening])
             return
-        # What cannot be served is said here, once, and not by every worker.
+        # A bundle or store that cannot be opened is reported here, once, not by every worker.
         BundleFolder(bundles_root).load()
         SqlStore(database_url).close()
         counts = stack.enter_context(TemporaryDirectory(prefix="regulars-metrics-"))
@@ -93,7 +93,7 @@ def make_application(
         lambda: datetime.now(UTC),
         policies=policies,
     )
-    # The bundle's objects live as long as the process: no collection need look at them.
+    # The bundle's objects live as long as the process: the garbage collector may skip them.
     gc.collect()
     gc.freeze()
     return app
@@ -106,10 +106,10 @@ def _config(
         application,
         factory=workers > 1,
         workers=workers,
-        # A worker that is only slow, to start on a busy machine above all, must not be killed.
-        timeout_worker_healthcheck=_PATIENCE_SECONDS,
-        # Requests that are being answered when it stops have this long to be finished.
-        timeout_graceful_shutdown=FAREWELL_SECONDS,
+        # A worker that is merely slow to start, as on a busy machine, must not be killed.
+        timeout_worker_healthcheck=_WORKER_CHECK_SECONDS,
+        # How long requests in flight have to finish when the server stops.
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         access_log=False,
         server_header=False,
         log_config=logging_settings(access_log=access_log),

@@ -1,4 +1,4 @@
-"""What a running server is: the view that requests read, and the few things that change it."""
+"""The state of a running server: the view that requests read, and all that changes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from features.errors import BundleError, RegularsError
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 from serving.answers import EventsReceipt, Reloaded
 from serving.background import repeat
 from serving.bundles import BundleSource
@@ -20,7 +20,7 @@ from serving.events import Event, check_events
 from serving.freshness import Freshness
 from serving.http.keys import Keys
 from serving.http.metrics import Metrics
-from serving.patience import SharedQuestion
+from serving.shared_call import SharedCall
 from serving.storage.decision_log import DecisionLog
 from serving.storage.inbox import Inbox
 from serving.storage.store import Store, StoreError
@@ -28,11 +28,11 @@ from serving.view import View, forget, midnight, open_view
 
 _LOG = logging.getLogger("regulars.bundles")
 
-# The longest that an answer waits to hear of other workers' events, once when a store hangs.
-NEWS_PATIENCE_SECONDS: Final = 0.25
-# The longest that events wait for a store before they are refused.
-EVENTS_PATIENCE_SECONDS: Final = 5.0
-_CHECK_PATIENCE_SECONDS: Final = 1.0
+# The longest that an answer waits to read other workers' events.
+NEWS_TIMEOUT_SECONDS: Final = 0.25
+# The longest that events wait for the store before they are refused.
+EVENTS_TIMEOUT_SECONDS: Final = 5.0
+_CHECK_TIMEOUT_SECONDS: Final = 1.0
 
 
 class Server:
@@ -45,7 +45,7 @@ class Server:
     clock
         Returns the time now, with its zone.
     new_id
-        Returns a text never returned before.
+        Returns a unique text at each call.
     policies
         How next best offers are explored and compared.
 
@@ -73,14 +73,12 @@ class Server:
         self.metrics = Metrics()
         self.decisions = DecisionLog(store, self.metrics.count_lost_decisions)
         self.view = self._read_view()
-        # The active bundle that cannot be served, while an older one goes on.
+        # The active bundle if it cannot be served and an older one goes on serving.
         self.refused_version: str | None = None
         self._show_bundle()
-        self._news = SharedQuestion(self._read_news, NEWS_PATIENCE_SECONDS)
+        self._news = SharedCall(self._read_news, NEWS_TIMEOUT_SECONDS)
         self.freshness = Freshness(store, clock, self.metrics.scores)
-        self._check = SharedQuestion(
-            partial(asyncio.to_thread, store.check), _CHECK_PATIENCE_SECONDS
-        )
+        self._check = SharedCall(partial(asyncio.to_thread, store.check), _CHECK_TIMEOUT_SECONDS)
         self._inbox = Inbox(store, clock, self._remember)
 
     async def reload(self) -> Reloaded:
@@ -101,33 +99,33 @@ class Server:
         return Reloaded(manifest.version, previous, manifest.as_of)
 
     async def catch_up(self) -> bool:
-        """Learn what other workers have acknowledged, so that this answer counts it.
+        """Read the events that other workers acknowledged, so that the next answer counts them.
 
         Returns
         -------
-        False when the store could not tell in time: this answer counts what was known before.
+        False when the store did not answer in time: what was read before is all that counts.
         """
-        heard = await self._hear()
-        if not heard:
+        is_current = await self._is_current()
+        if not is_current:
             self.metrics.count_stale_answer()
-        return heard
+        return is_current
 
     async def listen(self, interval_seconds: float) -> None:
-        """Hear of news though nobody asks, until cancelled: whoever does then has little to read.
+        """Read other workers' events now and then, until cancelled.
 
-        Those who only send events ask for no answer.
+        A worker that gives no answers for a while would otherwise have much to read for its next.
         """
-        await repeat("listening", self._hear, interval_seconds)
+        await repeat("listening", self._is_current, interval_seconds)
 
-    async def _hear(self) -> bool:
+    async def _is_current(self) -> bool:
         try:
             shoppers, version = self.view.shoppers, self.store.version()
             if version is not None:
                 if version == shoppers.version:
                     return True
-                latest = self.store.only_own_since(shoppers.heard)
+                latest = self.store.only_own_since(shoppers.latest_group)
                 if latest is not None:
-                    shoppers.heard, shoppers.version = latest, version
+                    shoppers.latest_group, shoppers.version = latest, version
                     return True
             return await self._news.answered()
         except StoreError:
@@ -137,24 +135,27 @@ class Server:
         view = self.view
         shoppers, version = view.shoppers, self.store.version()
         if version is None or version != shoppers.version:
-            news = await asyncio.to_thread(self.store.news, shoppers.heard)
+            news = await asyncio.to_thread(self.store.news, shoppers.latest_group)
             if news.erased:
                 await _forget_here(view, news.erased)
             for event in news.events:
                 shoppers.record(event)
             for rescored in news.rescored:
                 view.rescored.record(rescored)
-            shoppers.heard, shoppers.version = max(news.heard, shoppers.heard), version
+            shoppers.latest_group, shoppers.version = (
+                max(news.latest_group, shoppers.latest_group),
+                version,
+            )
         if view is not self.view:
-            # A reload came between: what it read back may be older than this question.
+            # A reload replaced the view meanwhile: the new one may lack these news.
             await self._read_news()
 
     async def store_answers(self) -> bool:
-        """Tell whether the store can be reached now; ``StoreError`` when it says that it cannot."""
+        """Tell whether the store answers in time; ``StoreError`` when it fails."""
         return await self._check.answered()
 
     async def follow(self, interval_seconds: float) -> None:
-        """Serve whichever bundle becomes active, until cancelled; a bad one is only reported."""
+        """Serve whichever bundle becomes active, until cancelled; a damaged one is logged."""
         await repeat("following bundles", self._serve_active, interval_seconds)
 
     async def _serve_active(self) -> None:
@@ -168,7 +169,7 @@ class Server:
             self._show_bundle()
             _LOG.error("bundle %s cannot be served: %s", active, error.problem)
         except RegularsError as error:
-            # The store's trouble, not the bundle's: it is tried again.
+            # The store failed, not the bundle: it is tried again.
             _LOG.warning("bundle %s waits: %s", active, error.problem)
 
     async def erase(self, customer_id: str) -> int:
@@ -179,7 +180,7 @@ class Server:
         StoreError
             Nothing was forgotten.
         """
-        # What was decided and not yet written must be there to be erased.
+        # Decisions that are not yet written must be in the store to be erased.
         await self.decisions.flush()
         async with self._inbox.pause:
             records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
@@ -192,12 +193,12 @@ class Server:
         Raises
         ------
         StoreError
-            None is known to be stored: they are to be sent again, with the same ids.
+            It is not known that they are stored: send them again, with the same ids.
         """
         good, rejected = check_events(raw, self.clock(), self.new_id)
         events = list(good.values())
         try:
-            async with asyncio.timeout(EVENTS_PATIENCE_SECONDS):
+            async with asyncio.timeout(EVENTS_TIMEOUT_SECONDS):
                 accepted = await self._inbox.add(events)
         except TimeoutError:
             raise StoreError(
@@ -214,12 +215,12 @@ class Server:
         self.metrics.show_bundle(as_of, refused=self.refused_version is not None)
 
     def _remember(self, event: Event, new: bool) -> None:
-        # Duplicates too: their first delivery may have ended between store and memory.
+        # Duplicates too: the first delivery may have been stored and not remembered.
         if new or not self._may_be_in_bundle(event):
             self.view.shoppers.record(event)
 
     def _may_be_in_bundle(self, repeated: Event) -> bool:
-        # When it first came in is not known here: counting it twice must be avoided.
+        # When it was first received is not known here, and it must not count twice.
         as_of = midnight(self.view.catalogue.manifest.as_of)
         return repeated.type == "purchase" and repeated.ts < as_of
 
@@ -229,7 +230,7 @@ class Server:
 
 async def _forget_here(view: View, hashes: Collection[str]) -> None:
     await asyncio.to_thread(forget, view, hashes)
-    # Last, and where answers are given: none that was worked out before comes in after.
-    view.shelves.clear()
+    # Last, and on the event loop: an answer made before cannot be cached after this.
+    view.products.clear()
     view.profiles.clear()
     view.offers.clear()

@@ -1,4 +1,4 @@
-"""What requests read: a bundle opened, with what was sent and scored since it was made."""
+"""What requests read: an opened bundle, and what was sent and scored since it was made."""
 
 from __future__ import annotations
 
@@ -8,44 +8,54 @@ from datetime import UTC, date, datetime, time
 from typing import Final
 
 from features.vocabulary import Columns as C
-from models.bundle import Bundle
-from models.erasure import erased_positions
+from models.bundle.erasure import erased_positions
+from models.bundle.folder import Bundle
+from serving.answer_cache import AnswerCache
 from serving.catalogue import Catalogue, open_catalogue
-from serving.customers.churn_list import ChurnList
+from serving.customers.churn_list import CustomersAtRisk
 from serving.customers.ordered_since import RecentBuyers
 from serving.customers.rescored import MOST_RESCORED, RescoredCustomers
-from serving.decisions.desk import Desk, open_desk
+from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.ready_offer import ReadyOffer
-from serving.kept import Kept
-from serving.products.shelf import Shelf
-from serving.products.shoppers import WISH_DAYS, Shoppers
+from serving.products.ready_products import ReadyProducts
+from serving.products.shoppers import INTEREST_WINDOW, Shoppers
 from serving.storage.store import Store
 
-# Some 25,000 answers of ten products: customers, product pages and carts share them.
-_SHELVES_BYTES: Final = 64 * 1024 * 1024
+# Some 25,000 answers of ten products each, for customers, product pages and carts.
+_PRODUCTS_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one request reads from beginning to end; replaced whole, never changed in part.
+    """What one request reads from beginning to end; a new bundle comes with a new view.
 
-    ``shelves``, ``profiles`` and ``offers`` keep answers for those who did nothing since the
-    bundle was made.
+    Parameters
+    ----------
+    churn
+        Customers in the order of the churn list.
+    shoppers, rescored
+        Events and scores that came since the bundle; they grow while the view is served.
+    recent
+        Churn scores of customers who had just ordered.
+    products, profiles, offers
+        Caches of answers for shoppers who did nothing since the bundle was made.
     """
 
     catalogue: Catalogue
-    churn: ChurnList
+    churn: CustomersAtRisk
     shoppers: Shoppers
-    desk: Desk
+    decision_inputs: DecisionInputs
     recent: RecentBuyers
     rescored: RescoredCustomers
-    shelves: Kept[Shelf] = field(default_factory=lambda: Kept(_SHELVES_BYTES))
-    profiles: Kept[bytes] = field(default_factory=Kept)
-    offers: Kept[ReadyOffer] = field(default_factory=Kept)
+    products: AnswerCache[ReadyProducts] = field(
+        default_factory=lambda: AnswerCache(_PRODUCTS_BYTES)
+    )
+    profiles: AnswerCache[bytes] = field(default_factory=AnswerCache)
+    offers: AnswerCache[ReadyOffer] = field(default_factory=AnswerCache)
 
 
 def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
-    """Open a bundle, and read back what the store holds beside it.
+    """Open a bundle, and read what the store holds of the time since.
 
     Raises
     ------
@@ -54,16 +64,16 @@ def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
     """
     catalogue = open_catalogue(bundle)
     manifest = catalogue.manifest
-    # A purchase of before as_of that came in after the bundle was made is not in it either.
+    # A purchase dated before as_of but received after the bundle was made is not in it either.
     since, received_after = midnight(manifest.as_of), manifest.created_at
-    # Before all else: what comes in meanwhile is heard of once more, and nothing missed.
-    heard = store.heard()
-    events = store.shopper_events(since, received_after, now - WISH_DAYS)
+    # Read first: what is written meanwhile is read once more later, and nothing is missed.
+    latest_group = store.latest_group()
+    events = store.shopper_events(since, received_after, now - INTEREST_WINDOW)
     view = View(
         catalogue,
-        ChurnList(catalogue),
-        Shoppers(events, heard),
-        open_desk(catalogue),
+        CustomersAtRisk(catalogue),
+        Shoppers(events, latest_group),
+        open_decision_inputs(catalogue),
         RecentBuyers(catalogue),
         RescoredCustomers(manifest.version, store.rescored(manifest.version, MOST_RESCORED)),
     )
@@ -72,7 +82,7 @@ def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
 
 
 def forget(view: View, hashes: Collection[str]) -> None:
-    """Serve the customers of these hashes as strangers from now on."""
+    """Forget the customers whose ids have these hashes: they are served as unknown ones."""
     if hashes:
         ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
         view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
@@ -81,5 +91,5 @@ def forget(view: View, hashes: Collection[str]) -> None:
 
 
 def midnight(day: date) -> datetime:
-    """Return the beginning of a day, UTC."""
+    """Return the first moment of a day, UTC."""
     return datetime.combine(day, time(), tzinfo=UTC)

@@ -14,7 +14,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.btyd.outlook import P_NO_ORDER, Outlook
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
 from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import btyd_baseline, churn_baselines, fit_outlook
 from training.breadth import breadth_effects

@@ -22,8 +22,9 @@ from features.prepare import Prepared
 from features.progress import Progress
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
+from features.wording import counted
 from models.boosting import BoostingParameters
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
 from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import churn_baselines
 from training.breadth import breadth_effects
@@ -135,7 +136,7 @@ def _build(
     engine: Engine, prepared: Prepared, windows: Windows, horizon_days: int, progress: Progress
 ) -> _Table:
     cutoffs = windows.all_cutoffs
-    tick = progress(f"Contracts at {len(cutoffs)} cutoffs", 2)
+    tick = progress(f"Contracts at {counted(len(cutoffs), 'cutoff')}", 2)
     labels = build_contract_labels(engine, prepared.rollups, cutoffs, horizon_days)
     tick()
     vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)

@@ -13,8 +13,8 @@ import numpy as np
 
 from features.family import Column
 from features.vocabulary import Columns as C
-from models.horizons import Outcomes
-from models.survival import SurvivalModel
+from models.churn_value.horizons import Outcomes
+from models.churn_value.survival import SurvivalModel
 
 
 class CurveCache:

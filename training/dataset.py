@@ -21,8 +21,8 @@ from features.rollup import to_epoch_day
 from features.settings import ShopSettings
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
-from models.horizons import Outcomes
-from models.survival import as_of_days
+from models.churn_value.horizons import Outcomes
+from models.churn_value.survival import as_of_days
 from training.windows import Windows
 
 Floats = NDArray[np.float64]

@@ -88,12 +88,7 @@ def judge(
         if name != challenger
     )
     if not has_champion:
-        strongest = _least(differences, lambda difference: difference.high)
-        return Verdict(
-            promote=strongest.high >= 0,
-            reason=f"no champion to compare with; the best baseline: {strongest}",
-            differences=differences,
-        )
+        return _without_champion(differences)
     worst = _least(differences, lambda difference: difference.low)
     if not worst.low > 0:
         return Verdict(
@@ -124,6 +119,22 @@ def judge(
     return Verdict(
         promote=False,
         reason=f"{contest.headline} does not clearly beat the champion: {against}",
+        differences=differences,
+    )
+
+
+def _without_champion(differences: tuple[Difference, ...]) -> Verdict:
+    strongest = _least(differences, lambda difference: difference.high)
+    nearest = _least(differences, lambda difference: difference.low)
+    if not strongest.high >= 0:
+        found, shown = "it falls short of a baseline", strongest
+    elif nearest.low > 0:
+        found, shown = "it clearly beats every baseline", nearest
+    else:
+        found, shown = "it does not clearly beat every baseline", nearest
+    return Verdict(
+        promote=strongest.high >= 0,
+        reason=f"no champion to compare with; {found}: {shown}",
         differences=differences,
     )
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from models.amount import SEASON
-from models.churn import ChurnModel
+from models.churn_value.amount import SEASON
+from models.churn_value.churn import ChurnModel
+from models.churn_value.value import ValueModel
 from models.registry import Client, RegisteredModel
-from models.value import ValueModel
-from training.champions import model_name, readable_champion
+from training.publishing.champions import model_name, readable_champion
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from features.prepare import Prepared
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.btyd.outlook import EXPECTED_ORDERS, Outlook
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
+from models.churn_value.intervals import COVERAGE
+from models.churn_value.value import ValueModel
 from models.drivers.families import known_families
-from models.intervals import COVERAGE
 from models.segments import TIERS, CutPoints, rfm_segment, value_tier
-from models.value import ValueModel
 from training.dataset import Dataset, population
 from training.report import Floats
 from training.scorecard import Contributions, Intervals, Judgement

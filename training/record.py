@@ -10,8 +10,8 @@ from typing import Literal
 from features.settings import ShopSettings
 from models import registry
 from models.registry import Client, RegisteredModel
-from training.champions import model_name, readable_champion
 from training.gate import Verdict, judge
+from training.publishing.champions import model_name, readable_champion
 from training.report import Floats, JobReport
 from training.scorecard import judge_model, scorecard_files
 from training.tracking import track
@@ -39,6 +39,8 @@ class Outcome:
     standing
         ``promoted``: now the champion. ``backtest``: accepted for scores of its own day, since the
         champion learned from later days. ``kept``: registered, but not used.
+    is_first
+        Whether the shop had no champion for this job before.
     """
 
     report: JobReport
@@ -46,6 +48,7 @@ class Outcome:
     verdict: Verdict
     standing: Literal["promoted", "backtest", "kept"]
     run_id: str
+    is_first: bool = False
 
 
 def record(
@@ -89,7 +92,7 @@ def record(
         registry.accept_backtest(client, registered, verdict.reason)
         return Outcome(report, registered, verdict, "backtest", run_id)
     registry.promote(client, registered, verdict.reason)
-    return Outcome(report, registered, verdict, "promoted", run_id)
+    return Outcome(report, registered, verdict, "promoted", run_id, is_first=champion is None)
 
 
 def learned_until(model: RegisteredModel) -> date:

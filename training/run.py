@@ -23,8 +23,8 @@ from training.recommend.job import train_recommend
 from training.report import JobReport
 from training.settings import TrainingSettings
 from training.tuning import tune
-from training.uplift import train_uplift
-from training.uplift_report import uplift_report
+from training.uplift.job import train_uplift
+from training.uplift.report import uplift_report
 from training.value import train_value
 from training.windows import Windows, plan_windows, teachable_horizon_days
 

@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from features.errors import TrainingError
 from models.boosting import BoostingParameters
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
 from models.metrics.classification import roc_auc
 from training.dataset import Dataset, Floats
 

@@ -15,9 +15,9 @@ from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
-from models.intervals import newcomers
+from models.churn_value.intervals import newcomers
+from models.churn_value.value import ValueModel
 from models.metrics.value import normalised_gini, value_scorecard
-from models.value import ValueModel
 from training.baselines import btyd_baseline, fit_outlook, value_baselines
 from training.curves import CurveCache
 from training.dataset import (

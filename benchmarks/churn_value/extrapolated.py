@@ -16,11 +16,11 @@ from rich.console import Console
 from benchmarks.online_retail_jobs import END, opened
 from benchmarks.table import Row
 from features.settings import ShopSettings
-from models.extension import Extension
-from models.forecast import Forecast, forecast
+from models.churn_value.extrapolation import Extension
+from models.churn_value.forecast import Forecast, forecast
+from models.churn_value.value import ValueModel
 from models.metrics.classification import rank_auc
 from models.metrics.value import value_scorecard
-from models.value import ValueModel
 from regulars.console import progress_bars
 from training.baselines import btyd_baseline, fit_outlook
 from training.dataset import (

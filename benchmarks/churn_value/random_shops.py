@@ -24,12 +24,12 @@ from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.btyd.outlook import Outlook
-from models.churn import ChurnModel
-from models.extension import Extension
-from models.forecast import Forecast, forecast
-from models.horizons import Floats, Outcomes
-from models.survival import as_of_days
-from models.value import ValueModel
+from models.churn_value.churn import ChurnModel
+from models.churn_value.extrapolation import Extension
+from models.churn_value.forecast import Forecast, forecast
+from models.churn_value.horizons import Floats, Outcomes
+from models.churn_value.survival import as_of_days
+from models.churn_value.value import ValueModel
 from regulars.console import progress_bars
 
 SHOPS = 10_000

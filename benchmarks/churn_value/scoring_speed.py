@@ -18,13 +18,13 @@ import pandas as pd
 from benchmarks.table import Row
 from features.family import Column
 from features.vocabulary import Columns as C
-from models.amount import dated
 from models.boosting import Ensemble
-from models.churn import ChurnModel
-from models.forecast import forecast
-from models.horizons import Floats, Outcomes
-from models.survival import as_of_days
-from models.value import ValueModel
+from models.churn_value.amount import dated
+from models.churn_value.churn import ChurnModel
+from models.churn_value.forecast import forecast
+from models.churn_value.horizons import Floats, Outcomes
+from models.churn_value.survival import as_of_days
+from models.churn_value.value import ValueModel
 
 _CUSTOMERS = 1_000_000
 _COLUMNS = 140

@@ -21,7 +21,7 @@ from benchmarks.simulated_truth import last_activity
 from benchmarks.table import Row
 from features.simulate import ShopPlan, true_churn_probability, write_shop
 from features.vocabulary import Columns as C
-from models.calibration import fit_slope
+from models.churn_value.calibration import fit_slope
 from models.metrics.classification import churn_scorecard
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings

@@ -41,23 +41,23 @@ from features.progress import Progress
 from features.simulate import ShopPlan, campaign_outcomes, true_churn_probability, write_shop
 from features.vocabulary import OFFERS
 from features.vocabulary import Columns as C
-from models.bundle import read_bundle
-from models.bundle_schema import BundleColumns as B
-from models.churn import ChurnModel
+from models.bundle.folder import read_bundle
+from models.bundle.schema import BundleColumns as B
+from models.churn_value.churn import ChurnModel
+from models.churn_value.value import ValueModel
 from models.next_purchase import NextPurchaseModel
 from models.registry import RegisteredModel
 from models.uplift.model import UpliftModel
-from models.value import ValueModel
 from regulars.console import progress_bars
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
 from serving.catalogue import open_catalogue
 from serving.decisions.bulk.budget import Limits
 from serving.decisions.bulk.retention_list import retention_list
-from serving.decisions.desk import Desk, open_desk
+from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.products.shoppers import Shoppers
-from training.champions import UPLIFT, Champions
-from training.publish import publish
+from training.publishing.champions import UPLIFT, Champions
+from training.publishing.publish import publish
 from training.report import JobReport
 from training.run import Horizons, run_job, shared_table
 from training.tracking import card
@@ -160,8 +160,8 @@ def study(plan: ShopPlan, progress: Progress) -> Study:
                 now.replace(tzinfo=None), folder / "bundles", progress,
             )  # fmt: skip
             gains = _gains(plan, shop, folder / "data")
-        desk = open_desk(open_catalogue(read_bundle(bundle)))
-    return _compared(desk, gains, now, progress)
+        inputs = open_decision_inputs(open_catalogue(read_bundle(bundle)))
+    return _compared(inputs, gains, now, progress)
 
 
 def _train(plan: ShopPlan, shop: Shop, progress: Progress) -> Champions:
@@ -223,17 +223,19 @@ def _order_margin(shop: Shop) -> pd.Series[float]:
     return overall + between / (between + within / count) * (mean - overall)
 
 
-def _compared(desk: Desk, gains: pd.DataFrame, now: datetime, progress: Progress) -> Study:
-    table = desk.catalogue.bundle.customers.to_pandas().set_index(C.CUSTOMER_ID)
+def _compared(
+    inputs: DecisionInputs, gains: pd.DataFrame, now: datetime, progress: Progress
+) -> Study:
+    table = inputs.catalogue.bundle.customers.to_pandas().set_index(C.CUSTOMER_ID)
     known = table[table["email_consent"].fillna(value=False) & table[B.CHURN_PROBABILITY].notna()]
     known = known.join(gains, how="inner")
     contacts = round(_SHARE_CONTACTED * len(known))
     positions = np.flatnonzero(table.index.isin(known.index))
     drawn = retention_list(
-        desk, positions, Limits(contacts=contacts), now, Shoppers(), {}, progress
+        inputs, positions, Limits(contacts=contacts), now, Shoppers(), {}, progress
     )
     said = drawn.rows.set_index(C.CUSTOMER_ID)["expected_gain"]
-    return Study(known.assign(said=said), said.index.tolist(), desk.plan.evidence)
+    return Study(known.assign(said=said), said.index.tolist(), inputs.plan.evidence)
 
 
 def main() -> None:

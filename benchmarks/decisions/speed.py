@@ -22,12 +22,12 @@ from benchmarks.feature_engine.contender import peak_memory_bytes
 from benchmarks.serving.synthetic import product_id, publish
 from benchmarks.table import Row
 from features.progress import Progress, silent
-from models.bundle import read_bundle
+from models.bundle.folder import read_bundle
 from models.offers.declarations import Caps, Policy
 from models.offers.rules import Rule
 from serving.catalogue import open_catalogue
 from serving.decisions.bulk.decide import Situation, decide
-from serving.decisions.desk import open_desk
+from serving.decisions.inputs import open_decision_inputs
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers
 
@@ -90,14 +90,14 @@ def offers() -> tuple[Offer, ...]:
 
 def _measure(folder: Path) -> dict[str, float]:
     start = time.perf_counter()
-    desk = open_desk(open_catalogue(read_bundle(folder)))
+    inputs = open_decision_inputs(open_catalogue(read_bundle(folder)))
     opened, before = time.perf_counter() - start, peak_memory_bytes() / 1e6
     everyone = np.arange(_CUSTOMERS)
     situation = Situation("web", _NOON, Shoppers(), {})
 
     def seconds(book: OfferBook) -> tuple[float, int]:
         begun, made = time.perf_counter(), 0
-        for frame in decide(desk.with_book(book), everyone, situation, silent):
+        for frame in decide(inputs.with_book(book), everyone, situation, silent):
             made += int((frame["action"] == "offer").sum())
         return time.perf_counter() - begun, made
 

@@ -18,8 +18,8 @@ from benchmarks.serving.http1 import get
 from benchmarks.serving.load import load
 from benchmarks.serving.processes import running, serve_ours
 from benchmarks.table import Row
-from models.bundle import activate, current_version
-from models.manifest import read_manifest, write_manifest
+from models.bundle.folder import activate, current_version
+from models.bundle.manifest import read_manifest, write_manifest
 
 _URL: Final = "/v1/customers/C00000001/recommendations"
 # Workers look for another bundle every second.

@@ -24,8 +24,8 @@ from benchmarks.serving.rounds import Pace, Target, rate, side_by_side
 from benchmarks.serving.synthetic import version_of
 from benchmarks.serving.traffic import Shop, Traffic
 from benchmarks.table import Row
-from models.bundle import activate
-from models.manifest import read_manifest, write_manifest
+from models.bundle.folder import activate
+from models.bundle.manifest import read_manifest, write_manifest
 
 _SWAP_SECONDS: Final = 60.0
 # Strangers of one load: more than it can ask for.

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.bundle import Bundle, Manifest, SparseRows, activate, write_bundle
+from models.bundle.folder import Bundle, Manifest, SparseRows, activate, write_bundle
 
 AS_OF = date(2026, 6, 1)
 _CANDIDATES, _NEIGHBOURS, _SUBSTITUTES, _BOUGHT, _VECTOR = 100, 50, 5, 10, 20

@@ -72,6 +72,6 @@ def check_spend(frequency: Floats, spend: Floats, p: float) -> list[str]:
     return [
         f"Customers who buy often spend {more} per purchase (correlation {correlation:.2f}, "
         f"95 % interval {low:.2f} to {high:.2f}), which Gamma-Gamma takes to be unrelated: it "
-        "misjudges the most frequent. Use the value model (models.value) instead, which learns "
-        "spend from the whole vector."
+        "misjudges the most frequent. Use the value model instead "
+        "(models.churn_value.value), which learns spend from the whole vector."
     ]

@@ -42,7 +42,7 @@ def churn_drivers(
     JSON lists, strongest first. Each driver has ``feature``, ``meaning`` and ``value`` of its
     leading column; ``effect``, of the whole ``family``; ``feature_effect``, of that column
     alone; ``direction`` ("raises", "lowers" or "none") and ``text``: "has not ordered for 74
-    days, usually every 21 (raises churn)".
+    days, median gap 21 (raises churn)".
     """
     by_name = {column.name: column for column in columns}
     read = [by_name[name] for name in contributions.columns]

@@ -1,4 +1,4 @@
-"""Sentences for drivers; some need two figures: 74 days without an order, usually 21."""
+"""Sentences for drivers; some need two figures: 74 days without an order, median gap 21."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BETWEEN: Final = " between order days"
 
 
 def sentence(column: Column, figures: Figures, currency: str) -> str:
-    """Write what a column says of one customer, beside what is usual for them where that helps."""
+    """Write what a column says of one customer, beside their mean or median where that helps."""
     value = figures(column.name)
     if isinstance(value, float):
         if column.name in _SENTENCES:
@@ -27,7 +27,7 @@ def sentence(column: Column, figures: Figures, currency: str) -> str:
 
 def _recency(days: float, figures: Figures) -> str:
     usual = _number(figures, "gap_median_days")
-    every = "" if usual is None else f", usually every {number(usual)}"
+    every = "" if usual is None else f", median gap {number(usual)}"
     if usual is not None and days <= usual:
         return f"ordered {counted(days, 'days')} ago{every}"
     return f"has not ordered for {counted(days, 'days')}{every}"
@@ -35,7 +35,7 @@ def _recency(days: float, figures: Figures) -> str:
 
 def _overdue_days(days: float, figures: Figures) -> str:
     usual = _number(figures, "gap_mean_days")
-    between = "" if usual is None else f" than the usual {counted(usual, 'days')}{_BETWEEN}"
+    between = "" if usual is None else f" than the mean of {counted(usual, 'days')}{_BETWEEN}"
     if days < 0:
         return f"has waited {counted(-days, 'days')} less{between}"
     return f"has waited {counted(days, 'days')} longer{between}"
@@ -43,13 +43,13 @@ def _overdue_days(days: float, figures: Figures) -> str:
 
 def _overdue_ratio(ratio: float, figures: Figures) -> str:
     usual = _number(figures, "gap_mean_days")
-    gap = "gap" if usual is None else counted(usual, "days")
-    return f"has waited {number(ratio)} times the usual {gap}{_BETWEEN}"
+    gap = "gap" if usual is None else f"of {counted(usual, 'days')}"
+    return f"has waited {number(ratio)} times the mean {gap}{_BETWEEN}"
 
 
 def _gap_last(days: float, figures: Figures) -> str:
     usual = _number(figures, "gap_mean_days")
-    beside = "" if usual is None else f", usually {number(usual)}"
+    beside = "" if usual is None else f", mean {number(usual)}"
     return f"{counted(days, 'days')} between the last two order days{beside}"
 
 
@@ -101,7 +101,7 @@ _TEMPLATES: Final[Mapping[str, str]] = {
     "gap_deviation_365d_days": "the gaps between order days of the last 365 days deviate by {}",
     "gap_max_days": "longest time between order days: {}",
     "gap_mean_days": "{} between order days on average",
-    "gap_median_days": "usually {} between order days",
+    "gap_median_days": "median gap between order days: {}",
     "gap_recent_days": "{} on average between the latest order days",
     "new_product_share_90d": "{} of the lines of the last 90 days are of products new to them",
     "new_product_share_365d": "{} of the lines of the last 365 days are of products new to them",

@@ -20,7 +20,7 @@ _NO_SENTENCE = {"unknown", "not declared", "no such order", "no such order ever"
 _PLAIN_WORDS = (
     ("a net-positive order", "an order"),
     ("net-positive order", "order"),
-    (", which stand for complaints,", ""),
+    (", a proxy for complaints,", ""),
 )
 
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.vocabulary import Columns as C
-from models.bundle import Bundle
-from models.bundle_schema import OFFERS
-from models.bundle_schema import BundleColumns as B
+from models.bundle.folder import Bundle
+from models.bundle.schema import OFFERS
+from models.bundle.schema import BundleColumns as B
 from models.offers.declarations import Declaration, Declarations, Policy
 
 _MARK: Final = "-offers-"
@@ -27,7 +27,7 @@ def offer_rows(table: Any, declared: Declarations) -> Any:
     Parameters
     ----------
     table
-        Arrow table with columns of :data:`models.bundle_schema.OFFERS`, without nullable ones at
+        Arrow table with columns of :data:`models.bundle.schema.OFFERS`, without nullable ones at
         will.
     """
     rows = {row[C.OFFER_ID]: row for row in table.to_pylist()}

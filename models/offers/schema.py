@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from features.family import discover_families
 from features.vocabulary import Columns as C
-from models.bundle_schema import CUSTOMERS, TIERS
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import CUSTOMERS, TIERS
+from models.bundle.schema import BundleColumns as B
 from models.offers.checking import BUILT_IN_CONTEXT, Field, Schema
 from models.offers.declarations import Policy
 from models.segments import BANK_TIERS, RFM_SEGMENTS, STAGES

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
-from models.sparse_rows import SparseRows
+from models.bundle.sparse_rows import SparseRows
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]

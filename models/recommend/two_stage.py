@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.parallel import side_by_side
 from models.recommend.candidates import Shortlist, shortlist
 from models.recommend.contract import Recommender, discover_recommenders
 from models.recommend.ease import Ease
@@ -34,7 +35,6 @@ from models.recommend.stored import load_interactions, save_interactions
 from models.recommend.topk import fill_with_popular, tie_order, top_per_row
 from models.recommend.transitions import Transitions
 from models.recommend.weights import choose_weights
-from models.side_by_side import side_by_side
 from models.state import load_state, save_state
 
 IMPERSONAL: Final = frozenset({Popular.name, Stages.name})

@@ -4,7 +4,7 @@ Cut-points are frozen with a model, so that a segment means the same from one da
 customer near a cut-point does not go back and forth: it must be passed by a margin.
 """
 
-from models.bundle_schema import TIERS
+from models.bundle.schema import TIERS
 from models.segments.bank import BANK_TIERS, BankCuts, bank_tier
 from models.segments.clusters import BehaviourClusters
 from models.segments.cut_points import TIER_SHARES, CutPoints

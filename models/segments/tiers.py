@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle_schema import TIERS
+from models.bundle.schema import TIERS
 from models.segments.cut_points import CutPoints
 from models.segments.hysteresis import settled_places
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
-from models.side_by_side import side_by_side
+from models.parallel import side_by_side
 from models.uplift.chooser import pseudo_outcomes
 from models.uplift.evidence import Grade, grade_evidence
 from models.uplift.overlap import Overlap, bounded, check_overlap

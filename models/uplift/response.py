@@ -18,7 +18,7 @@ from scipy.special import expit
 from features.errors import TrainingError
 from features.family import Column
 from models.boosting import BoostingParameters, Ensemble
-from models.calibration import fit_slope
+from models.churn_value.calibration import fit_slope
 from models.state import load_state, save_state
 from models.tabular import Encoder
 from models.uplift.trial import Floats, deal_folds

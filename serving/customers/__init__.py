@@ -1,1 +1,1 @@
-"""What the desk asks about customers: one of them, or a list of who is at risk."""
+"""Answers for retention teams: one customer's profile, and the list of customers at risk."""

@@ -1,4 +1,4 @@
-"""The churn list: whom to keep, in pages or as one stream."""
+"""The churn list: customers at risk, filtered and sorted, in pages or as one stream."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ import orjson
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.catalogue import Catalogue
-from serving.columns import coded, floats, rows_at
-from serving.desk_answers import AtRisk
+from serving.customers.answers import AtRisk
+from serving.lookups.columns import coded, floats, rows_at
 
 Sort = Literal["value_at_risk", "churn_probability", "value_if_retained", "clv_predicted"]
 
-_SORTS: Final = (B.VALUE_AT_RISK, B.CHURN_PROBABILITY, B.VALUE_IF_RETAINED, B.CLV_PREDICTED)
 _GROUPS: Final = (B.TIER, B.STAGE, B.SEGMENT)
-_BLOCK: Final = 8_192
+_BLOCK_ROWS: Final = 8_192
 _COLUMNS: Final = [
     C.CUSTOMER_ID,
     *(B.CHURN_PROBABILITY, B.VALUE_AT_RISK, B.VALUE_IF_RETAINED, B.CLV_PREDICTED),
@@ -33,7 +32,7 @@ _COLUMNS: Final = [
 
 
 class StaleCursorError(ValueError):
-    """The cursor is of another list: other filters, another sort or another bundle."""
+    """The cursor belongs to another list: other filters, another sort or another bundle."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,10 @@ class ChurnQuery:
     sort: Sort = "value_at_risk"
 
 
-class ChurnList:
-    """All customers of a bundle, sorted by what is at stake; nulls last, ties by id.
+class CustomersAtRisk:
+    """All customers of a bundle in the order of a score, highest first; nulls last, ties by id.
 
-    The orders and codes are made when they are first asked for.
+    Each order is made when it is first asked for.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -86,11 +85,11 @@ class ChurnList:
             yield self._rows(order[places])
 
     def _matching(self, query: ChurnQuery, start: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the places in the order, from ``start`` on, whose customers the query wants."""
+        """Yield the places in the order, from ``start`` on, of customers who match the query."""
         order = self._order(query.sort)
         wanted = {group: getattr(query, group) for group in _GROUPS}
-        for first in range(start, len(order), _BLOCK):
-            customers = order[first : first + _BLOCK]
+        for first in range(start, len(order), _BLOCK_ROWS):
+            customers = order[first : first + _BLOCK_ROWS]
             keep = np.ones(len(customers), dtype=bool)
             if forgotten := self._catalogue.customers.forgotten:
                 keep &= ~np.isin(customers, list(forgotten))
@@ -111,7 +110,7 @@ class ChurnList:
 
     @cached_property
     def _groups(self) -> dict[str, tuple[NDArray[np.int32], dict[str, int]]]:
-        """Number the values of each group: codes by customer (-1 for null) and their names."""
+        """Each grouping's code by customer, -1 for null, and the codes by name."""
         groups = {}
         for group in _GROUPS:
             codes, names = coded(self._table.column(group))
@@ -137,5 +136,5 @@ class ChurnList:
         return place
 
     def _fingerprint(self, query: ChurnQuery) -> str:
-        said: dict[str, Any] = asdict(query) | {"version": self._catalogue.manifest.version}
-        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        parts: dict[str, Any] = asdict(query) | {"version": self._catalogue.manifest.version}
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

@@ -1,10 +1,9 @@
-"""Orders that came after the scores were made: who has any, and what they say of churn.
+"""Orders received after the scores were made, and the churn scores of peers.
 
-The server holds no model: another process scores customers again, within a minute, where one
-runs (:mod:`serving.customers.rescored`). What the server can say at once is what the bundle says
-of their peers: customers with as many orders who had ordered just as lately when it was made.
-Their mean score is calibrated as the scores are; it is shown beside the customer's own score,
-which is of ``as_of``, and never in its place.
+The server holds no model; a separate process, where one runs, scores customers again within a
+minute (:mod:`serving.customers.rescored`). Until then the server can show the scores of peers:
+customers of the bundle with as many orders who had just ordered when it was made. Their mean is
+calibrated as the scores are. It is shown beside the customer's own score, never in its place.
 """
 
 from __future__ import annotations
@@ -18,24 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.catalogue import Catalogue
-from serving.columns import floats
 from serving.customers.rescored import Rescored
-from serving.products.history import Bought
-from serving.products.shoppers import Shopper
+from serving.lookups.columns import floats
+from serving.products.shoppers import Shopper, date_of
 
 # Customers with 1, 2, 3-4, 5-9, 10-19, ... orders are peers.
 _FIRST_OF_GROUP: Final = np.array([1, 2, 3, 5, 10, 20, 50])
-# Who ordered so many days before as_of; the next span where the first has too few.
+# Peers ordered within so many days before as_of; a longer span where a shorter has too few.
 _SPANS_DAYS: Final = (7, 14, 30)
 _FEWEST_PEERS: Final = 30
-_AT_A_TIME: Final = 65_536
+_BLOCK_CUSTOMERS: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class OrderedSince:
-    """Orders that the scores know nothing of yet, and what they may mean."""
+    """Orders that the scores do not count yet, and the churn score of peers."""
 
     orders: Annotated[int, Field(description="Received after the scores were made.")]
     last_on: date
@@ -54,18 +52,18 @@ class RecentBuyers:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._orders = catalogue.bundle.customers.column(B.ORDERS)
-        churn, days, orders = _lately(catalogue)
+        churn, days, orders = _recent_buyers(catalogue)
         self._groups = [_means(_group(orders), churn, days <= span) for span in _SPANS_DAYS]
 
     def churn_probability(self, customer: int | None, new_orders: int) -> tuple[float | None, int]:
-        """Return the mean score of the peers that a customer has now, and how many they are.
+        """Return the mean score of a customer's peers after new orders, and how many they are.
 
-        None where too few had just ordered to speak for anyone.
+        The mean is None where too few customers had just ordered.
 
         Parameters
         ----------
         customer
-            None for one whom the bundle does not know.
+            Position in the bundle; None for somebody unknown.
         new_orders
             Received after the bundle was made.
         """
@@ -80,25 +78,25 @@ class RecentBuyers:
 def ordered_since(
     recent: RecentBuyers, customer: int | None, shopper: Shopper, rescored: Rescored | None = None
 ) -> OrderedSince | None:
-    """Return what is known of a customer's orders that the scores do not count; None without.
+    """Describe a customer's orders that the scores do not count; None where there are none.
 
     Parameters
     ----------
     rescored
-        Scores made since the bundle; without them those of the bundle are meant.
+        Scores made since the bundle; None where the bundle's are shown.
     """
-    since_bundle, last_day = news_of(shopper)
+    since_bundle, last_day = new_orders(shopper)
     orders = since_bundle
     if rescored is not None:
-        orders, last_day = news_of(shopper, rescored.counted)
+        orders, last_day = new_orders(shopper, rescored.counted)
     if not orders:
         return None
     churn, peers = recent.churn_probability(customer, since_bundle)
-    return OrderedSince(orders, Bought(orders, last_day).last_on, churn, peers)
+    return OrderedSince(orders, date_of(last_day), churn, peers)
 
 
-def news_of(shopper: Shopper, counted: Collection[str] = ()) -> tuple[int, int]:
-    """Return how many orders the bundle does not hold, and the last one's day since 1970-01-01.
+def new_orders(shopper: Shopper, counted: Collection[str] = ()) -> tuple[int, int]:
+    """Return how many orders the bundle does not hold, and the day of the last from 1970-01-01.
 
     Parameters
     ----------
@@ -110,21 +108,21 @@ def news_of(shopper: Shopper, counted: Collection[str] = ()) -> tuple[int, int]:
     return len(new), max(new, default=0)
 
 
-def _lately(catalogue: Catalogue) -> NDArray[np.float64]:
-    """Return churn probability, days since the last order and orders of who ordered lately.
+def _recent_buyers(catalogue: Catalogue) -> NDArray[np.float64]:
+    """Return churn probability, days since the last order and orders of recent buyers; (3, n).
 
-    A stretch of customers at a time: whole columns of numbers would be memory that stays taken.
+    By blocks of customers, so that no whole column is held in memory.
     """
     table, found = catalogue.bundle.customers, [np.empty((3, 0))]
-    for start in range(0, table.num_rows, _AT_A_TIME):
-        stretch = slice(start, start + _AT_A_TIME)
+    for start in range(0, table.num_rows, _BLOCK_CUSTOMERS):
+        stretch = slice(start, start + _BLOCK_CUSTOMERS)
         churn = catalogue.churn_probability[stretch]
         days, orders = (
-            floats(table.column(name).slice(start, _AT_A_TIME))
+            floats(table.column(name).slice(start, _BLOCK_CUSTOMERS))
             for name in (B.DAYS_SINCE_LAST_ORDER, B.ORDERS)
         )
-        lately = ~np.isnan(churn) & (days <= max(_SPANS_DAYS)) & (orders >= 1)
-        found.append(np.stack([churn, days, orders])[:, lately])
+        recent = ~np.isnan(churn) & (days <= max(_SPANS_DAYS)) & (orders >= 1)
+        found.append(np.stack([churn, days, orders])[:, recent])
     return np.concatenate(found, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""One customer as the retention desk sees them."""
+"""One customer's profile: scores, their drivers, the vector and what they bought."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Final
 import orjson
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import CUSTOMERS
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import CUSTOMERS
+from models.bundle.schema import BundleColumns as B
 from serving.answers import Definition
 from serving.catalogue import Catalogue
+from serving.customers.answers import CustomerProfile, Purchased
 from serving.customers.ordered_since import RecentBuyers, ordered_since
 from serving.customers.rescored import Rescored
-from serving.desk_answers import CustomerProfile, Purchased
 from serving.products.history import purchase_history
 from serving.products.shoppers import Shopper
 
-_HISTORY: Final = 50
+_MAX_PRODUCTS: Final = 50
 _SHOWN: Final = frozenset(field.name for field in fields(CustomerProfile))
 _SCORES: Final = tuple(CUSTOMERS.names)
 
@@ -30,12 +30,12 @@ def customer_profile(
     customer_id: str,
     rescored: Rescored | None = None,
 ) -> CustomerProfile | None:
-    """Return everything known of a customer; None for one whom nobody has scored.
+    """Return everything known of a customer; None for one who has no scores.
 
     Parameters
     ----------
     rescored
-        Scores and vector made since the bundle: they stand in the place of the bundle's.
+        Scores and vector made since the bundle, which replace the bundle's.
     """
     customer = catalogue.customers.position(customer_id)
     manifest = catalogue.manifest
@@ -80,5 +80,5 @@ def _history(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> li
             bought.times,
             bought.last_on,
         )
-        for product, bought in latest[:_HISTORY]
+        for product, bought in latest[:_MAX_PRODUCTS]
     ]

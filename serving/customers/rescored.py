@@ -1,7 +1,7 @@
-"""Customers who were scored again since the bundle was made, by its own models.
+"""Customers scored again since the bundle was made, by the bundle's own models.
 
-Another process scores them, from what the shop's tables say and what was sent since; a worker
-only reads. What is remembered here stands in the store as well, and holds for one bundle.
+A separate process scores them, from the shop's tables and the events received since, and writes
+the scores to the store; workers only read them. They hold for one bundle.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import orjson
 
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 
 MOST_RESCORED: Final = 20_000
-"""Customers whose new scores are kept in memory: the latest; of others the bundle speaks."""
+"""Customers whose new scores are kept in memory, the latest; for others the bundle's hold."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Rescored:
     model_version
         Of the bundle whose models made them.
     as_of
-        What was known before this date counts; the first midnight after ``scored_at``.
+        The scores count what was known before this date, the first midnight after ``scored_at``.
     scores
         JSON: the bundle's customer columns by name.
     vector
         JSON: the values of the bundle's vector columns, in their order.
     orders
-        JSON: the orders (or events, where they name none) sent since that these scores count.
+        JSON: ids of the orders (or of events without one) sent since that these scores count.
     """
 
     customer_id: str
@@ -58,21 +58,21 @@ class Rescored:
 
     @property
     def counted(self) -> frozenset[str]:
-        """Orders sent since the bundle was made that these scores count."""
+        """Ids of orders sent since the bundle was made that these scores count."""
         return frozenset(orjson.loads(self.orders))
 
 
 class RescoredCustomers:
-    """Those of one bundle, in memory.
+    """Rescored customers of one bundle, in memory.
 
     Parameters
     ----------
     model_version
-        The bundle's; what was made by another's models is passed over.
+        Of the bundle; scores made by another bundle's models are ignored.
     known
-        What stands in the store, the oldest first.
+        Scores read from the store, oldest first.
     most
-        Customers kept; beyond, the oldest scores are given up.
+        Customers kept; beyond it the oldest scores are dropped.
     """
 
     def __init__(

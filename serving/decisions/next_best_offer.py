@@ -2,7 +2,8 @@
 
 DEFINITIONS, Decisions. Offers pass the gates (:mod:`serving.decisions.gates.gate`), are priced
 beside products and doing nothing (:mod:`serving.decisions.pricing.arbitration`), and are chosen by
-the policy that decides for the customer (:mod:`serving.decisions.policies.exploration`).
+the policy that decides for the customer (:mod:`serving.decisions.policies.exploration`). Scores
+made since the bundle are used where there are any; decisions in bulk use the bundle's alone.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from models.offers.syntax import Value
 from serving.answers import OfferItem, Shortfall
 from serving.catalogue import Catalogue
 from serving.customers.rescored import Rescored
-from serving.decisions.candidates import NOTHING, Candidates, odds_of
-from serving.decisions.desk import Desk
-from serving.decisions.gates.contact_policy import NEVER, Contact, Contacted
+from serving.decisions.candidates import NOTHING, Candidates
+from serving.decisions.gates.contact_policy import NO_CONTACTS, Contact, ContactHistory
 from serving.decisions.gates.gate import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
+from serving.decisions.inputs import DecisionInputs
+from serving.decisions.next_order import next_order_of
 from serving.decisions.offer_items import items_of, shortfall_of
 from serving.decisions.policies.exploration import (
     CHAMPION,
@@ -34,7 +36,7 @@ from serving.decisions.policies.exploration import (
     choose,
 )
 from serving.decisions.policies.settings import ExplorationSettings
-from serving.decisions.pricing.terms import terms_of
+from serving.decisions.pricing.offer_terms import terms_of
 from serving.decisions.traces.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
 from serving.decisions.traces.gate_trace import TraceEntry
 from serving.decisions.traces.logged_trace import trace_record
@@ -45,17 +47,23 @@ BEST_VALUE: Final = ChoicePolicy(CHAMPION, "value", ExplorationSettings())
 """The policy that always takes what is worth most."""
 
 _NO_RULES: Final = Rules()
-_PASSED: Final = int(Stop.PASSED)  # numpy compares with it sooner than with a member
+_PASSED: Final = int(Stop.PASSED)  # numpy compares with an int faster than with an enum member
 
 
 @dataclass(frozen=True)
 class OfferAsk:
-    """Who is asked for, and ``n`` actions for each of the placements (or in all, without).
+    """A request for a customer's next best offers.
 
     Parameters
     ----------
-    channel, context
-        By which way, and what rules may know of the circumstances.
+    n
+        Actions for each placement, or in all where there are no placements.
+    exclude
+        Ids of products not to be shown.
+    channel
+        Where the offers would be made: ``web``, ``email`` or another of the policy.
+    context
+        Circumstances that rules may read, as the policy declares them.
     """
 
     customer_id: str | None
@@ -68,40 +76,40 @@ class OfferAsk:
 
 @dataclass(frozen=True)
 class Decider:
-    """Who decides, on what, when, and what is known of contacts made.
+    """How one decision is made, and what is known of the customer beside the bundle.
 
     Parameters
     ----------
     unit
-        The decision's id: the same draws the same.
+        The decision's id: the same id draws the same actions.
     now
-        With its zone.
+        With its time zone.
     past
-        What the customer was sent; None where that is not known of anybody.
+        Contacts with the customer; None for a customer without an id.
     refused
-        Offers that the contact log would not take, though the gates let them pass.
+        By offer id: offers that passed the gates, but whose contact the log refused.
     rescored
-        The customer's scores and vector made since the bundle; None where the bundle's count.
+        The customer's scores and vector made since the bundle; None where the bundle's hold.
     """
 
     unit: str
     now: datetime
     policy: ChoicePolicy = BEST_VALUE
-    past: Contacted | None = NEVER
+    past: ContactHistory | None = NO_CONTACTS
     refused: Mapping[str, Stop] = field(default_factory=dict)
     rescored: Rescored | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class OfferOutcome:
-    """What came of it; ``considered`` counts the actions compared, doing nothing included.
+    """The decision; ``considered`` counts the actions compared, doing nothing included.
 
     Parameters
     ----------
     gates
-        What they said, of each offer where it came furthest among the placements.
+        Where each offer stopped, in the placement in which it came furthest.
     shown
-        Places of what is shown among the candidates, without doing nothing.
+        Places of the actions shown among the candidates, without doing nothing.
     """
 
     items: list[OfferItem]
@@ -115,12 +123,12 @@ class OfferOutcome:
     shown: Sequence[int]
 
     def trace(self, only: str | None = None) -> list[TraceEntry]:
-        """Say of every offer what became of it, or of one alone."""
+        """Explain what became of every offer, or of the one with this id."""
         candidates = self.candidates
-        desk = candidates.desk
+        inputs = candidates.inputs
         first = candidates.first_offer
-        offers = [desk.book.offers[number].offer_id for number in candidates.offers.tolist()]
-        said = Arbitration(
+        offers = [inputs.book.offers[number].offer_id for number in candidates.offers.tolist()]
+        arbitration = Arbitration(
             worth=candidates.worth(),
             terms={offer: terms_of(candidates, first + k) for k, offer in enumerate(offers)},
             shown=[
@@ -132,20 +140,20 @@ class OfferOutcome:
                 )
                 for item, place in zip(self.items, self.shown, strict=False)
             ],
-            currency=desk.catalogue.manifest.currency,
+            currency=inputs.catalogue.manifest.currency,
         )
-        entries = arbitration_trace(desk.book, self.gates, said)
+        entries = arbitration_trace(inputs.book, self.gates, arbitration)
         return [each for each in entries if only in (None, each.offer_id)]
 
     def trace_record(self) -> dict[str, Any]:
-        """Return what of it is kept in the log."""
+        """Return the part of the trace that is logged."""
         gates, candidates = self.gates, self.candidates
         channel = gates.context.channel
         return trace_record(
-            candidates.desk.book, channel, gates.stops, gates.row, candidates.worth()
+            candidates.inputs.book, channel, gates.stops, gates.row, candidates.worth()
         )
 
-    def contacts(self, desk: Desk, ask: OfferAsk, decider: Decider) -> list[Contact]:
+    def contacts(self, inputs: DecisionInputs, ask: OfferAsk, decider: Decider) -> list[Contact]:
         """Return the contacts that must be reserved before the answer goes out."""
         made = {item.offer_id for item in self.items if item.offer_id is not None}
         if ask.customer_id is None or not made:
@@ -159,38 +167,40 @@ class OfferOutcome:
                 decider.now,
                 decider.unit,
             )
-            for offer in desk.book.offers
-            if offer.offer_id in made and desk.book.needs_reservation(offer, ask.channel)
+            for offer in inputs.book.offers
+            if offer.offer_id in made and inputs.book.needs_reservation(offer, ask.channel)
         ]
 
 
-def next_best_offer(desk: Desk, shopper: Shopper, ask: OfferAsk, decider: Decider) -> OfferOutcome:
+def next_best_offer(
+    inputs: DecisionInputs, shopper: Shopper, ask: OfferAsk, decider: Decider
+) -> OfferOutcome:
     """Price every allowed action for the customer and return those worth more than nothing.
 
     Fallbacks: ``new_customer`` (base rates: the average customer and the popular products),
     ``no_candidates`` (popular products), ``no_churn_score`` (the average customer's P(buys)),
     ``no_churn_model`` (nothing can be priced).
     """
-    catalogue, book = desk.catalogue, desk.book
+    catalogue, book = inputs.catalogue, inputs.book
     customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)
     rescored = decider.rescored
     scores = None if rescored is None else rescored.by_column
-    row = {} if customer is None else desk.columns.row(customer)
+    row = {} if customer is None else inputs.columns.row(customer)
     if rescored is not None and scores is not None:
-        said = rescored.vector_by(catalogue.bundle.vectors.column_names[1:]) | scores
-        row |= {name: value for name, value in said.items() if name in book.names}
+        newer = rescored.vector_by(catalogue.bundle.vectors.column_names[1:]) | scores
+        row |= {name: value for name, value in newer.items() if name in book.names}
     contexts = [Context(ask.channel, place, ask.context) for place in ask.placements or (None,)]
     past = None if ask.customer_id is None else decider.past
-    gated = [_stops(desk, row, here, shopper, past, decider) for here in contexts]
-    # By way of bytes: numpy would ask each of the numbers what it is.
+    gated = [_stops(inputs, row, here, shopper, past, decider) for here in contexts]
+    # Through bytes: numpy would inspect each number.
     stopped = np.frombuffer(b"".join(map(bytes, gated)), dtype=np.int8)
     passed = (stopped == _PASSED).reshape(len(contexts), len(book))
     rules = _rules(catalogue, shopper, ask)
-    odds = odds_of(catalogue, desk.plan, customer, rules, scores)
-    way = book.channels.get(ask.channel)
+    next_order = next_order_of(catalogue, inputs.plan, customer, rules, scores)
+    declared = book.channels.get(ask.channel)
     candidates = Candidates.of(
-        desk, customer, shopper, odds, passed.any(axis=0), rules,
-        is_contact=way is not None and way.outbound,
+        inputs, customer, shopper, next_order, passed.any(axis=0), rules,
+        is_contact=declared is not None and declared.outbound,
         scores=scores,
     )  # fmt: skip
     places = candidates.ranked()
@@ -218,7 +228,7 @@ def next_best_offer(desk: Desk, shopper: Shopper, ask: OfferAsk, decider: Decide
     nothing = [(ask.placements[0] if ask.placements else None, NOTHING)]
     return OfferOutcome(
         items=list(items_of(candidates, customer, shopper, shown or nothing)),
-        fallback=odds.fallback,
+        fallback=next_order.fallback,
         shortfall=shortfall_of(wanted, len(shown), considered),
         considered=considered,
         allowed=allowed,
@@ -239,19 +249,19 @@ def _rules(catalogue: Catalogue, shopper: Shopper, ask: OfferAsk) -> Rules:
 
 
 def _stops(
-    desk: Desk,
+    inputs: DecisionInputs,
     row: Mapping[str, Value | None],
     context: Context,
     shopper: Shopper,
-    past: Contacted | None,
+    past: ContactHistory | None,
     decider: Decider,
 ) -> list[Stop]:
-    stops = gate_one(desk.book, row, context, decider.now, shopper, past)
+    stops = gate_one(inputs.book, row, context, decider.now, shopper, past)
     if not decider.refused:
         return stops
     return [
         stop or decider.refused.get(offer.offer_id, Stop.PASSED)
-        for offer, stop in zip(desk.book.offers, stops, strict=True)
+        for offer, stop in zip(inputs.book.offers, stops, strict=True)
     ]
 
 

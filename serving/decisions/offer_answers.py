@@ -1,6 +1,6 @@
-"""What the server answers when it is asked for offers.
+"""Answers about offers, from a checked request to the logged decision.
 
-The documented routes and their thin twin both end here.
+Both the documented routes and the thin route call these functions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from serving.answers import Answered
-from serving.decisions.desk import Desk
-from serving.decisions.gates.contact_policy import NEVER, Contacted, reach_back
+from serving.decisions.gates.contact_policy import NO_CONTACTS, ContactHistory, reach_back
 from serving.decisions.gates.moment import hour_of
+from serving.decisions.inputs import DecisionInputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.policies.exploration import ChoicePolicy
 from serving.decisions.ready_offer import ready_offer
@@ -32,7 +32,7 @@ async def offer_to_customer(
 
 
 async def offer_to_shopper(server: Server, body: NextBestOfferRequest) -> Answered:
-    """Decide for whoever asks, where and by which way they say."""
+    """Decide for the shopper, channel and placements that the request names."""
     ask = OfferAsk(
         customer_id=body.customer_id,
         n=body.n,
@@ -48,7 +48,7 @@ async def offer_to_shopper(server: Server, body: NextBestOfferRequest) -> Answer
 async def _offered(
     server: Server,
     ask: OfferAsk,
-    said: NextBestOfferQuery | NextBestOfferRequest,
+    request: NextBestOfferQuery | NextBestOfferRequest,
     session_id: str | None,
     context: Mapping[str, Any],
 ) -> Answered:
@@ -56,20 +56,20 @@ async def _offered(
     shopper = view.shoppers.find(ask.customer_id, session_id)
     policy = server.experiments.policy_of(ask.customer_id, now.date())
     decision_id = server.new_id()
-    traced = said.trace or said.why_not is not None
+    traced = request.trace or request.why_not is not None
     rescored = view.rescored.find(ask.customer_id)
-    asked = None
+    cache_key = None
     if not (traced or context or rescored):
-        asked = _asked(view.desk, ask, shopper, policy, now)
-    ready = None if asked is None else view.offers.get(asked)
+        cache_key = _cache_key(view.decision_inputs, ask, shopper, policy, now)
+    ready = None if cache_key is None else view.offers.get(cache_key)
     if ready is None:
-        past = await _past(server, view.desk, ask, now)
+        past = await _past(server, view.decision_inputs, ask, now)
         decider = Decider(decision_id, now, policy, past, rescored=rescored)
-        outcome = await _reserved(server, view.desk, shopper, ask, decider)
-        trace = outcome.trace(said.why_not) if traced else None
-        ready = ready_offer(view.desk, ask, outcome, rescored, trace)
-        if asked is not None:
-            view.offers.put(asked, ready, len(ready.rest) + len(ready.choices))
+        outcome = await _reserved(server, view.decision_inputs, shopper, ask, decider)
+        trace = outcome.trace(request.why_not) if traced else None
+        ready = ready_offer(view.decision_inputs, ask, outcome, rescored, trace)
+        if cache_key is not None:
+            view.offers.put(cache_key, ready, len(ready.rest) + len(ready.choices))
     written = ready.under(decision_id)
     server.decisions.add(
         Decision(
@@ -91,44 +91,46 @@ async def _offered(
     return Answered(written, ready.fallback)
 
 
-def _asked(
-    desk: Desk, ask: OfferAsk, shopper: Shopper, policy: ChoicePolicy, now: datetime
+def _cache_key(
+    inputs: DecisionInputs, ask: OfferAsk, shopper: Shopper, policy: ChoicePolicy, now: datetime
 ) -> Hashable | None:
-    """Return what an answer depends on beside the bundle, where it is the same all that hour.
+    """Return the cache key of an answer that stays the same for the rest of the hour.
 
-    None where it may differ: what was done since the bundle was made has a say, contacts are
-    counted, or something is left to chance.
+    None where it may differ: the shopper did something since the bundle was made, contacts are
+    counted, or the policy explores.
     """
     if shopper.dismissed_products or shopper.dismissed_offers or shopper.purchases:
         return None
-    if ask.channel in desk.counted_channels or policy.exploration.explores:
+    if ask.channel in inputs.counted_channels or policy.exploration.explores:
         return None
-    return ask.customer_id, ask.n, policy.variant, *hour_of(desk.book, ask.channel, now)
+    return ask.customer_id, ask.n, policy.variant, *hour_of(inputs.book, ask.channel, now)
 
 
-async def _past(server: Server, desk: Desk, ask: OfferAsk, now: datetime) -> Contacted | None:
-    """Return what the customer was sent, where that may stop an offer."""
-    if ask.customer_id is None or ask.channel not in desk.counted_channels:
-        return NEVER
-    since = now - reach_back(desk.book)
+async def _past(
+    server: Server, inputs: DecisionInputs, ask: OfferAsk, now: datetime
+) -> ContactHistory | None:
+    """Return the customer's contacts, where they may stop an offer."""
+    if ask.customer_id is None or ask.channel not in inputs.counted_channels:
+        return NO_CONTACTS
+    since = now - reach_back(inputs.book)
     history = await asyncio.to_thread(server.store.contacts.history, [ask.customer_id], since)
-    return history.get(ask.customer_id, NEVER)
+    return history.get(ask.customer_id, NO_CONTACTS)
 
 
 async def _reserved(
-    server: Server, desk: Desk, shopper: Shopper, ask: OfferAsk, decider: Decider
+    server: Server, inputs: DecisionInputs, shopper: Shopper, ask: OfferAsk, decider: Decider
 ) -> OfferOutcome:
-    """Decide, and write down the contacts that this means before anyone hears of them.
+    """Decide, and reserve the contacts of the decision durably before it is answered.
 
-    Where others were quicker and a cap is reached, it is decided again without that offer.
+    Where another process reserved first and a cap is reached, decide again without that offer.
     """
     log = server.store.contacts
     while True:
-        outcome = next_best_offer(desk, shopper, ask, decider)
-        proposed = outcome.contacts(desk, ask, decider)
+        outcome = next_best_offer(inputs, shopper, ask, decider)
+        proposed = outcome.contacts(inputs, ask, decider)
         if not proposed:
             return outcome
-        stops = await asyncio.to_thread(log.reserve, proposed, desk.book)
+        stops = await asyncio.to_thread(log.reserve, proposed, inputs.book)
         refused = {
             contact.offer_id: stop for contact, stop in zip(proposed, stops, strict=True) if stop
         }

@@ -1,4 +1,4 @@
-"""What is shown of the actions chosen: items with their terms, and the reasons of products."""
+"""The chosen actions as items of an answer, with their terms and the reasons for products."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from serving.answers import OfferItem, Reason, Shortfall
 from serving.decisions.candidates import NOTHING, Candidates
-from serving.decisions.known import known_of
-from serving.decisions.pricing.terms import terms_of
+from serving.decisions.pricing.offer_terms import terms_of
+from serving.decisions.reason_facts import facts_about
 from serving.products.ranking import Pick
 from serving.products.reasons import explain
 from serving.products.shoppers import Shopper
@@ -26,16 +26,16 @@ def items_of(
     shown
         Placements and places among the candidates.
     """
-    catalogue, source = candidates.desk.catalogue, candidates.odds.source
+    catalogue, source = candidates.inputs.catalogue, candidates.next_order.source
     products = [int(candidates.product[place]) for _, place in shown]
-    known = known_of(catalogue, customer, shopper, products, source)
+    facts = facts_about(catalogue, customer, shopper, products, source)
     for rank, ((placement, place), product) in enumerate(zip(shown, products, strict=True), 1):
         offer = candidates.offer_at(place)
         terms = terms_of(candidates, place)
         reasons: list[Reason] = []
         if product >= 0:
             picked = Pick(product, terms.offer_value, source)
-            reasons = explain(catalogue, picked, known)
+            reasons = explain(catalogue, picked, facts)
         yield OfferItem(
             rank=rank,
             action="do_nothing" if place == NOTHING else "product" if offer is None else "offer",
@@ -51,7 +51,7 @@ def items_of(
 
 
 def shortfall_of(wanted: int, found: int, considered: int) -> Shortfall | None:
-    """Say why fewer are worth making than were asked for; None where there are enough."""
+    """Say why fewer actions came out than were asked for; None where there are enough."""
     if found >= wanted:
         return None
     detail = f"{considered} actions compared, {found} worth more than doing nothing"

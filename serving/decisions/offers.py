@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from features.vocabulary import Columns as C
-from models.bundle import Bundle
-from models.bundle_schema import BundleColumns as B
+from models.bundle.folder import Bundle
+from models.bundle.schema import BundleColumns as B
 from models.offers.declarations import BUILT_IN_CHANNELS, Caps, Channel, Declaration, Policy
 from models.offers.rules import Rule
 
-Goods = Literal["sellable", "unknown", "out_of_stock", "retired", "none_sellable"]
+Availability = Literal["sellable", "unknown", "out_of_stock", "retired", "none_sellable"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Offer:
         Contacts with this offer that one customer may have.
     weight
         Multiplies the offer's value in arbitration.
-    goods
-        Whether what it promotes can be sold; a category can if one of its products can.
+    availability
+        Whether what it promotes can be sold: a category can if any of its products can.
     """
 
     offer_id: str
@@ -65,19 +65,19 @@ class Offer:
     suitable: Rule | None = None
     caps: Caps = field(default_factory=Caps)
     weight: float = 1.0
-    goods: Goods = "sellable"
+    availability: Availability = "sellable"
 
     @classmethod
-    def declared(cls, declaration: Declaration, goods: Goods = "sellable") -> Offer:
+    def declared(cls, declaration: Declaration, availability: Availability = "sellable") -> Offer:
         """Return the offer with its rules compiled."""
-        said = {name: getattr(declaration, name) for name in Declaration.model_fields}
-        said |= {gate: Rule(text) for gate, text in declaration.rules()}
-        return cls(**said, goods=goods)
+        values = {name: getattr(declaration, name) for name in Declaration.model_fields}
+        values |= {gate: Rule(text) for gate, text in declaration.rules()}
+        return cls(**values, availability=availability)
 
 
 @dataclass(frozen=True, eq=False)
 class OfferBook:
-    """All offers by id, and the policy over them; one is equal to itself alone."""
+    """All offers in order of id, and the policy over them; compared by identity."""
 
     offers: tuple[Offer, ...]
     policy: Policy = field(default_factory=Policy)
@@ -92,7 +92,7 @@ class OfferBook:
 
     @cached_property
     def consents(self) -> dict[str, Rule]:
-        """Whom each outbound channel may reach."""
+        """The consent rule of each channel that has one."""
         return {
             name: Rule(channel.consent)
             for name, channel in self.channels.items()
@@ -101,7 +101,7 @@ class OfferBook:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every column and context name that a rule speaks of."""
+        """Names of all columns and context values that a rule reads."""
         rules = [*self.consents.values()]
         rules += [
             rule
@@ -116,18 +116,19 @@ class OfferBook:
         return offer.points * (self.policy.point_value or 0.0) * self.policy.redemption_rate
 
     def needs_reservation(self, offer: Offer, channel: str) -> bool:
-        """Tell whether making the offer there counts as a contact that caps may forbid."""
-        way = self.channels.get(channel)
-        if way is None:
+        """Tell whether making the offer on a channel is a contact, which caps may forbid."""
+        declared = self.channels.get(channel)
+        if declared is None:
             return False
-        return way.outbound or bool(offer.caps.limits) or bool(way.caps.limits)
+        return declared.outbound or bool(offer.caps.limits) or bool(declared.caps.limits)
 
 
 def open_offer_book(bundle: Bundle) -> OfferBook:
-    """Read the offers that travel in a bundle; those of a table have columns and no rules."""
-    goods = _goods(bundle)
+    """Read a bundle's offers; those that came from a table have no rules."""
+    availability = _availability(bundle)
     offers = [
-        Offer.declared(declaration, goods(declaration)) for declaration in _declarations(bundle)
+        Offer.declared(declaration, availability(declaration))
+        for declaration in _declarations(bundle)
     ]
     return OfferBook(tuple(offers), Policy.model_validate(bundle.manifest.offer_policy))
 
@@ -137,7 +138,7 @@ def _declarations(bundle: Bundle) -> Iterator[Declaration]:
         if row[B.DECLARATION] is not None:
             yield Declaration.model_validate_json(row[B.DECLARATION])
             continue
-        # A row with both is on the product, as it always was.
+        # A row with both is an offer on the product.
         yield Declaration(
             offer_id=row[C.OFFER_ID],
             name=row[C.OFFER_NAME],
@@ -150,23 +151,23 @@ def _declarations(bundle: Bundle) -> Iterator[Declaration]:
         )
 
 
-def _goods(bundle: Bundle) -> Any:
+def _availability(bundle: Bundle) -> Callable[[Declaration], Availability]:
     """Return a function that tells whether what a declaration promotes can be sold."""
     names = (C.PRODUCT_ID, C.CATEGORY, B.IN_STOCK, B.RETIRED)
     table = bundle.products.select(names).to_pydict()
-    products: dict[str, Goods] = {}
+    products: dict[str, Availability] = {}
     sellable_categories: set[str] = set()
     for product_id, category, in_stock, retired in zip(*(table[n] for n in names), strict=True):
-        state: Goods = "retired" if retired else "sellable" if in_stock else "out_of_stock"
+        state: Availability = "retired" if retired else "sellable" if in_stock else "out_of_stock"
         products[product_id] = state
         if state == "sellable":
             sellable_categories.add(category)
 
-    def goods(declaration: Declaration) -> Goods:
+    def availability(declaration: Declaration) -> Availability:
         if declaration.product_id is not None:
             return products.get(declaration.product_id, "unknown")
         if declaration.category is not None:
             return "sellable" if declaration.category in sellable_categories else "none_sellable"
         return "sellable"
 
-    return goods
+    return availability

@@ -1,4 +1,4 @@
-"""An offer as it goes out and is logged, but for its id: the same for all who ask the same."""
+"""A decision's answer and log record without the id: the same for every equal request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from serving.answers import NextBestOffer
 from serving.customers.rescored import Rescored
-from serving.decisions.desk import Desk
+from serving.decisions.inputs import DecisionInputs
 from serving.decisions.learning.logged_choices import write_choices
 from serving.decisions.next_best_offer import OfferAsk, OfferOutcome
 from serving.decisions.traces.gate_trace import TraceEntry
@@ -33,27 +33,27 @@ class ReadyOffer(NamedTuple):
     considered: int
 
     def under(self, decision_id: str) -> bytes:
-        """Return the whole answer."""
+        """Return the whole answer as JSON, with this id."""
         return b"".join((_ID_FIRST, orjson.dumps(decision_id), self.rest))
 
 
 def ready_offer(
-    desk: Desk,
+    inputs: DecisionInputs,
     ask: OfferAsk,
     outcome: OfferOutcome,
     rescored: Rescored | None,
     trace: Sequence[TraceEntry] | None,
 ) -> ReadyOffer:
-    """Write what came of a request.
+    """Write the answer to a request and what is logged beside it.
 
     Parameters
     ----------
     rescored
-        Scores that it rests on in place of the bundle's.
+        The scores used where they are not the bundle's.
     trace
-        What the answer says of the offers; None where nobody asked.
+        What the answer says of every offer; None where it was not asked for.
     """
-    manifest = desk.catalogue.manifest
+    manifest = inputs.catalogue.manifest
     answer = NextBestOffer(
         decision_id="",
         model_version=manifest.version,
@@ -64,7 +64,7 @@ def ready_offer(
         items=outcome.items,
         shortfall=outcome.shortfall,
         considered=outcome.considered,
-        definition=desk.definition,
+        definition=inputs.definition,
         trace=None if trace is None else list(trace),
         scored_at=None if rescored is None else rescored.scored_at,
     )

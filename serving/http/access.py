@@ -1,4 +1,4 @@
-"""Who may call what: scopes as dependencies of routes, and JSON written quickly."""
+"""Which keys may call a route, and answers written as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def may_call(keys: Keys | None, request: ASGIScope, *scopes: Scope) -> bool:
 
 
 def answered(request: Request, answer: Answered) -> Response:
-    """Send what was answered, and let logs and metrics know of its fallback."""
+    """Send an answer, and note its fallback for logs and metrics."""
     request.state.fallback = answer.fallback
     return Response(answer.json, media_type="application/json")
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI says of every route: headers, and addresses that are not known."""
+"""What the OpenAPI says of every route alike: headers, and 404 for paths with an id."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _REQUEST_ID: Final = {
     "schema": {"type": "string"},
 }
 _DEGRADED: Final = {
-    "description": "Only on an answer that had to do without something. `store`: what other "
-    "workers heard could not be asked in time, so that their latest events do not count yet.",
+    "description": "Only on an answer that had to do without something. `store`: the store "
+    "did not answer in time, so that other workers' latest events do not count yet.",
     "schema": {"type": "string", "enum": ["store"]},
 }
 _RETRY_AFTER: Final = {
@@ -26,11 +26,11 @@ _RETRY_AFTER: Final = {
 
 def document_all_routes(app: FastAPI) -> None:
     """Describe what holds for all routes; call it when they are all there."""
-    # The framework keeps, and goes on serving, the description that it returns.
+    # The framework caches, and serves, the description that it returns.
     for path, item in app.openapi()["paths"].items():
         for operation in item.values():
             if "{" in path:
-                # A slash, even an encoded one, makes of an id another address.
+                # An id with a slash, even an encoded one, is another path.
                 unknown = {str(status): said for status, said in documented(404).items()}
                 operation["responses"] = unknown | operation["responses"]
             for status, answer in operation["responses"].items():

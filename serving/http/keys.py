@@ -1,4 +1,4 @@
-"""Keys: created once, hashed at rest, compared in constant time."""
+"""API keys: shown once, hashed at rest, compared in constant time."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SCOPES: Final[tuple[Scope, ...]] = ("storefront", "retention", "admin")
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it is kept: never the key itself.
+    """A key as it is stored: its hash, never the key itself.
 
-    ``requests_per_second`` is what each worker allows it; None sets no limit.
+    ``requests_per_second`` is the limit in each worker; None sets no limit.
     """
 
     name: str

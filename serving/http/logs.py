@@ -1,7 +1,7 @@
-"""The log: one JSON object a line, whoever writes it; nothing that was sent, nothing of a person.
+"""The log: one JSON object per line, without anything that was sent or that is about a person.
 
-The server's own lines are JSON already; what libraries say in words becomes ``message``, and of an
-exception only its kind and where it happened are kept: its own words may quote a request.
+The server's own lines are JSON already; a library's text becomes ``message``. Of an exception only
+its class and traceback are logged: its message may quote a request.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        return orjson.dumps(line | _said(record)).decode()
+        return orjson.dumps(line | _content(record)).decode()
 
 
 def logging_settings(*, access_log: bool) -> dict[str, Any]:
@@ -53,11 +53,17 @@ def logging_settings(*, access_log: bool) -> dict[str, Any]:
     return settings
 
 
-def _said(record: logging.LogRecord) -> dict[str, Any]:
+def error_fields(error: BaseException) -> dict[str, Any]:
+    """Return what may be logged of an error: its class and where it happened."""
+    return {
+        "error": type(error).__name__,
+        "traceback": traceback.format_tb(error.__traceback__),
+    }
+
+
+def _content(record: logging.LogRecord) -> dict[str, Any]:
     text = record.getMessage()
     ours = record.name.startswith("regulars.") and text.startswith("{")
-    said: dict[str, Any] = orjson.loads(text) if ours else {"message": text}
-    kind, _, trace = record.exc_info or (None, None, None)
-    if kind is not None:
-        said |= {"error": kind.__name__, "traceback": traceback.format_tb(trace)}
-    return said
+    content: dict[str, Any] = orjson.loads(text) if ours else {"message": text}
+    error = record.exc_info[1] if record.exc_info else None
+    return content if error is None else content | error_fields(error)

@@ -11,7 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from serving.freshness import ScoreGauges
 
-# Where the library lets several workers add up their counts; it reads it when it is imported.
+# Where the library adds up the counts of several workers; it reads the variable on import.
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -29,7 +29,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        # Those counted before: the library's own look-up takes longer than counting.
+        # Series by labels: the library's own look-up takes longer than the counting.
         self._series: dict[tuple[str, ...], Histogram] = {}
         self._events = Counter(
             "regulars_events",
@@ -42,7 +42,7 @@ class Metrics:
         self._rejected = self._events.labels("rejected")
         self._stale_answers = Counter(
             "regulars_stale_answers",
-            "Answers given while the store could not tell what other workers heard.",
+            "Answers without other workers' latest events, as the store did not answer in time.",
             registry=self._registry,
         )
         self._lost_decisions = Counter(
@@ -95,11 +95,11 @@ class Metrics:
         self._lost_decisions.inc(lost)
 
     def count_stale_answer(self) -> None:
-        """Count an answer given while the store could not tell what other workers heard."""
+        """Count an answer without other workers' latest events, as the store did not answer."""
         self._stale_answers.inc()
 
     def show_bundle(self, as_of: date, *, refused: bool) -> None:
-        """Tell how old what is served is, and whether something newer had to be refused."""
+        """Show the age of the served bundle, and whether a newer one was refused."""
         self._as_of.set(datetime.combine(as_of, time(), tzinfo=UTC).timestamp())
         self._refused.set(refused)
 

@@ -1,27 +1,27 @@
-"""Around every request: its id, its measurement, and an answer whatever happens."""
+"""Around every request: its id, its log line and metrics, and an answer whatever happens."""
 
 from __future__ import annotations
 
 import logging
 import time
-import traceback
 from typing import Final
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.keys import Key, names_this_machine
+from serving.http.logs import error_fields
 from serving.http.problems import problem_response
 from serving.server import Server
 
 _ANSWERS: Final = "/v1/"
-# What becomes of events hangs on nothing that other workers heard.
+# Receipts of events do not depend on what other workers stored.
 _EVENTS: Final = "/v1/events"
 _ACCESS = logging.getLogger("regulars.access")
 _ERRORS = logging.getLogger("regulars.errors")
-# What an answer had to do without; absent when nothing was missing.
+# Names what an answer had to do without; absent where nothing was missing.
 DEGRADED: Final = "degraded"
-# Answers are about one person: no cache may keep them, no browser guess what they are.
+# Answers are about one person: no cache may keep them, no browser guess their type.
 _PRIVATE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -64,7 +64,8 @@ class Observe:
                 degraded = "" if await self._server.catch_up() else "store"
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the last resort: every request is answered
-            _log_error(request_id, error)
+            line = {"request_id": request_id} | error_fields(error)
+            _ERRORS.error(orjson.dumps(line).decode())
             if status:
                 # The answer has begun; cutting it short is all that is left to tell the client.
                 raise ConnectionAbortedError("the answer was cut short") from None
@@ -103,13 +104,3 @@ def _calls_this_machine(scope: Scope) -> bool:
 
 def _name_of(key: Key | None) -> str | None:
     return None if key is None else key.name
-
-
-def _log_error(request_id: str, error: Exception) -> None:
-    # Where it happened and its kind, not its message: that may quote what was sent.
-    line = {
-        "request_id": request_id,
-        "error": type(error).__name__,
-        "traceback": traceback.format_tb(error.__traceback__),
-    }
-    _ERRORS.error(orjson.dumps(line).decode())

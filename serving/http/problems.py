@@ -131,7 +131,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            # So the framework calls a body whose bytes are no text; any other wrong one is a 422.
+            # The framework's status for a body that is not UTF-8; all other bad bodies are a 422.
             wrong = [FieldError("body", "must be JSON in UTF-8")]
             return problem_response(422, request.state.request_id, errors=wrong)
         return problem_of(error, request.state.request_id)
@@ -163,6 +163,6 @@ def _field_error(part: Mapping[str, Any]) -> FieldError:
 def document_problems(app: FastAPI) -> None:
     """Describe errors in the OpenAPI; call it when all routes are there."""
     schema = TypeAdapter(ProblemAnswer).json_schema(ref_template=_REFERENCE)
-    # The framework keeps, and goes on serving, the description that it returns.
+    # The framework caches, and serves, the description that it returns.
     schemas = app.openapi()["components"]["schemas"]
     schemas |= schema.pop("$defs") | {ProblemAnswer.__name__: schema}

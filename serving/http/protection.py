@@ -1,4 +1,4 @@
-"""What a request may ask of the server: how often, how much, how slowly, and beside how many."""
+"""Limits on requests: their rate by key, size, duration and number at one time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.http.problems import Problem, problem_of, retry_later
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 BODY_SECONDS: Final = 10.0
-# More than these wait longer than a storefront does: better to say so at once.
+# Further requests would wait longer than a storefront does: better to refuse them at once.
 MAX_IN_FLIGHT: Final = 256
 
 _ANSWERS: Final = "/v1/"
@@ -24,7 +24,7 @@ _ANSWERS: Final = "/v1/"
 
 @dataclass
 class Bucket:
-    """Allows ``rate`` requests a second on average, and as many at once, or one.
+    """Allows ``rate`` requests a second on average, in bursts of as many, and of one at least.
 
     Source: the token bucket of RFC 2697, with one rate.
     """
@@ -44,7 +44,7 @@ class Bucket:
 
 
 class Protect:
-    """Finds who calls, and refuses what would hurt the others; health is always answered."""
+    """Finds the caller's key and applies the limits; health checks are always answered."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Protect:
         async def receive_limited() -> Message:
             nonlocal received, complete
             if complete:
-                # What comes after the body is only the client's leaving, whenever that is.
+                # After the body only the client's disconnect can come, at any time.
                 return await receive()
             try:
                 async with asyncio.timeout(max(until - self._seconds(), 0)):

@@ -7,11 +7,13 @@ from typing import Annotated, Final, Literal, Self
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from serving.events import EVENT_EXAMPLE, Id, RawEvent
+from serving.events import EVENT_EXAMPLE, MAX_ID_CHARACTERS, Id, RawEvent
 
-# Examples name what the simulated shop has: they can be tried on it.
-CustomerPath = Annotated[str, Path(min_length=1, max_length=200, examples=["C0008970"])]
-ProductPath = Annotated[str, Path(min_length=1, max_length=200, examples=["P0012"])]
+# Examples name customers and products of the simulated shop: they can be tried on it.
+CustomerPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["C0008970"])
+]
+ProductPath = Annotated[str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["P0012"])]
 Scenario = Literal["home", "product", "cart", "email"]
 Count = Annotated[int, Field(ge=1, le=100, description="How many items.")]
 Diversity = Annotated[
@@ -24,7 +26,7 @@ _INT64: Final = range(-(2**63), 2**63)
 
 
 def _fits_64_bits(value: object) -> object:
-    # Not a bound on the union's int: what it refuses, the union would take as a float.
+    # Not a bound on the union's int: the union would take what it refuses as a float.
     if isinstance(value, int) and value not in _INT64:
         raise ValueError("an integer may have at most 64 bits")
     return value
@@ -145,7 +147,9 @@ class NextBestOfferRequest(_Body):
     )
     n: Annotated[int, Field(ge=1, le=20, description="Items per placement.")] = 1
     exclude: Items = []
-    channel: Id = Field("web", description="By which way: web, email, ...; see the offers' policy.")
+    channel: Id = Field(
+        "web", description="Where offers are made: web, email, ...; see the offers' policy."
+    )
     context: Context = {}
     trace: bool = Field(default=False, description="Say of every offer what became of it, and why.")
     why_not: Id | None = Field(None, description="Say so of this offer alone.")

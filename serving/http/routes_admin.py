@@ -1,4 +1,4 @@
-"""Calls of administrators: another bundle, and customers who ask to be forgotten. All are noted."""
+"""Calls of administrators: to reload the bundle and to erase a customer; all are audited."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from features.errors import BundleError
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 from serving.answers import Reloaded
 from serving.http.access import as_json, requires
 from serving.http.problems import Problem, documented

@@ -22,7 +22,7 @@ from serving.http.requests import (
 from serving.products.product_answers import for_cart, for_customer, for_product, for_shopper
 from serving.server import Server
 
-# A long batch lets other requests in between.
+# A batch lets other requests in after so many customers.
 _BATCH_STEP: Final = 16
 
 

@@ -14,21 +14,20 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.answers import Definition
+from serving.customers.answers import AtRisk, ChurnList, CustomerProfile
 from serving.customers.churn_list import ChurnQuery, Sort, StaleCursorError
-from serving.customers.ordered_since import news_of
+from serving.customers.ordered_since import new_orders
 from serving.customers.profile import customer_profile
-from serving.desk_answers import AtRisk, CustomerProfile
-from serving.desk_answers import ChurnList as ChurnPage
 from serving.events import Id
 from serving.http.access import as_json, requires
 from serving.http.problems import FieldError, Problem, documented
 from serving.http.requests import CustomerPath
-from serving.products.history import Bought
+from serving.products.shoppers import date_of
 from serving.server import Server
 from serving.view import View
 
 _CSV: Final = "text/csv"
-# With these a spreadsheet begins to calculate what it should only show (OWASP, CSV injection).
+# A cell that begins with one of these is run as a formula (OWASP, CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -76,7 +75,7 @@ def retention_routes(server: Server) -> APIRouter:
 
     @router.get(
         "/churn",
-        response_model=ChurnPage,
+        response_model=ChurnList,
         responses={200: {"content": {_CSV: {"schema": {"type": "string"}}}}},
     )
     async def get_churn(
@@ -101,15 +100,15 @@ def retention_routes(server: Server) -> APIRouter:
         manifest = view.catalogue.manifest
         definition = Definition.of(manifest)
         rows = [_with_news(view, row) for row in rows]
-        return as_json(ChurnPage(manifest.version, manifest.as_of, definition, rows, cursor))
+        return as_json(ChurnList(manifest.version, manifest.as_of, definition, rows, cursor))
 
     return router
 
 
 def _with_news(view: View, row: AtRisk) -> AtRisk:
-    """Say of a customer who ordered since that the scores do not know it."""
-    orders, last_day = news_of(view.shoppers.find(row.customer_id))
-    return replace(row, ordered_since_on=Bought(orders, last_day).last_on) if orders else row
+    """Add the date of an order that the scores do not count, where there is one."""
+    orders, last_day = new_orders(view.shoppers.find(row.customer_id))
+    return replace(row, ordered_since_on=date_of(last_day)) if orders else row
 
 
 def _harmless(cell: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Thin twins of the busiest routes: the same answers without the framework around them.
+"""Thin routes: the fast path of the busiest routes, without the framework around them.
 
-A request that is plainly right is answered here, by the functions that its documented route
-calls. Whatever is not (another address, a parameter out of bounds, a key that may not) goes on
-to the documented route, which says what is wrong: no rule is written twice.
+A valid request is answered here, by the functions that its documented route calls. Any other
+(another path, a parameter out of bounds, a key without the scope) goes on to the documented
+route, which says what is wrong: no rule is written twice.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.answers import Answered
+from serving.events import MAX_ID_CHARACTERS
 from serving.http.access import may_call
 from serving.http.problems import Problem, problem_of
 from serving.http.requests import (
@@ -34,9 +35,10 @@ from serving.storage.store import StoreError
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
-_LONGEST_ID: Final = 200
-# Queries that name products to exclude are seldom sent twice.
-_LONGEST_KEPT: Final = 100
+# Long queries, which list products to exclude, are seldom sent twice.
+_LONGEST_CACHED: Final = 100
+# Nothing of a customer may stay in a cache that an erasure does not reach.
+_NAMES_A_CUSTOMER: Final = b"customer_id"
 _LISTS: Final = frozenset({"exclude"})
 
 
@@ -56,14 +58,14 @@ _POSTS: Final = {template.path: template for template in (_SHOPPER, _CART, _EVEN
 
 
 class ThinRoutes:
-    """Answers plain requests of storefronts; passes all others on to ``app``."""
+    """Answers valid requests of storefronts; passes all others on to ``app``."""
 
     def __init__(self, app: ASGIApp, server: Server) -> None:
         self._app = app
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or have it answered."""
+        """Answer one request, or pass it on."""
         found: tuple[Template, Answered] | None = None
         if scope["type"] == "http" and may_call(self._server.keys, scope, "storefront"):
             if scope["method"] == "GET":
@@ -86,7 +88,7 @@ class ThinRoutes:
 
     def _get(self, scope: Scope) -> tuple[Template, Answered] | None:
         parts = scope["path"].split("/")
-        if len(parts) != 5 or parts[1] != "v1" or not 0 < len(parts[3]) <= _LONGEST_ID:
+        if len(parts) != 5 or parts[1] != "v1" or not 0 < len(parts[3]) <= MAX_ID_CHARACTERS:
             return None
         query = scope["query_string"]
         if parts[2] == "customers" and parts[4] == "recommendations":
@@ -117,16 +119,16 @@ class ThinRoutes:
 
 
 def sent(model: type[Checked], body: bytes) -> Checked | None:
-    """Return a body of JSON, or None where the documented route would refuse it."""
+    """Return a checked JSON body, or None where the documented route would refuse it."""
     try:
-        # Not by way of orjson: it reads integers past 64 bits as floats, which the twin refuses.
+        # Not through orjson: integers beyond 64 bits, which must be refused, become floats there.
         return model.model_validate_json(body)
     except ValidationError:
         return None
 
 
 def checked(model: type[Checked], read: Callable[[bytes], Any], raw: bytes) -> Checked | None:
-    """Return what was sent, or None where the documented route would refuse it."""
+    """Return checked values, or None where the documented route would refuse them."""
     try:
         return model.model_validate(read(raw))
     except (ValidationError, ValueError, RecursionError):
@@ -134,20 +136,20 @@ def checked(model: type[Checked], read: Callable[[bytes], Any], raw: bytes) -> C
 
 
 def queried(model: type[Checked], query: bytes) -> Checked | None:
-    """Return a query's parameters, or None as above; the same few are sent again and again."""
-    if len(query) > _LONGEST_KEPT:
+    """Return a query's parameters, or None as above; those of frequent queries are cached."""
+    if len(query) > _LONGEST_CACHED or _NAMES_A_CUSTOMER in query:
         return checked(model, parameters, query)
-    known = _read_once(model, query)
+    known = _cached(model, query)
     return known if isinstance(known, model) else None
 
 
 @lru_cache(maxsize=1_024)
-def _read_once(model: type[BaseModel], query: bytes) -> BaseModel | None:
+def _cached(model: type[BaseModel], query: bytes) -> BaseModel | None:
     return checked(model, parameters, query)
 
 
 def parameters(query: bytes) -> dict[str, Any]:
-    """Read a query as the framework does: the last of several values, or all where a list is."""
+    """Read a query as the framework does: of a repeated name the last value, or all for a list."""
     read: dict[str, Any] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name in _LISTS:
@@ -163,7 +165,7 @@ def _is_json(scope: Scope) -> bool:
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """Read a body whole, and return how to read it once more."""
+    """Read a whole body; return it and a function with which it can be read again."""
     messages: list[Message] = []
     try:
         while not messages or messages[-1].get("more_body"):

@@ -1,7 +1,7 @@
-"""The thin twin of the look-up of one customer: the busiest call of a retention desk's batches.
+"""The thin route to one customer's profile, which batches of a retention desk call most.
 
-As in :mod:`serving.http.thin`: what is plainly right is answered here, all else by the documented
-route, unknown customers included.
+As in :mod:`serving.http.thin`: valid requests are answered here, all others by the documented
+route; so are those for unknown customers.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.customers.profile import customer_profile
+from serving.events import MAX_ID_CHARACTERS
 from serving.http.access import may_call
 from serving.http.thin import Template, send_json
 from serving.server import Server
 
 _PATH: Final = "/v1/customers/"
 _ROUTE: Final = Template("/v1/customers/{customer_id}")
-_LONGEST_ID: Final = 200
 
 
 class ThinCustomer:
@@ -29,7 +29,7 @@ class ThinCustomer:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or have it answered."""
+        """Answer one request, or pass it on."""
         written = self._profile(scope) if scope["type"] == "http" else None
         if written is None:
             await self._app(scope, receive, send)
@@ -42,7 +42,7 @@ class ThinCustomer:
         if scope["method"] != "GET" or not path.startswith(_PATH):
             return None
         customer_id = path[len(_PATH) :]
-        if "/" in customer_id or not 0 < len(customer_id) <= _LONGEST_ID:
+        if "/" in customer_id or not 0 < len(customer_id) <= MAX_ID_CHARACTERS:
             return None
         if not may_call(self._server.keys, scope, "retention"):
             return None

@@ -1,4 +1,4 @@
-"""What goes with the items of a cart, a visit or a product page."""
+"""Cross-sell: what goes with the items of a cart, a visit or a product page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
-from models.sparse_rows import SparseRows
+from models.bundle.schema import BundleColumns as B
+from models.bundle.sparse_rows import SparseRows
 from serving.catalogue import Catalogue, Indices
 from serving.products.eligibility import not_among
 from serving.products.ranking import Scored, combine
@@ -33,9 +33,9 @@ class Neighbours:
     Parameters
     ----------
     matrix
-        The bundle's rows: what completes a basket that holds an item, how strongly, and in what
-        share of the item's baskets it lay; 0 where it was never met in one, but goes with
-        products described like the item.
+        The bundle's cross-sell rows: the products that complete a basket with an item, their
+        scores, and the share of the item's baskets that held each. The share is 0 where a product
+        was in none but goes with products described like the item.
     items
         Positions, each once.
     substitutes
@@ -47,9 +47,9 @@ class Neighbours:
     substitutes: Indices
 
     def scored(self) -> Scored:
-        """Return each product once, with its scores over all items added up.
+        """Return each product once, with the sum of its scores over all items.
 
-        What replaces an item of the cart does not complete it, whatever else it goes with.
+        Substitutes are left out: what replaces an item does not complete the cart.
         """
         spans = [self.matrix.span(item) for item in self.items]
         rows = [self.matrix.indices[span] for span in spans]
@@ -66,7 +66,7 @@ class Neighbours:
         return Scored(products, scores, "together")
 
     def strongest(self, products: Sequence[int]) -> dict[int, Together]:
-        """Return, of each product that goes with an item, the one whose baskets hold it most."""
+        """Return for each product the item whose baskets held it most often, by product."""
         support = self.matrix.values[B.SUPPORT]
         found: dict[int, Together] = {}
         for item in self.items:

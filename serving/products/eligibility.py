@@ -1,4 +1,4 @@
-"""May this product be shown? One function that every path to an answer goes through."""
+"""Which products may be shown: the one check on every path to an answer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from serving.catalogue import Catalogue, Indices
 
 # Matches nothing: products without a category have code -1.
 _NO_CATEGORY = -2
-# So few products are taken away one by one before numpy has checked its arguments.
-_FEW = 20
+# Up to this many, comparing with one after the other is faster than np.isin.
+_FEW_REMOVED = 20
 
 
 class Rules(NamedTuple):
-    """What one request, and what its shopper did, rule out.
+    """What a request and its shopper rule out.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def explain_shortfall(catalogue: Catalogue, n: int, found: int) -> Shortfall | N
 
 def not_among(products: Indices, removed: Set[int]) -> NDArray[np.bool_]:
     """Return which products are not among the removed ones."""
-    if len(removed) > _FEW:
+    if len(removed) > _FEW_REMOVED:
         return ~np.isin(products, np.fromiter(removed, dtype=np.int32, count=len(removed)))
     kept = np.ones(len(products), dtype=np.bool_)
     for product in removed:

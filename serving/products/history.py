@@ -1,21 +1,22 @@
-"""What a customer bought: the bundle's record, and purchases seen since."""
+"""What a customer bought: the bundle's record and the purchases that came in since."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, NamedTuple
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.catalogue import Catalogue
-from serving.products.shoppers import Shopper
+from serving.products.shoppers import Shopper, date_of
 
-_EPOCH: Final = date(1970, 1, 1)
+_COLUMNS: Final = (B.TIMES, B.LAST_DAY, B.USUAL_GAP_DAYS)
 
 
 class Bought(NamedTuple):
-    """How many orders held the product, and the day of the last, counted from 1970-01-01.
+    """How many orders held a product, and the day of the last, counted from 1970-01-01.
 
-    ``usual_gap_days`` is the customer's own median between purchases; 0 where not known.
+    ``usual_gap_days`` is the customer's median number of days between purchases of it; 0 where not
+    known.
     """
 
     times: int
@@ -24,8 +25,8 @@ class Bought(NamedTuple):
 
     @property
     def last_on(self) -> date:
-        """The day of the last."""
-        return _EPOCH + timedelta(days=self.last_day)
+        """The date of the last order."""
+        return date_of(self.last_day)
 
 
 def purchase_history(
@@ -33,13 +34,13 @@ def purchase_history(
 ) -> dict[int, Bought]:
     """Return what the customer bought, by product position.
 
-    The shopper's live purchases are those that the bundle may not hold; see :class:`Shopper`.
+    The shopper's purchases are those that the bundle cannot hold: none counts twice.
     """
     history: dict[int, Bought] = {}
     if customer is not None:
         bought = catalogue.bundle.bought
         span = bought.span(customer)
-        columns = (bought.values[name][span].tolist() for name in _KEPT)
+        columns = (bought.values[name][span].tolist() for name in _COLUMNS)
         history = dict(zip(bought.indices[span].tolist(), map(Bought, *columns), strict=True))
     for product_id, orders in shopper.purchases.items():
         product = catalogue.products.position(product_id)
@@ -51,5 +52,4 @@ def purchase_history(
     return history
 
 
-_KEPT: Final = (B.TIMES, B.LAST_DAY, B.USUAL_GAP_DAYS)
 _NEVER: Final = Bought(0, 0)

@@ -1,6 +1,6 @@
 """Answers about products, from a checked request to the logged decision.
 
-The documented routes and their thin twins both end here.
+Both the documented and the thin routes call these functions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from serving.http.requests import (
     RecommendationQuery,
     RecommendationRequest,
 )
+from serving.products.ready_products import ReadyProducts, ready_products
 from serving.products.recommend import Ask, complete_cart, recommend
-from serving.products.shelf import Shelf, shelf_of
 from serving.products.shoppers import Shopper
 from serving.server import Server
 from serving.storage.store import Decision
@@ -33,9 +33,9 @@ def for_customer(server: Server, customer_id: str, query: RecommendationQuery) -
     view = server.view
     ask = _page(query, customer_id)
     shopper = view.shoppers.find(customer_id)
-    shelf = _filled(view, _RECOMMENDED, ask, shopper, server.clock())
+    ready = _ready(view, _RECOMMENDED, ask, shopper, server.clock())
     context = {"scenario": query.scenario}
-    return _answer(server, view, _RECOMMENDED, ask, shelf, context=context)
+    return _answer(server, view, _RECOMMENDED, ask, ready, context=context)
 
 
 def for_shopper(
@@ -44,9 +44,9 @@ def for_shopper(
     """Recommend products to a customer, to a visit, or to both."""
     ask = _ask(view, body, customer_id, body.session_items)
     shopper = view.shoppers.find(customer_id, body.session_id)
-    shelf = _filled(view, _RECOMMENDED, ask, shopper, server.clock())
+    ready = _ready(view, _RECOMMENDED, ask, shopper, server.clock())
     context = {**body.context, "scenario": body.scenario}
-    return _answer(server, view, _RECOMMENDED, ask, shelf, body.session_id, context)
+    return _answer(server, view, _RECOMMENDED, ask, ready, body.session_id, context)
 
 
 def for_cart(server: Server, body: CrossSellRequest) -> Answered:
@@ -54,8 +54,8 @@ def for_cart(server: Server, body: CrossSellRequest) -> Answered:
     view = server.view
     ask = _ask(view, body, body.customer_id, body.items)
     shopper = view.shoppers.find(body.customer_id, body.session_id)
-    shelf = _filled(view, _COMPLETED, ask, shopper, server.clock())
-    return _answer(server, view, _COMPLETED, ask, shelf, body.session_id, body.context)
+    ready = _ready(view, _COMPLETED, ask, shopper, server.clock())
+    return _answer(server, view, _COMPLETED, ask, ready, body.session_id, body.context)
 
 
 def for_product(server: Server, product_id: str, query: CrossSellQuery) -> Answered:
@@ -63,8 +63,8 @@ def for_product(server: Server, product_id: str, query: CrossSellQuery) -> Answe
     view = server.view
     ask = _page(query, query.customer_id, (product_id,))
     shopper = view.shoppers.find(query.customer_id)
-    shelf = _filled(view, _COMPLETED, ask, shopper, server.clock())
-    return _answer(server, view, _COMPLETED, ask, shelf)
+    ready = _ready(view, _COMPLETED, ask, shopper, server.clock())
+    return _answer(server, view, _COMPLETED, ask, ready)
 
 
 def _page(
@@ -106,20 +106,20 @@ def _ask(
     )
 
 
-def _filled(view: View, kind: str, ask: Ask, shopper: Shopper, now: datetime) -> Shelf:
-    """Work an answer out, or take it from those that were, for shoppers who did nothing since."""
+def _ready(view: View, kind: str, ask: Ask, shopper: Shopper, now: datetime) -> ReadyProducts:
+    """Return an answer, from the cache where the shopper did nothing since the bundle was made."""
     asked = kind, ask
-    shelf = view.shelves.get(asked) if shopper.is_blank else None
-    if shelf is not None:
-        return shelf
+    ready = view.products.get(asked) if shopper.is_blank else None
+    if ready is not None:
+        return ready
     if kind == _RECOMMENDED:
         outcome = recommend(view.catalogue, shopper, ask, now)
     else:
         outcome = complete_cart(view.catalogue, shopper, ask)
-    shelf = shelf_of(view.catalogue, ask, outcome)
+    ready = ready_products(view.catalogue, ask, outcome)
     if shopper.is_blank:
-        view.shelves.put(asked, shelf, len(shelf.rest) + sum(map(len, ask.items + ask.exclude)))
-    return shelf
+        view.products.put(asked, ready, len(ready.rest) + sum(map(len, ask.items + ask.exclude)))
+    return ready
 
 
 def _answer(
@@ -127,12 +127,12 @@ def _answer(
     view: View,
     kind: str,
     ask: Ask,
-    shelf: Shelf,
+    ready: ReadyProducts,
     session_id: str | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Answered:
     recommendation_id = server.new_id()
-    written = shelf.under(recommendation_id)
+    written = ready.under(recommendation_id)
     server.decisions.add(
         Decision(
             id=recommendation_id,
@@ -142,12 +142,12 @@ def _answer(
             session_id=session_id,
             model_version=view.catalogue.manifest.version,
             variant=CHAMPION,
-            fallback=shelf.fallback,
+            fallback=ready.fallback,
             answer=written.decode(),
-            # Certain: nothing is drawn.
+            # Nothing is left to chance here.
             propensity=1.0,
-            candidates=shelf.candidates,
+            candidates=ready.candidates,
             context=context or {},
         )
     )
-    return Answered(written, shelf.fallback)
+    return Answered(written, ready.fallback)

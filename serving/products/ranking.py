@@ -15,9 +15,9 @@ from serving.answers import Source
 from serving.catalogue import Catalogue, Indices
 from serving.products.eligibility import Rules, eligible
 
-_POOL: Final = 5
-# So few products are sorted whole as soon as the first of them are found.
-_FEW: Final = 128
+_POOL_FACTOR: Final = 5
+# Up to this many, sorting all is as fast as finding the best first.
+_FEW_PRODUCTS: Final = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +29,13 @@ class Scored:
     source: Source
 
     def scaled(self, weight: float) -> NDArray[np.floating]:
-        """Return the scores with the best of them at ``weight``."""
+        """Return the scores, multiplied so that the best is ``weight``."""
         best = self.scores.max(initial=0)
         return self.scores * (weight / best) if best > 0 else self.scores * 0.0
 
 
 class Pick(NamedTuple):
-    """A product that comes out: its position, its score and where it came from."""
+    """A chosen product: its position, its score and its source."""
 
     product: int
     score: float
@@ -47,21 +47,21 @@ def pick(
 ) -> list[Pick]:
     """Return the ``n`` best eligible products, or all of them where there are fewer.
 
-    The scored come first, best first; then popular ones; then the rest of the catalogue, so
-    that a shelf stays empty only when nothing eligible is left. Ties: popularity, then id.
+    Scored products come first, best first; then popular ones; then the rest of the catalogue, so
+    that places stay empty only when nothing eligible is left. Ties: popularity, then id.
 
     Parameters
     ----------
     diversity
-        0 to 1: how much being described unlike what comes before counts beside the place in
-        that order, among its first ``5 n`` products.
+        0 to 1: the weight of being described unlike the products before, against the place in
+        that order; among its first ``5 n`` products.
     """
     if diversity > 0:
-        return _varied(catalogue, pick(catalogue, scored, rules, n * _POOL), n, diversity)
+        return _varied(catalogue, pick(catalogue, scored, rules, n * _POOL_FACTOR), n, diversity)
     keep = eligible(catalogue, scored.products, rules)
     products, scores = scored.products[keep], scored.scores[keep]
-    if len(scores) > max(n, _FEW):
-        # Only these can be among the first, ties included; to sort all takes several times as long.
+    if len(scores) > max(n, _FEW_PRODUCTS):
+        # Only these, ties included, can be among the first: sorting all takes far longer.
         best = scores >= np.partition(scores, -n)[-n]
         products, scores = products[best], scores[best]
     order = np.lexsort((catalogue.fill_position[products], -scores))[:n]
@@ -109,5 +109,5 @@ def _fill(catalogue: Catalogue, rules: Rules, n: int, taken: set[int]) -> Iterat
                 n -= 1
                 score = rounded(float(catalogue.popular_score[product]))
                 yield Pick(product, score, "popular" if score > 0 else "catalogue")
-        # Few requests look far; those that must get there in few steps.
+        # Few requests look far; those that do need few steps.
         start, size = start + size, size * 2

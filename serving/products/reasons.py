@@ -1,4 +1,4 @@
-"""Why an item is there, in words that are true: each states a fact of the bundle or an event."""
+"""Why an item is shown, as a code and a sentence that states a fact of the bundle or an event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.recommend.wording import long_date, percent
 from serving.answers import Reason
 from serving.catalogue import Catalogue
@@ -17,7 +17,7 @@ from serving.products.visit import Signal, Visit
 
 _LEAST_TOGETHER: Final = 0.01
 _LEAST_NEWCOMERS: Final = 0.02
-"""Shares below these are true, but tell nothing."""
+"""Smaller shares are true, but say nothing to a shopper."""
 
 _DID: Final = {"view": "you looked at", "search": "your search found", "order": "you bought"}
 _LIKE: Final[Mapping[str, Literal["like_viewed", "like_bought"]]] = {
@@ -25,45 +25,45 @@ _LIKE: Final[Mapping[str, Literal["like_viewed", "like_bought"]]] = {
 }  # fmt: skip
 
 
-class Told(NamedTuple):
-    """What reasons are read from, by product.
+class ReasonFacts(NamedTuple):
+    """What the reasons for some products are made from; each mapping is by product position.
 
     Parameters
     ----------
     history
         What this customer bought.
     because
-        From :func:`accounts_of`.
+        From :func:`explaining_purchases`.
     together
-        Of the items sent, or that lie in the cart, the one that each product goes with.
-    speaking
-        Of what the shopper does now, what speaks for each product.
+        The item sent, or in the cart, that each product goes with.
+    signals
+        The recent action that adds most to each product's score.
     visit
-        What the shopper does now.
+        What the shopper does now; None where there are no recent actions.
     """
 
     history: Mapping[int, Bought]
     because: Mapping[int, int]
     together: Mapping[int, Together] = MappingProxyType({})
-    speaking: Mapping[int, Signal] = MappingProxyType({})
+    signals: Mapping[int, Signal] = MappingProxyType({})
     visit: Visit | None = None
 
 
-def explain(catalogue: Catalogue, pick: Pick, told: Told) -> list[Reason]:
+def explain(catalogue: Catalogue, pick: Pick, facts: ReasonFacts) -> list[Reason]:
     """Return every reason that holds for a picked product, the most telling first."""
     product = pick.product
-    reasons = [] if told.visit is None else list(_acted_on(product, told.visit))
-    bought = told.history.get(product)
+    reasons = [] if facts.visit is None else list(_looked_for(product, facts.visit))
+    bought = facts.history.get(product)
     if bought is not None:
         reasons.append(_bought_before(bought))
-    if (together := told.together.get(product)) is not None:
+    if (together := facts.together.get(product)) is not None:
         reasons.append(_together(catalogue, together))
-    if (signal := told.speaking.get(product)) is not None:
-        reasons.append(_like_acted_on(catalogue, signal))
-    if bought is None and (own := told.because.get(product, -1)) >= 0:
-        reasons.append(_accounted(catalogue, product, own))
-    if pick.source in ("newcomers", "popular") and not told.history:
-        reasons.extend(_first_orders(catalogue, product))
+    if (signal := facts.signals.get(product)) is not None:
+        reasons.append(_like_signal(catalogue, signal))
+    if bought is None and (own := facts.because.get(product, -1)) >= 0:
+        reasons.append(_like_purchase(catalogue, product, own))
+    if pick.source in ("newcomers", "popular") and not facts.history:
+        reasons.extend(_popular_first_order(catalogue, product))
     if not reasons:
         popular = catalogue.popular_score[product] > 0
         word = Reason("popular", "popular now") if popular else None
@@ -71,12 +71,12 @@ def explain(catalogue: Catalogue, pick: Pick, told: Told) -> list[Reason]:
     return reasons
 
 
-def accounts_of(
+def explaining_purchases(
     catalogue: Catalogue, customer: int | None, products: Sequence[int]
 ) -> Mapping[int, int]:
-    """Return, for the customer's candidates among some products, what of theirs accounts for each.
+    """Return the product bought before that explains each of a customer's candidates, by product.
 
-    -1 where nothing does.
+    -1 where none does; products that are not among the candidates are left out.
     """
     if customer is None:
         return {}
@@ -105,8 +105,8 @@ def _together(catalogue: Catalogue, together: Together) -> Reason:
     return Reason("bought_together", f"bought together with {name} in {percent(share)} of baskets")
 
 
-def _accounted(catalogue: Catalogue, product: int, own: int) -> Reason:
-    """Say what the customer's own product has to do with it."""
+def _like_purchase(catalogue: Catalogue, product: int, own: int) -> Reason:
+    """Explain a product by ``own``, one that the customer bought."""
     name = catalogue.display_name(own)
     share = _support(catalogue, own, product)
     if share >= _LEAST_TOGETHER:
@@ -122,14 +122,14 @@ def _support(catalogue: Catalogue, item: int, product: int) -> float:
     return 0.0
 
 
-def _first_orders(catalogue: Catalogue, product: int) -> Iterator[Reason]:
+def _popular_first_order(catalogue: Catalogue, product: int) -> Iterator[Reason]:
     share = float(catalogue.newcomer_share[product])
     if share >= _LEAST_NEWCOMERS:
         text = f"popular among new customers: in {percent(share)} of first orders"
         yield Reason("newcomers", text)
 
 
-def _acted_on(product: int, visit: Visit) -> Iterator[Reason]:
+def _looked_for(product: int, visit: Visit) -> Iterator[Reason]:
     kinds = {each.kind for each in visit.signals if each.product == product}
     if "view" in kinds:
         yield Reason("viewed", "you looked at this")
@@ -137,7 +137,7 @@ def _acted_on(product: int, visit: Visit) -> Iterator[Reason]:
         yield Reason("searched", "found by what you searched for")
 
 
-def _like_acted_on(catalogue: Catalogue, signal: Signal) -> Reason:
+def _like_signal(catalogue: Catalogue, signal: Signal) -> Reason:
     name = catalogue.display_name(signal.product)
     code = _LIKE[signal.kind]
     return Reason(code, f"because {_DID[signal.kind]} {name}")

@@ -16,7 +16,7 @@ from serving.products.cross_sell import Neighbours, neighbours_of
 from serving.products.eligibility import Rules, explain_shortfall
 from serving.products.history import Bought, purchase_history
 from serving.products.ranking import Pick, Scored, combine, pick
-from serving.products.reasons import Told, accounts_of, explain
+from serving.products.reasons import ReasonFacts, explain, explaining_purchases
 from serving.products.shoppers import Shopper, day_of
 from serving.products.visit import Visit, visit_of
 
@@ -26,7 +26,8 @@ _HABIT_HALF_LIFE_DAYS: Final = 90.0
 class Ask(NamedTuple):
     """What a storefront asks for; items are product ids, prices are money per unit.
 
-    ``diversity`` is 0 to 1; ``newcomer_segment`` is what the request says of who is new.
+    ``diversity`` is 0 to 1; ``newcomer_segment`` is the segment that the request names for a
+    customer without history.
     """
 
     n: int
@@ -43,7 +44,7 @@ class Ask(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of it; ``candidates`` counts the products scored for it."""
+    """The products chosen; ``candidates`` counts those that were scored."""
 
     items: list[Item]
     fallback: str | None
@@ -53,7 +54,7 @@ class Outcome(NamedTuple):
 
 
 def recommend(catalogue: Catalogue, shopper: Shopper, ask: Ask, now: datetime) -> Outcome:
-    """Recommend from the customer's candidates, blended with what the visit speaks for.
+    """Recommend from the customer's candidates, blended with what this visit points to.
 
     Fallbacks: ``new_customer`` (the id is not in the bundle), ``anonymous`` (neither a customer
     nor anything fresh), ``no_candidates`` (nothing personal is left to show).
@@ -70,20 +71,20 @@ def recommend(catalogue: Catalogue, shopper: Shopper, ask: Ask, now: datetime) -
     elif customer is None and scored is None:
         fallback = "anonymous"
     if scored is None:
-        scored = _first_orders(catalogue, ask)
+        scored = _newcomer_candidates(catalogue, ask)
     if shopper.purchases:
-        scored = _had_enough(catalogue, shopper, history, scored, day_of(now))
+        scored = _lower_until_due(catalogue, shopper, history, scored, day_of(now))
     in_cart = frozenset[int]() if visit is None else visit.in_cart
     rules = rules_of(catalogue, shopper, ask, history, in_cart.union(items))
     picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
     if fallback is None and not any(p.source == scored.source for p in picks):
         fallback = "no_candidates" if scored.source == "personal" else "no_neighbours"
-    told = _told(catalogue, customer, history, visit, picks) if ask.explain else None
-    return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
+    facts = _reason_facts(catalogue, customer, history, visit, picks) if ask.explain else None
+    return _outcome(catalogue, ask, picks, facts, fallback, unknown, len(scored.products))
 
 
 def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
-    """Return what completes a cart, the customer's habits heard where they are known.
+    """Return what completes a cart, blended with the customer's habits where they are known.
 
     Fallbacks: ``unknown_items`` (none of the items is a product), ``no_neighbours`` (nothing that
     goes with them is left to show).
@@ -99,10 +100,10 @@ def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
     fallback = None if items else "unknown_items"
     if fallback is None and not any((together.products == p.product).any() for p in picks):
         fallback = "no_neighbours"
-    told = None
+    facts = None
     if ask.explain:
-        told = Told(history, {}, together=neighbours.strongest([p.product for p in picks]))
-    return _outcome(catalogue, ask, picks, told, fallback, unknown, len(scored.products))
+        facts = ReasonFacts(history, {}, together=neighbours.strongest([p.product for p in picks]))
+    return _outcome(catalogue, ask, picks, facts, fallback, unknown, len(scored.products))
 
 
 def rules_of(
@@ -112,7 +113,7 @@ def rules_of(
     history: Mapping[int, Bought],
     at_hand: frozenset[int],
 ) -> Rules:
-    """Return what the request and its shopper rule out, with the products already at hand."""
+    """Return what the request and the shopper rule out, and ``at_hand``: what is in the cart."""
     excluded = catalogue.products.positions(ask.exclude) | at_hand
     if not ask.include_bought:
         excluded |= history.keys()
@@ -125,23 +126,23 @@ def rules_of(
     )
 
 
-def _told(
+def _reason_facts(
     catalogue: Catalogue,
     customer: int | None,
     history: Mapping[int, Bought],
     visit: Visit | None,
     picks: Sequence[Pick],
-) -> Told:
-    """Gather what the reasons of a few products are read from."""
+) -> ReasonFacts:
+    """Gather what the reasons for the products shown are made from."""
     products = [p.product for p in picks]
-    because = accounts_of(catalogue, customer, products)
+    because = explaining_purchases(catalogue, customer, products)
     if visit is None:
-        return Told(history, because)
-    return Told(
+        return ReasonFacts(history, because)
+    return ReasonFacts(
         history,
         because,
         neighbours_of(catalogue, visit.put_into_cart).strongest(products),
-        visit.speaking_for(products),
+        visit.strongest_signals(products),
         visit,
     )
 
@@ -150,7 +151,7 @@ def _outcome(
     catalogue: Catalogue,
     ask: Ask,
     picks: Sequence[Pick],
-    told: Told | None,
+    facts: ReasonFacts | None,
     fallback: str | None,
     unknown: list[str],
     candidates: int,
@@ -161,7 +162,7 @@ def _outcome(
             rank=rank,
             score=p.score,
             source=p.source,
-            reasons=[] if told is None else explain(catalogue, p, told),
+            reasons=[] if facts is None else explain(catalogue, p, facts),
         )
         for rank, p in enumerate(picks, start=1)
     ]
@@ -183,35 +184,36 @@ def _candidates(catalogue: Catalogue, customer: int) -> Scored:
 
 
 def _blend(personal: Scored | None, visit: Visit | None) -> Scored | None:
-    """Add up both, each scaled to a best score of 1 times its say; one alone stays as it is."""
+    """Add up both, each scaled so that its best score is its weight; one alone stays as it is."""
     if visit is None or not len(visit.scored.products):
         return personal
     if personal is None or not len(personal.products):
         return visit.scored
-    scores = [personal.scaled(1 - visit.share), visit.scored.scaled(visit.share)]
+    scores = [personal.scaled(1 - visit.weight), visit.scored.scaled(visit.weight)]
     products = np.concatenate([personal.products, visit.scored.products])
     return Scored(*combine(products, np.concatenate(scores)), "personal")
 
 
-def _first_orders(catalogue: Catalogue, ask: Ask) -> Scored:
-    """Return what new customers buy first, by what the request says of this one."""
+def _newcomer_candidates(catalogue: Catalogue, ask: Ask) -> Scored:
+    """Return what new customers of the request's segment buy first."""
     matrix = catalogue.bundle.newcomers
     row = catalogue.newcomer_rows.get(ask.newcomer_segment or "", matrix.rows - 1)
     span = matrix.span(row)
     return Scored(matrix.indices[span], matrix.values[C.SCORE][span], "newcomers")
 
 
-def _had_enough(
+def _lower_until_due(
     catalogue: Catalogue,
     shopper: Shopper,
     history: Mapping[int, Bought],
     scored: Scored,
     today: int,
 ) -> Scored:
-    """Lower what was just bought until it is due: by days since over the usual gap.
+    """Lower the scores of products just bought until they are due again.
 
-    The gap is the customer's own, else that of the product's repeat buyers times the share of
-    buyers who are; what nobody buys twice falls to 0.
+    The factor is days since over the usual gap, at most 1. Where the customer's own gap is not
+    known it is the one of the product's repeat buyers, and the factor is multiplied by the share
+    of buyers who repeat; a product that nobody buys twice falls to 0.
     """
     factors = np.ones(len(scored.products))
     for product_id in shopper.purchases:
@@ -236,17 +238,17 @@ def _with_habits(
     neighbours: Neighbours,
     history: Mapping[int, Bought],
 ) -> Scored:
-    """Hear the customer's habits beside what goes with the cart, as loud as was learned.
+    """Blend the customer's habits with what goes with the cart, at the weight that was learned.
 
-    What lies in the cart, or replaces something in it, is no habit to be heard now.
+    Products in the cart, or that replace one of them, are left out of the habits.
     """
-    say = catalogue.manifest.cart_habit
-    if not history or say <= 0:
+    weight = catalogue.manifest.cart_habit
+    if not history or weight <= 0:
         return together
     products = np.fromiter(history, dtype=np.int32, count=len(history))
     kept = ~np.isin(products, [*neighbours.items, *neighbours.substitutes.tolist()])
     own = Scored(products[kept], _habits(history)[kept], "together")
-    scores = np.concatenate([together.scaled(1 - say), own.scaled(say)])
+    scores = np.concatenate([together.scaled(1 - weight), own.scaled(weight)])
     return Scored(*combine(np.concatenate([together.products, own.products]), scores), "together")
 
 

@@ -1,4 +1,8 @@
-"""What shoppers did since the bundle was made: reads see the shopper's own writes."""
+"""What shoppers did that the bundle does not know: reads see the shopper's own writes.
+
+Rejections and purchases are kept for as long as the bundle is served; interests (views, cart
+additions and searches) for a week, and only those of the shoppers who were active last.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from models.erasure import customer_hash
-from serving.events import WISHES, Event
+from models.bundle.erasure import customer_hash
+from serving.events import INTEREST_TYPES, Event
 
-WISH_DAYS: Final = timedelta(days=7)
-"""How long a view, a cart addition or a search is remembered: no bundle holds any of them."""
+INTEREST_WINDOW: Final = timedelta(days=7)
+"""How long a view, a cart addition or a search counts: no bundle holds any of them."""
 
-MOST_WISHES: Final = 50
-"""Of one shopper, the latest."""
+MAX_INTERESTS_EACH: Final = 50
+"""Interests kept of one shopper: the latest."""
 
-MOST_BROWSING: Final = 50_000
-"""Customers and sessions whose wishes are kept in memory, those who were seen last ..."""
+MAX_INTERESTED: Final = 50_000
+"""Customers and sessions whose interests are kept in memory: those active last."""
 
-MOST_WISHES_OF_ALL: Final = 100_000
-"""... and how many wishes of theirs: some 60 MB at most for both."""
+MAX_INTERESTS: Final = 100_000
+"""Interests kept in memory in all: some 60 MB at most."""
 
 # The same text may be a customer's id and a session's.
 _CUSTOMER, _SESSION = "customer", "session"
@@ -32,7 +36,7 @@ _Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Interest:
     """A view, a cart addition or a search.
 
     Parameters
@@ -54,12 +58,14 @@ class Shopper:
 
     Parameters
     ----------
+    customer_ids
+        Of a session: the customers whom its events named; erasing one erases the session.
     dismissed_products, dismissed_offers
         Ids that the shopper rejected.
     purchases
         Product id -> order (or event) id -> day, counted from 1970-01-01; only those that the
         bundle cannot hold: dated from its ``as_of`` on, or received after it was made.
-    wishes
+    interests
         Event id -> the latest views, cart additions and searches, the oldest first.
     """
 
@@ -67,7 +73,8 @@ class Shopper:
     dismissed_products: Set[str] = frozenset()
     dismissed_offers: Set[str] = frozenset()
     purchases: dict[str, dict[str, int]] = field(default_factory=dict)
-    wishes: dict[str, Wish] = field(default_factory=dict)
+    interests: dict[str, Interest] = field(default_factory=dict)
+    customer_ids: Set[str] = frozenset()
 
     def merged(self, other: Shopper) -> Shopper:
         """Return what either did."""
@@ -76,14 +83,14 @@ class Shopper:
             self.dismissed_products | other.dismissed_products,
             self.dismissed_offers | other.dismissed_offers,
             {id_: self.purchases.get(id_, {}) | other.purchases.get(id_, {}) for id_ in both},
-            self.wishes | other.wishes,
+            self.interests | other.interests,
         )
 
     @property
     def is_blank(self) -> bool:
         """Whether nothing is remembered."""
         return not (
-            self.dismissed_products or self.dismissed_offers or self.purchases or self.wishes
+            self.dismissed_products or self.dismissed_offers or self.purchases or self.interests
         )
 
 
@@ -91,35 +98,37 @@ _NOBODY = Shopper()
 
 
 class Shoppers:
-    """All shoppers with something to remember, in memory; the store holds the same durably.
+    """All shoppers of whom anything is remembered; the store holds the same events durably.
 
     Parameters
     ----------
     events
-        What is remembered from the start.
-    heard
+        Recorded at the start.
+    latest_group
         Number of the store's latest group of events among them.
 
     Attributes
     ----------
+    latest_group
+        Number of the latest group that was read; later ones are still to be read.
     version
-        The store's, when it was last asked for news.
+        The store's version when it was last read.
     """
 
-    def __init__(self, events: Iterable[Event] = (), heard: int = 0) -> None:
+    def __init__(self, events: Iterable[Event] = (), latest_group: int = 0) -> None:
         self._known: dict[_Key, Shopper] = {}
-        # Those with wishes, whoever was seen longest ago first; and how many wishes these are.
+        # Shoppers with interests, inactive for longest first, and how many interests they have.
         self._browsing: OrderedDict[_Key, None] = OrderedDict()
-        self._wishes = 0
-        self.heard = heard
+        self._interests = 0
+        self.latest_group = latest_group
         self.version: int | None = None
         for event in events:
             self.record(event)
 
     def record(self, event: Event) -> None:
         """Remember an acknowledged event; recording one twice changes nothing."""
-        wish = _wish(event)
-        if wish is None and event.type not in ("reject", "purchase"):
+        interest = _interest(event)
+        if interest is None and event.type not in ("reject", "purchase"):
             return
         for kind, id_ in ((_CUSTOMER, event.customer_id), (_SESSION, event.session_id)):
             if id_ is None:
@@ -128,29 +137,33 @@ class Shoppers:
             shopper = self._known.get(key)
             if shopper is None:
                 shopper = self._known[key] = Shopper()
-            if wish is None:
+            if kind == _SESSION and event.customer_id is not None:
+                shopper.customer_ids |= {event.customer_id}
+            if interest is None:
                 _record(shopper, event)
             else:
-                self._wish(key, shopper, event.event_id, wish)
+                self._interest(key, shopper, event.event_id, interest)
 
-    def _wish(self, key: _Key, shopper: Shopper, event_id: str, wish: Wish) -> None:
+    def _interest(self, key: _Key, shopper: Shopper, event_id: str, interest: Interest) -> None:
         self._browsing[key] = None
         self._browsing.move_to_end(key)
-        self._wishes += _remember(shopper.wishes, event_id, wish)
-        while self._wishes > MOST_WISHES_OF_ALL or len(self._browsing) > MOST_BROWSING:
-            longest_ago, _ = self._browsing.popitem(last=False)
-            given_up = self._known[longest_ago]
-            self._wishes -= len(given_up.wishes)
-            given_up.wishes.clear()
+        self._interests += _remember(shopper.interests, event_id, interest)
+        while self._interests > MAX_INTERESTS or len(self._browsing) > MAX_INTERESTED:
+            inactive, _ = self._browsing.popitem(last=False)
+            given_up = self._known[inactive]
+            self._interests -= len(given_up.interests)
+            given_up.interests.clear()
             if given_up.is_blank:
-                del self._known[longest_ago]
+                del self._known[inactive]
 
     def forget(self, hashes: Collection[str]) -> None:
-        """Forget customers by the hashes of their ids."""
-        for key in list(self._known):
-            if key[0] == _CUSTOMER and customer_hash(key[1]) in hashes:
-                self._wishes -= len(self._known.pop(key).wishes)
-                self._browsing.pop(key, None)
+        """Forget customers by the hashes of their ids, and the sessions that named them."""
+        for (kind, id_), shopper in list(self._known.items()):
+            customer_ids = {id_} if kind == _CUSTOMER else shopper.customer_ids
+            if any(customer_hash(each) in hashes for each in customer_ids):
+                self._interests -= len(shopper.interests)
+                self._known.pop((kind, id_), None)
+                self._browsing.pop((kind, id_), None)
 
     def find(self, customer_id: str | None, session_id: str | None = None) -> Shopper:
         """Return what is remembered of the customer and the session together."""
@@ -166,28 +179,33 @@ def day_of(at: datetime) -> int:
     return at.toordinal() - _EPOCH
 
 
-def _wish(event: Event) -> Wish | None:
+def date_of(day: int) -> date:
+    """Return the date of a day counted from 1970-01-01."""
+    return date.fromordinal(day + _EPOCH)
+
+
+def _interest(event: Event) -> Interest | None:
     what = event.query if event.type == "search" else event.product_id
-    if event.type not in WISHES or what is None:
+    if event.type not in INTEREST_TYPES or what is None:
         return None
-    return Wish(event.type, what, event.ts)
+    return Interest(event.type, what, event.ts)
 
 
-def _remember(wishes: dict[str, Wish], event_id: str, wish: Wish) -> int:
-    """Put a wish in its place in time; return by how many wishes there are more now."""
-    if event_id in wishes:
+def _remember(interests: dict[str, Interest], event_id: str, interest: Interest) -> int:
+    """Insert an interest in order of time; return by how many the interests grew, 0 or 1."""
+    if event_id in interests:
         return 0
-    latest = next(reversed(wishes), None)
-    late = latest is not None and (wish.at, event_id) < (wishes[latest].at, latest)
-    wishes[event_id] = wish
+    latest = next(reversed(interests), None)
+    late = latest is not None and (interest.at, event_id) < (interests[latest].at, latest)
+    interests[event_id] = interest
     if late:
-        # Seldom: things are mostly told in the order in which they happened.
-        in_time = sorted(wishes.items(), key=lambda each: (each[1].at, each[0]))
-        wishes.clear()
-        wishes.update(in_time)
-    if len(wishes) <= MOST_WISHES:
+        # Seldom: events mostly arrive in the order in which they happened.
+        in_time = sorted(interests.items(), key=lambda each: (each[1].at, each[0]))
+        interests.clear()
+        interests.update(in_time)
+    if len(interests) <= MAX_INTERESTS_EACH:
         return 1
-    del wishes[next(iter(wishes))]
+    del interests[next(iter(interests))]
     return 0
 
 

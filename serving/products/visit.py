@@ -1,8 +1,8 @@
-"""What a shopper's fresh actions speak for: the models' item-item rows, asked in the request.
+"""Candidates from a shopper's recent actions, looked up in the bundle's item-item matrices.
 
-Views, cart additions and searches since a week, purchases that the bundle cannot hold, and the
-items that the request names. Nothing is trained again; a shopper without any of these costs
-nothing here.
+Recent actions are the views, cart additions and searches of the last seven days, purchases that
+the bundle cannot hold, and the items that the request names. Nothing is trained here, and a
+shopper without any of these costs nothing.
 """
 
 from __future__ import annotations
@@ -15,31 +15,34 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
+from models.bundle.sparse_rows import SparseRows
 from models.recommend.live import SignalStrength, signal_weights, weighted_rows
-from models.sparse_rows import SparseRows
 from serving.catalogue import Catalogue
 from serving.products.history import Bought
 from serving.products.ranking import Scored, combine
-from serving.products.shoppers import WISH_DAYS, Shopper, day_of
+from serving.products.shoppers import INTEREST_WINDOW, Shopper, day_of
 
 STRENGTH: Final = SignalStrength()
 IN_CART: Final = timedelta(hours=24)
-"""How long a product that was put into the cart is taken to lie there."""
+"""How long a product put into the cart is assumed to be in it."""
 
-_SEARCHED: Final = 20
-"""Products that one search stands for."""
+_MAX_FOUND: Final = 20
+"""How many of the products found by one search count as signals."""
 
-_TOLD: Final = 5
-"""Signals that reasons are looked for in, the strongest."""
+_MAX_REASON_SIGNALS: Final = 5
+"""How many of the strongest signals may serve as reasons."""
 
 _HOUR: Final = timedelta(hours=1)
 
-_SILENCE: Final = Scored(np.empty(0, np.int32), np.empty(0, np.float64), "together")
+_NO_CANDIDATES: Final = Scored(np.empty(0, np.int32), np.empty(0, np.float64), "together")
 
 
 class Signal(NamedTuple):
-    """One product that the shopper acted on; ``kind`` is view, cart, order or search."""
+    """One product that the shopper acted on; ``kind`` is view, cart, order or search.
+
+    ``weight`` is relative: see :class:`~models.recommend.live.SignalStrength`.
+    """
 
     product: int
     kind: str
@@ -53,42 +56,42 @@ class Visit:
     Parameters
     ----------
     similar
-        The bundle's rows, from which it is told what speaks for what.
+        The bundle's matrix of similar products.
     signals
         Each product and kind once, the strongest first.
     in_cart
-        Positions of products that lie in the cart: they are not shown.
+        Positions of products in the cart: they are not shown.
     scored
-        What the signals speak for.
-    share
-        Say of the visit beside the customer's past, 0 to 1.
+        Candidates from the signals.
+    weight
+        Weight of the visit against the customer's past in the blend, 0 to 1.
     """
 
     similar: SparseRows
     signals: Sequence[Signal]
     in_cart: frozenset[int]
     scored: Scored
-    share: float
+    weight: float
 
     @property
     def put_into_cart(self) -> list[int]:
         """Products that the request names, or that were put into the cart."""
         return [each.product for each in self.signals if each.kind == "cart"]
 
-    def speaking_for(self, products: Sequence[int]) -> dict[int, Signal]:
-        """Return, of each product, the strongest signal whose row speaks for it most.
+    def strongest_signals(self, products: Sequence[int]) -> dict[int, Signal]:
+        """Return the signal that adds most to each product's score, by product.
 
-        What lies in the cart is not asked: it has reasons of its own.
+        Cart additions are left out: they have reasons of their own.
         """
-        asked = [signal for signal in self.signals if signal.kind != "cart"][:_TOLD]
+        asked = [signal for signal in self.signals if signal.kind != "cart"][:_MAX_REASON_SIGNALS]
         scores = self.similar.values[C.SCORE]
-        loudest: dict[int, tuple[float, Signal]] = {}
+        strongest: dict[int, tuple[float, Signal]] = {}
         for signal in asked:
             for product, place in self.similar.places(signal.product, products):
                 worth = scores.item(place) * signal.weight
-                if product not in loudest or worth > loudest[product][0]:
-                    loudest[product] = worth, signal
-        return {product: signal for product, (_, signal) in loudest.items()}
+                if product not in strongest or worth > strongest[product][0]:
+                    strongest[product] = worth, signal
+        return {product: signal for product, (_, signal) in strongest.items()}
 
 
 def visit_of(
@@ -99,82 +102,90 @@ def visit_of(
     history: Mapping[int, Bought],
     now: datetime,
 ) -> Visit | None:
-    """Put together what is fresh; None when nothing is.
+    """Gather a shopper's recent signals; None where there are none.
 
-    A signal weighs what :class:`~models.recommend.live.SignalStrength` says, a fresh order as a
-    whole what one order is to the customer's known ones. With ``s`` as their sum the visit's
-    say is ``s / (s + 1)``: a single view a fifth, three products in the cart two thirds.
+    :class:`~models.recommend.live.SignalStrength` weighs each signal; a recent order as a whole
+    weighs as one order beside the customer's known ones. With ``s`` as the sum of the weights the
+    visit weighs ``s / (s + 1)``: a single view a fifth, three products in the cart two thirds.
 
     Parameters
     ----------
     items
         Positions of the products that the request names, as if put into the cart now.
     """
-    if not (items or shopper.wishes or shopper.purchases):
+    if not (items or shopper.interests or shopper.purchases):
         return None
     signals = {(item, "cart"): STRENGTH.cart for item in items}
-    wanted = [each for each in _wanted(catalogue, shopper, now) if not _is_had(each, history)]
-    for each, weight in zip(wanted, _weights(wanted, now), strict=True):
+    interests = [
+        each
+        for each in _product_interests(catalogue, shopper, now)
+        if not _bought_since(each, history)
+    ]
+    for each, weight in zip(interests, _weights(interests, now), strict=True):
         key = (each.product, each.kind)
         signals[key] = max(signals.get(key, 0.0), weight)
-    in_cart = {e.product for e in wanted if e.kind == "cart" and now - e.at < IN_CART}
+    in_cart = {e.product for e in interests if e.kind == "cart" and now - e.at < IN_CART}
     ordered = _ordered(catalogue, customer, shopper)
     signals |= {(product, "order"): weight for product, weight in ordered.items()}
     if not signals:
         return None
     strongest = sorted(signals.items(), key=lambda item: (-item[1], item[0]))
-    told = [Signal(product, kind, weight) for (product, kind), weight in strongest]
-    scored, strength = _spoken_for(catalogue, told), _strength(told)
-    share = strength / (strength + 1)
-    return Visit(catalogue.bundle.similar, told, frozenset(in_cart), scored, share)
+    strongest_first = [Signal(product, kind, weight) for (product, kind), weight in strongest]
+    scored, strength = _candidates(catalogue, strongest_first), _strength(strongest_first)
+    weight = strength / (strength + 1)
+    return Visit(catalogue.bundle.similar, strongest_first, frozenset(in_cart), scored, weight)
 
 
-class _Wanted(NamedTuple):
-    """A wish for one product; ``worth`` says how far the product is what was meant."""
+class _ProductInterest(NamedTuple):
+    """An interest in one product; ``match`` (0 to 1) is the share of the search it answers."""
 
     product: int
     kind: str
     at: datetime
-    worth: float
+    match: float
 
 
-def _wanted(catalogue: Catalogue, shopper: Shopper, now: datetime) -> list[_Wanted]:
-    """Return the products of each wish that is not yet forgotten."""
-    wanted = []
-    for wish in shopper.wishes.values():
-        if now - wish.at > WISH_DAYS:
+def _product_interests(
+    catalogue: Catalogue, shopper: Shopper, now: datetime
+) -> list[_ProductInterest]:
+    """Return the products of each interest that is recent enough."""
+    interests = []
+    for interest in shopper.interests.values():
+        if now - interest.at > INTEREST_WINDOW:
             continue
-        if wish.kind == "search":
-            found, shares = catalogue.names_index.matching(wish.what, _SEARCHED)
-            wanted += [
-                _Wanted(product, "search", wish.at, share)
+        if interest.kind == "search":
+            found, shares = catalogue.names_index.matching(interest.what, _MAX_FOUND)
+            interests += [
+                _ProductInterest(product, "search", interest.at, share)
                 for product, share in zip(found.tolist(), shares.tolist(), strict=True)
             ]
-        elif (product := catalogue.products.position(wish.what)) is not None:
-            kind = "cart" if wish.kind == "cart_add" else "view"
-            wanted.append(_Wanted(product, kind, wish.at, 1.0))
-    return wanted
+        elif (product := catalogue.products.position(interest.what)) is not None:
+            kind = "cart" if interest.kind == "cart_add" else "view"
+            interests.append(_ProductInterest(product, kind, interest.at, 1.0))
+    return interests
 
 
-def _is_had(wanted: _Wanted, history: Mapping[int, Bought]) -> bool:
-    """Tell whether the product was bought since."""
-    bought = history.get(wanted.product)
-    return bought is not None and bought.last_day >= day_of(wanted.at)
+def _bought_since(interests: _ProductInterest, history: Mapping[int, Bought]) -> bool:
+    """Tell whether the product was bought on that day or later."""
+    bought = history.get(interests.product)
+    return bought is not None and bought.last_day >= day_of(interests.at)
 
 
-def _weights(wanted: Sequence[_Wanted], now: datetime) -> list[float]:
-    if not wanted:
+def _weights(interests: Sequence[_ProductInterest], now: datetime) -> list[float]:
+    if not interests:
         return []
-    # A search says of what it found what a look at it would, as far as the words agree.
-    kinds = np.array(["cart" if each.kind == "cart" else "view" for each in wanted], dtype=np.str_)
-    ages = np.array([(now - each.at) / _HOUR for each in wanted], dtype=np.float64)
-    worth = np.array([each.worth for each in wanted], dtype=np.float64)
-    weights: list[float] = (worth * signal_weights(kinds, ages, STRENGTH)).tolist()
+    # A product found by a search weighs as one viewed, times its match.
+    kinds = np.array(
+        ["cart" if each.kind == "cart" else "view" for each in interests], dtype=np.str_
+    )
+    ages = np.array([(now - each.at) / _HOUR for each in interests], dtype=np.float64)
+    matches = np.array([each.match for each in interests], dtype=np.float64)
+    weights: list[float] = (matches * signal_weights(kinds, ages, STRENGTH)).tolist()
     return weights
 
 
 def _ordered(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> dict[int, float]:
-    """Return the products of fresh orders; an order's products share its weight."""
+    """Return the weight of each product of recent orders; those of one order share its weight."""
     lines: dict[str, list[int]] = {}
     for product_id, orders in shopper.purchases.items():
         product = catalogue.products.position(product_id)
@@ -194,18 +205,18 @@ def _ordered(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> di
     return weights
 
 
-def _spoken_for(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
-    """Ask the rows: what completes a cart, and what is like a product looked at or bought.
+def _candidates(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
+    """Look up what completes the cart and what is like the products viewed, found or bought.
 
-    What was looked at or searched for speaks for itself, too.
+    Products viewed or found by a search are candidates themselves, too.
     """
     bundle = catalogue.bundle
     carts = [each for each in signals if each.kind == "cart"]
-    completing = _asked(bundle.cross_sell, carts)
+    completing = _rows_of(bundle.cross_sell, carts)
     if len(carts) == len(signals):
         return completing
     others = [each for each in signals if each.kind != "cart"]
-    alike = _asked(bundle.similar, others)
+    alike = _rows_of(bundle.similar, others)
     itself = [each for each in others if each.kind in ("view", "search")]
     named = np.array([each.product for each in itself], dtype=np.int32)
     weights = np.array([each.weight for each in itself], dtype=np.float64)
@@ -214,10 +225,10 @@ def _spoken_for(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
     return Scored(*combine(products, scores), "together")
 
 
-def _asked(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:
-    """Return what the rows of some products name, the best at the weight of all signals."""
+def _rows_of(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:
+    """Add up the rows of the signals' products; the best score is the signals' total weight."""
     if not signals:
-        return _SILENCE
+        return _NO_CANDIDATES
     weights: dict[int, float] = {}
     for product, _, weight in signals:
         weights[product] = weights.get(product, 0.0) + weight
@@ -226,6 +237,6 @@ def _asked(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:
 
 
 def _strength(signals: Sequence[Signal]) -> float:
-    """Add up the weights; however much a search finds, it is one search."""
+    """Add up the weights; a search counts once, however many products it found."""
     found = max((each.weight for each in signals if each.kind == "search"), default=0.0)
     return found + sum(each.weight for each in signals if each.kind != "search")

@@ -18,9 +18,9 @@ import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
 from serving.decisions.gates.contact_policy import (
-    NEVER,
+    NO_CONTACTS,
     Contact,
-    Contacted,
+    ContactHistory,
     customer_stop,
     offer_stop,
     reach_back,
@@ -49,9 +49,11 @@ class ContactStore:
     def __init__(self, connected: Callable[[], AbstractContextManager[sql.Connection]]) -> None:
         self._connected = connected
 
-    def history(self, customer_ids: Iterable[str] | None, since: datetime) -> dict[str, Contacted]:
+    def history(
+        self, customer_ids: Iterable[str] | None, since: datetime
+    ) -> dict[str, ContactHistory]:
         """Return what these customers, or all, were sent since then; see the protocol."""
-        found: dict[str, Contacted] = {}
+        found: dict[str, ContactHistory] = {}
         with self._connected() as connection:
             if customer_ids is None:
                 return _history(connection, None, since)
@@ -99,7 +101,7 @@ def _reserve(
     there = set(connection.scalars(is_there))
     customers = list(dict.fromkeys(contact.customer_id for contact in proposed))
     since = min(contact.ts for contact in proposed) - reach_back(book)
-    past = defaultdict(lambda: NEVER, _history(connection, customers, since))
+    past = defaultdict(lambda: NO_CONTACTS, _history(connection, customers, since))
     stops, rows = [], []
     for contact in proposed:
         if contact.contact_id in there:
@@ -131,7 +133,7 @@ def _lock(connection: sql.Connection, customer_ids: Iterable[str]) -> None:
 
 def _history(
     connection: sql.Connection, customer_ids: Sequence[str] | None, since: datetime
-) -> dict[str, Contacted]:
+) -> dict[str, ContactHistory]:
     wanted = sql.select(CONTACTS).where(CONTACTS.c.ts > without_zone(since))
     if customer_ids is not None:
         wanted = wanted.where(CONTACTS.c.customer_id.in_(customer_ids))
@@ -140,7 +142,7 @@ def _history(
         said = {**row._mapping, C.TS: row.ts.replace(tzinfo=UTC)}
         contacts[row.customer_id].append(Contact(**said))
     responses = _last_responses(connection, contacts, since)
-    return {id_: Contacted(sent, responses.get(id_)) for id_, sent in contacts.items()}
+    return {id_: ContactHistory(sent, responses.get(id_)) for id_, sent in contacts.items()}
 
 
 def _last_responses(

@@ -1,4 +1,4 @@
-"""Decisions, written behind the answers: logging one must not make a shopper wait."""
+"""Decisions are written after the answer is sent: no shopper waits for the log."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class DecisionLog:
     """Gathers decisions and stores them together.
 
     A decision is durable at most ``interval_seconds`` and one write later; a crash loses those
-    not yet written. While the store fails, up to ``capacity`` wait and the oldest are given up.
-    A decision that can never be stored is given up alone.
+    not yet written. While the store fails, up to ``capacity`` wait and the oldest are dropped.
+    A decision that can never be stored is dropped alone.
 
     Parameters
     ----------
     on_lost
-        Told how many decisions were given up.
+        Called with the number of decisions that were dropped.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class DecisionLog:
                 await asyncio.to_thread(self._store.add_decisions, batch)
             except UnstorableError as error:
                 if len(batch) > 1:
-                    # Halve until the unfit one stands alone, so that it takes no other with it.
+                    # Halve until the unfit one is alone, so that no other is dropped with it.
                     self._waiting.extendleft(reversed(batch))
                     size = len(batch) // 2
                     continue

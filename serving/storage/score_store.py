@@ -17,7 +17,7 @@ from typing import Any, Final
 import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 from serving.customers.rescored import Rescored
 from serving.storage.batches import batches
 from serving.storage.journal import take_turn

@@ -16,9 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 
 from features.vocabulary import Columns as C
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 from serving.customers.rescored import Rescored
-from serving.events import WISHES, Event
+from serving.events import INTEREST_TYPES, Event
 from serving.storage.bulk_insert import insert_new
 from serving.storage.contact_store import ContactStore
 from serving.storage.event_table import insert_group
@@ -103,9 +103,10 @@ class SqlStore:
             rows = [_decision_row(made) for made in decisions]
             with self._connected() as connection:
                 insert_new(connection, DECISIONS, rows)
+                _delete_erased(connection, decisions)
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, wished_since: datetime
+        self, since: datetime, received_after: datetime, interests_since: datetime
     ) -> Iterator[Event]:
         """Yield what :class:`Store` says, oldest first."""
         recent = (EVENTS.c.ts >= without_zone(since)) | (
@@ -114,7 +115,10 @@ class SqlStore:
         wanted = sql.select(*_SENT).where(
             (EVENTS.c.event_type == "reject")
             | ((EVENTS.c.event_type == "purchase") & recent)
-            | (EVENTS.c.event_type.in_(WISHES) & (EVENTS.c.ts >= without_zone(wished_since)))
+            | (
+                EVENTS.c.event_type.in_(INTEREST_TYPES)
+                & (EVENTS.c.ts >= without_zone(interests_since))
+            )
         )
         for row in self.rows(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id)):
             yield _event(row)
@@ -124,28 +128,28 @@ class SqlStore:
         with _read_at_once():
             return self._watch.version()
 
-    def only_own_since(self, heard: int) -> int | None:
+    def only_own_since(self, group: int) -> int | None:
         """Return what :class:`Store` says: a few microseconds more."""
         with _read_at_once():
-            return self._watch.only_own_since(heard)
+            return self._watch.only_own_since(group)
 
-    def heard(self) -> int:
+    def latest_group(self) -> int:
         """Return the number of the latest group of events; 0 before the first."""
         with self._connected() as connection:
             return connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
 
-    def news(self, heard: int) -> News:
-        """Return what was written after the group of a number."""
-        later = sql.select(JOURNAL).where(JOURNAL.c.sequence > heard)
+    def news(self, group: int) -> News:
+        """Return what was written after the group of this number."""
+        later = sql.select(JOURNAL).where(JOURNAL.c.sequence > group)
         with self._connected() as connection:
             groups = {row.batch_id: row.sequence for row in connection.execute(later)}
             if not groups:
-                return News(heard, (), frozenset())
+                return News(group, (), frozenset())
             others = self._watch.of_others(groups)
             self._watch.passed(groups)
             wanted = sql.select(*_SENT).where(
                 EVENTS.c.batch_id.in_(others),
-                EVENTS.c.event_type.in_(("reject", "purchase", *WISHES)),
+                EVENTS.c.event_type.in_(("reject", "purchase", *INTEREST_TYPES)),
             )
             rows = connection.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
             events = [_event(row) for row in rows.mappings()]
@@ -253,6 +257,26 @@ def _event(row: Mapping[Any, Any]) -> Event:
 
 def _decision_row(decision: Decision) -> dict[str, Any]:
     return decision._asdict() | {C.TS: without_zone(decision.ts)}
+
+
+def _delete_erased(connection: sql.Connection, decisions: Sequence[Decision]) -> None:
+    """Delete decisions on customers who were erased while the decisions waited to be written.
+
+    Written first: a transaction that reads before it writes is refused where others write.
+    """
+    since = without_zone(min(made.ts for made in decisions))
+    found = connection.execute(sql.select(ERASED).where(ERASED.c.erased_at >= since)).mappings()
+    erased_at = {row["customer_hash"]: row["erased_at"] for row in found}
+    if not erased_at:
+        return
+    late = [
+        made.id
+        for made in decisions
+        if made.customer_id is not None
+        and (at := erased_at.get(customer_hash(made.customer_id))) is not None
+        and at >= without_zone(made.ts)
+    ]
+    connection.execute(sql.delete(DECISIONS).where(DECISIONS.c.id.in_(late)))
 
 
 def _json(value: Any) -> str:

@@ -22,14 +22,14 @@ class UnstorableError(StoreError):
 
 
 class Decision(NamedTuple):
-    """One answer as it was given, for learning from its outcome.
+    """One logged answer, for learning from its outcome.
 
     Parameters
     ----------
     answer
         What was answered, as JSON.
     propensity
-        Probability with which the policy chose just this answer.
+        Probability that the policy gave exactly this answer.
     candidates
         Number of products or actions that it was chosen from.
     context
@@ -74,9 +74,9 @@ class RescoringState:
     model_version
         Of the bundle whose models score.
     seen_at
-        When whoever rescores was last at work, with its zone.
+        When the rescoring process was last at work, with its time zone.
     waiting_since
-        When the first event was received that no score counts yet; None without any.
+        When the oldest event that no score counts yet was received; None without any.
     """
 
     model_version: str
@@ -90,17 +90,17 @@ class News:
 
     Parameters
     ----------
-    heard
+    latest_group
         Number of the latest group.
     events
-        Those that later answers count: rejects, purchases and wishes.
+        Those that later answers count: rejections, purchases and interests.
     erased
-        Hashes of customers who were erased.
+        Hashes of the ids of customers who were erased.
     rescored
-        Scores of customers that were made anew.
+        New scores of customers.
     """
 
-    heard: int
+    latest_group: int
     events: Sequence[Event]
     erased: frozenset[str]
     rescored: Sequence[Rescored] = ()
@@ -123,9 +123,9 @@ class Store(Protocol):
         ...
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, wished_since: datetime
+        self, since: datetime, received_after: datetime, interests_since: datetime
     ) -> Iterator[Event]:
-        """Yield all rejects, purchases dated since then or received after, and later wishes."""
+        """Yield rejections, purchases dated ``since`` or received after, and newer interests."""
         ...
 
     def rescored(self, model_version: str, most: int) -> Sequence[Rescored]:
@@ -133,26 +133,26 @@ class Store(Protocol):
         ...
 
     def rescoring(self) -> RescoringState | None:
-        """Return how far rescoring has come; None where nobody ever rescored."""
+        """Return how far rescoring has come; None where it never ran."""
         ...
 
     def version(self) -> int | None:
-        """Return at once a number that changes with every write; None where only asking tells."""
+        """Return at once a number that changes with every write; None where it takes a query."""
         ...
 
-    def only_own_since(self, heard: int) -> int | None:
-        """Return at once the number of the latest group when all after one are this store's own.
+    def only_own_since(self, group: int) -> int | None:
+        """Return at once the latest group's number if this process wrote all those after ``group``.
 
-        None when others wrote any, or where only asking tells.
+        None when others wrote any, or where it takes a query.
         """
         ...
 
-    def heard(self) -> int:
+    def latest_group(self) -> int:
         """Return the number of the latest group of events."""
         ...
 
-    def news(self, heard: int) -> News:
-        """Return what was written after the group of a number."""
+    def news(self, group: int) -> News:
+        """Return what was written after the group of this number."""
         ...
 
     def erase(self, customer_id: str, at: datetime) -> int:

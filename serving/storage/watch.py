@@ -17,7 +17,7 @@ _LATER: Final = "SELECT sequence, batch_id FROM journal WHERE sequence > ? ORDER
 
 
 class Watch:
-    """Tells this worker's groups of events from those of others.
+    """Distinguishes this worker's groups of events from those of others.
 
     Only :meth:`writing` may be used by other threads than the one that answers requests.
     """
@@ -51,19 +51,19 @@ class Watch:
         ((version,),) = self._ask("PRAGMA data_version")
         return int(version)
 
-    def only_own_since(self, heard: int) -> int | None:
-        """Return the number of the latest group when all after ``heard`` are this worker's own.
+    def only_own_since(self, group: int) -> int | None:
+        """Return the number of the latest group when all after ``group`` are this worker's own.
 
-        None when others wrote, or when only the store's news tell. Errors are those of
+        None when others wrote, or where it takes a query. Errors are those of
         :meth:`version`.
         """
         if self._engine.dialect.name != "sqlite":
             return None
-        groups = {batch_id: sequence for sequence, batch_id in self._ask(_LATER, heard)}
+        groups = {batch_id: sequence for sequence, batch_id in self._ask(_LATER, group)}
         if self.of_others(groups):
             return None
         self.passed(groups)
-        return max(groups.values(), default=heard)
+        return max(groups.values(), default=group)
 
     def of_others(self, groups: Mapping[str, int]) -> dict[str, int]:
         """Return those of some groups, number by id, that others wrote."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from models.calibration import fit_slope
+from models.churn_value.calibration import fit_slope
 
 
 def planted(

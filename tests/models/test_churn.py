@@ -13,9 +13,9 @@ from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from models.boosting import BoostingParameters
-from models.calibration import fit_slope
-from models.churn import ChurnModel
-from models.survival import as_of_days, recency_weight
+from models.churn_value.calibration import fit_slope
+from models.churn_value.churn import ChurnModel
+from models.churn_value.survival import as_of_days, recency_weight
 
 HORIZON_DAYS = 60
 

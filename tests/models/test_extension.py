@@ -14,9 +14,9 @@ from models.btyd.bg_nbd import BgNbd
 from models.btyd.gamma_gamma import GammaGamma
 from models.btyd.maximum_likelihood import Diagnostics
 from models.btyd.outlook import Outlook
-from models.extension import Extension
-from models.forecast import Forecast, forecast
-from models.value import ValueModel
+from models.churn_value.extrapolation import Extension
+from models.churn_value.forecast import Forecast, forecast
+from models.churn_value.value import ValueModel
 
 LEARNED_DAYS = 60
 NONE = Diagnostics(

@@ -17,10 +17,10 @@ from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.btyd.bg_nbd import BgNbd
 from models.btyd.summary import Summary
-from models.history_score import COLUMNS, HistoryScore
-from models.horizons import Outcomes
+from models.churn_value.history_score import COLUMNS, HistoryScore
+from models.churn_value.horizons import Outcomes
+from models.churn_value.survival import SurvivalModel
 from models.metrics.classification import rank_auc
-from models.survival import SurvivalModel
 
 Floats = NDArray[np.float64]
 TRUTH = BgNbd(r=0.6, alpha=40.0, a=0.8, b=2.5)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.intervals import COVERAGE, conformal_confidence, needed_confidence, tails
+from models.churn_value.intervals import (
+    COVERAGE,
+    confidence_ahead,
+    conformal_confidence,
+    needed_confidence,
+    tails,
+)
 
 SHARES = st.floats(0.0, 1.0)
 
@@ -61,3 +67,9 @@ def test_coverage_is_kept_even_when_the_distribution_is_too_narrow(overconfident
 
 def test_too_few_outcomes_leave_the_confidence_as_it_is() -> None:
     assert conformal_confidence(np.zeros(49)) == COVERAGE
+
+
+def test_the_next_window_is_met_half_way_between_what_was_needed_and_nominal() -> None:
+    needed = np.linspace(0.0, 0.8, 1001)
+    assert confidence_ahead(needed) == pytest.approx((0.72 + COVERAGE) / 2.0, abs=1e-3)
+    assert confidence_ahead(needed[:10]) == COVERAGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.levels import LevelForecast
+from models.churn_value.levels import LevelForecast
 
 HORIZONS = (30, 60, 90)
 QUIET = 0.03

@@ -13,6 +13,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from models.bundle.sparse_rows import SparseRows
 from models.recommend.als import Als
 from models.recommend.bpr import Bpr
 from models.recommend.factors import inner_products, on_grid
@@ -24,7 +25,6 @@ from models.recommend.live import (
     signal_weights,
     weighted_rows,
 )
-from models.sparse_rows import SparseRows
 
 AS_OF = date(2026, 6, 1)
 AS_OF_DAY = AS_OF.toordinal() - date(1970, 1, 1).toordinal()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.bundle_schema import TIERS
+from models.bundle.schema import TIERS
 from models.segments import TIER_SHARES, CutPoints, life_stage, rfm_segment, value_tier
 
 HORIZON_DAYS = 60

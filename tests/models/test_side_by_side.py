@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from models.side_by_side import side_by_side
+from models.parallel import side_by_side
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:

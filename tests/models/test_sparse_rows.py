@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sparse_rows import SparseRows
+from models.bundle.sparse_rows import SparseRows
 
 # Numbers of which the end of one and the beginning of the next make up a third.
 ALIKE = st.sampled_from([0, 1, 256, 257, 65_536, 65_793, 16_777_216, 16_843_009, 2**31 - 1])

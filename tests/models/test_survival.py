@@ -18,11 +18,11 @@ from features.errors import TrainingError
 from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
-from models.churn import ChurnModel
-from models.forecast import forecast
-from models.horizons import CompositeObjective, Outcomes, fit_levels
-from models.survival import SurvivalModel, as_of_days, interpolated
-from models.value import ValueModel
+from models.churn_value.churn import ChurnModel
+from models.churn_value.forecast import forecast
+from models.churn_value.horizons import CompositeObjective, Outcomes, fit_levels
+from models.churn_value.survival import SurvivalModel, as_of_days, interpolated
+from models.churn_value.value import ValueModel
 
 Floats = NDArray[np.float64]
 HORIZONS = (30, 60, 90)

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from features.errors import TrainingError
-from models.amount import dated
 from models.boosting import BoostingParameters
+from models.churn_value.amount import dated
+from models.churn_value.survival import as_of_days
+from models.churn_value.value import ValueModel
 from models.metrics.value import decile_means, normalised_gini
-from models.survival import as_of_days
-from models.value import ValueModel
 
 BOOSTING = BoostingParameters(rounds=80, learning_rate=0.06, members=2)
 

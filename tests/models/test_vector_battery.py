@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 import models
 from features.errors import TrainingError
 from features.vocabulary import Columns as C
+from models import churn_value
 from models.boosting import BoostingParameters
 
 Floats = NDArray[np.float64]
@@ -29,9 +31,10 @@ HORIZON_DAYS = 60
 
 
 def discover_vector_models() -> dict[str, type[Any]]:
-    """Find the classes of ``models/*.py`` that fit on vectors."""
+    """Find the classes of ``models/*.py`` and ``models/churn_value/`` that fit on vectors."""
     found = {}
-    for module in pkgutil.iter_modules(models.__path__, "models."):
+    rooms = (models, churn_value)
+    for module in chain(*(pkgutil.iter_modules(r.__path__, f"{r.__name__}.") for r in rooms)):
         if module.name == "models.registry":
             continue  # opens MLflow, holds no model
         for member in vars(importlib.import_module(module.name)).values():

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from models.bundle import Bundle, read_bundle, write_bundle
-from models.manifest import activate
+from models.bundle.folder import Bundle, read_bundle, write_bundle
+from models.bundle.manifest import activate
 from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.catalogue import Catalogue, open_catalogue

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pyarrow as pa
 
-from models.bundle import Bundle, SparseRows
-from models.bundle_schema import MATRICES
-from models.manifest import Manifest, ModelCard
+from models.bundle.folder import Bundle, SparseRows
+from models.bundle.manifest import Manifest, ModelCard
+from models.bundle.schema import MATRICES
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 AS_OF = date(2026, 6, 1)

@@ -14,18 +14,18 @@ import pyarrow as pa
 import pytest
 
 from features.progress import silent
-from models.bundle import Bundle, ModelCard
+from models.bundle.folder import Bundle, ModelCard
 from models.offers.declarations import Policy
 from models.offers.rules import Rule
 from serving.catalogue import Catalogue, open_catalogue
 from serving.customers.rescored import Rescored
 from serving.decisions.bulk.decide import Situation, decide
-from serving.decisions.desk import Desk, open_desk
+from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.offers import Offer, OfferBook
+from serving.decisions.terms import Terms
 from serving.events import check_events
 from serving.products.shoppers import Shopper, Shoppers
-from serving.terms import Terms
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 CONSENT = [True, True, True, False, True, None]
@@ -60,21 +60,21 @@ def treated(tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bu
 
 
 @pytest.fixture(scope="module")
-def desk(treated: Catalogue) -> Desk:
-    return open_desk(treated).with_book(OfferBook((MUG,), POLICY))
+def inputs(treated: Catalogue) -> DecisionInputs:
+    return open_decision_inputs(treated).with_book(OfferBook((MUG,), POLICY))
 
 
-def decided(desk: Desk, customer: str | None, n: int = 20, **ask: Any) -> OfferOutcome:
-    return next_best_offer(desk, Shopper(), OfferAsk(customer, n, **ask), Decider("d", NOON))
+def decided(inputs: DecisionInputs, customer: str | None, n: int = 20, **ask: Any) -> OfferOutcome:
+    return next_best_offer(inputs, Shopper(), OfferAsk(customer, n, **ask), Decider("d", NOON))
 
 
 def terms_of(outcome: OfferOutcome, offer_id: str) -> Terms:
     return next(item.terms for item in outcome.items if item.offer_id == offer_id)
 
 
-def test_every_term_of_a_contact(desk: Desk) -> None:
+def test_every_term_of_a_contact(inputs: DecisionInputs) -> None:
     # Of the category home ada has the kettle alone: margin 15, price 40, chance 0.1.
-    terms = terms_of(decided(desk, "ada", channel="email"), "o-mug")
+    terms = terms_of(decided(inputs, "ada", channel="email"), "o-mug")
     p_accept = 0.8 * 0.1
     assert terms.p_accept == pytest.approx(p_accept)
     assert terms.discount == pytest.approx(p_accept * 0.1 * 40)
@@ -88,25 +88,27 @@ def test_every_term_of_a_contact(desk: Desk) -> None:
     assert terms.offer_value == pytest.approx(parts)
 
 
-def test_the_bounds_are_those_of_the_measured_errors(desk: Desk) -> None:
-    terms = terms_of(decided(desk, "ada", channel="email"), "o-mug")
+def test_the_bounds_are_those_of_the_measured_errors(inputs: DecisionInputs) -> None:
+    terms = terms_of(decided(inputs, "ada", channel="email"), "o-mug")
     per_acceptance = 15 - 4 - 0.2 - 0.4
     half = 0.02 * 0.1 * per_acceptance
     assert terms.offer_value_upper - terms.offer_value == pytest.approx(half + 0.04 * 30)
     assert terms.offer_value - terms.offer_value_lower == pytest.approx(half + 0.04 * 30)
 
 
-def test_where_nobody_is_contacted_no_effect_of_a_contact_is_claimed(desk: Desk) -> None:
-    terms = terms_of(decided(desk, "ada", channel="web"), "o-mug")
+def test_where_nobody_is_contacted_no_effect_of_a_contact_is_claimed(
+    inputs: DecisionInputs,
+) -> None:
+    terms = terms_of(decided(inputs, "ada", channel="web"), "o-mug")
     assert (terms.uplift, terms.retention, terms.evidence) == (None, 0.0, "risk_only")
 
 
-def test_scores_made_since_the_bundle_price_a_contact(desk: Desk) -> None:
+def test_scores_made_since_the_bundle_price_a_contact(inputs: DecisionInputs) -> None:
     def terms(scores: dict[str, float | None]) -> Terms:
-        vector = json.dumps([None] * (len(desk.catalogue.bundle.vectors.column_names) - 1))
+        vector = json.dumps([None] * (len(inputs.catalogue.bundle.vectors.column_names) - 1))
         new = Rescored("ada", "v1", date(2026, 6, 3), NOON, json.dumps(scores), vector, "[]")
         ask, decider = OfferAsk("ada", 20, channel="email"), Decider("d", NOON, rescored=new)
-        (entry,) = next_best_offer(desk, Shopper(), ask, decider).trace("o-mug")
+        (entry,) = next_best_offer(inputs, Shopper(), ask, decider).trace("o-mug")
         assert entry.terms is not None
         return entry.terms
 
@@ -120,8 +122,8 @@ def test_scores_made_since_the_bundle_price_a_contact(desk: Desk) -> None:
     assert (unknown.uplift, unknown.retention, unknown.evidence) == (None, 0.0, "risk_only")
 
 
-def test_a_contact_that_puts_off_may_lose_to_doing_nothing(desk: Desk) -> None:
-    outcome = decided(desk, "cleo", channel="email")
+def test_a_contact_that_puts_off_may_lose_to_doing_nothing(inputs: DecisionInputs) -> None:
+    outcome = decided(inputs, "cleo", channel="email")
     (entry,) = outcome.trace()
     assert (entry.code, entry.made) == ("worth_nothing", False)
     assert entry.offer_value is not None
@@ -132,10 +134,10 @@ def test_a_contact_that_puts_off_may_lose_to_doing_nothing(desk: Desk) -> None:
 def test_a_weight_moves_the_order_and_no_money(treated: Catalogue) -> None:
     bread = Offer("o-bread", "Bread", product_id="p0")
     butter = Offer("o-butter", "Butter", product_id="p1", weight=0.1)
-    desk = open_desk(treated).with_book(OfferBook((bread, butter)))
-    outcome = decided(desk, "ada")
+    inputs = open_decision_inputs(treated).with_book(OfferBook((bread, butter)))
+    outcome = decided(inputs, "ada")
     assert [e.code for e in outcome.trace()] == ["same_product", "same_product"]
-    dear = desk.with_book(OfferBook((bread, replace(butter, weight=10.0))))
+    dear = inputs.with_book(OfferBook((bread, replace(butter, weight=10.0))))
     best = decided(dear, "ada").items[0]
     assert best.offer_id == "o-butter"
     assert best.terms.offer_value == pytest.approx(0.8 * 0.4 * 1.5)
@@ -143,10 +145,12 @@ def test_a_weight_moves_the_order_and_no_money(treated: Catalogue) -> None:
 
 def test_a_trace_says_of_every_offer_what_became_of_it(treated: Catalogue) -> None:
     rich_only = replace(MUG, offer_id="o-rich", eligible=Rule('tier == "top_1"'))
-    nowhere = replace(MUG, offer_id="o-toaster", category=None, product_id="p4", goods="retired")
+    nowhere = replace(
+        MUG, offer_id="o-toaster", category=None, product_id="p4", availability="retired"
+    )
     offers = (MUG, rich_only, nowhere, replace(MUG, offer_id="o-web", channels=("web",)))
-    desk = open_desk(treated).with_book(OfferBook(offers, POLICY))
-    trace = decided(desk, "ada", channel="email").trace()
+    inputs = open_decision_inputs(treated).with_book(OfferBook(offers, POLICY))
+    trace = decided(inputs, "ada", channel="email").trace()
     said = {entry.offer_id: (entry.gate, entry.code) for entry in trace}
     assert said == {
         "o-mug": ("arbitration", "made"),
@@ -154,32 +158,32 @@ def test_a_trace_says_of_every_offer_what_became_of_it(treated: Catalogue) -> No
         "o-toaster": ("eligible", "retired"),
         "o-web": ("applicable", "other_channel"),
     }
-    (why,) = decided(desk, "ada", channel="email").trace("o-rich")
+    (why,) = decided(inputs, "ada", channel="email").trace("o-rich")
     assert "tier is" in why.reason
 
 
 def test_placements_show_only_what_may_stand_there(treated: Catalogue) -> None:
     footer = replace(MUG, offer_id="o-footer", placements=("footer",))
-    desk = open_desk(treated).with_book(OfferBook((MUG, footer), POLICY))
-    items = decided(desk, "ada", placements=["banner", "footer"]).items
+    inputs = open_decision_inputs(treated).with_book(OfferBook((MUG, footer), POLICY))
+    items = decided(inputs, "ada", placements=["banner", "footer"]).items
     placed = {item.offer_id: item.placement for item in items if item.offer_id}
     assert placed == {"o-mug": "banner", "o-footer": "footer"}
 
 
-def same(desk: Desk, channel: str, shoppers: Shoppers) -> None:
+def same(inputs: DecisionInputs, channel: str, shoppers: Shoppers) -> None:
     """Assert that deciding for all customers at once is deciding for each."""
-    ids = desk.catalogue.bundle.customers.column("customer_id").to_pylist()
+    ids = inputs.catalogue.bundle.customers.column("customer_id").to_pylist()
     situation = Situation(channel, NOON, shoppers, {})
     rows = [
         row
-        for frame in decide(desk, np.arange(len(ids)), situation, silent)
+        for frame in decide(inputs, np.arange(len(ids)), situation, silent)
         for row in frame.to_dict("records")
     ]
     assert [row["customer_id"] for row in rows] == ids
     for row in rows:
         ask = OfferAsk(row["customer_id"], channel=channel)
         shopper = shoppers.find(row["customer_id"])
-        alone = next_best_offer(desk, shopper, ask, Decider("d", NOON)).items[0]
+        alone = next_best_offer(inputs, shopper, ask, Decider("d", NOON)).items[0]
         assert row["action"] == alone.action
         assert row["offer_value"] == pytest.approx(alone.terms.offer_value)
         assert row["evidence"] == alone.terms.evidence
@@ -189,19 +193,19 @@ def same(desk: Desk, channel: str, shoppers: Shoppers) -> None:
 
 
 @pytest.mark.parametrize("channel", ["web", "email"])
-def test_one_customer_is_decided_on_as_among_many(desk: Desk, channel: str) -> None:
-    same(desk, channel, Shoppers())
+def test_one_customer_is_decided_on_as_among_many(inputs: DecisionInputs, channel: str) -> None:
+    same(inputs, channel, Shoppers())
 
 
 def test_so_on_random_shops(random_catalogues: list[Catalogue]) -> None:
     for catalogue in random_catalogues:
-        same(open_desk(catalogue), "web", Shoppers())
+        same(open_decision_inputs(catalogue), "web", Shoppers())
 
 
 def test_what_was_rejected_is_not_offered_in_bulk_either(
-    desk: Desk, rejected: Callable[[dict[str, str]], Shoppers]
+    inputs: DecisionInputs, rejected: Callable[[dict[str, str]], Shoppers]
 ) -> None:
-    same(desk, "web", rejected({"ada": "p3", "änne": "p6", "nobody": "p0"}))
+    same(inputs, "web", rejected({"ada": "p3", "änne": "p6", "nobody": "p0"}))
 
 
 @pytest.fixture(scope="module")
@@ -221,14 +225,14 @@ def rejected() -> Callable[[dict[str, str]], Shoppers]:
     return of
 
 
-def test_a_budget_holds_over_all_customers(desk: Desk) -> None:
+def test_a_budget_holds_over_all_customers(inputs: DecisionInputs) -> None:
     ids = np.arange(6)
     situation = Situation("email", NOON, Shoppers(), {})
 
     def offered(budget: float | None) -> list[str]:
         hello = Offer("o-hello", "Hello", contact_cost=0.5, channels=("email",), budget=budget)
         book = OfferBook((hello,))
-        (frame,) = decide(desk.with_book(book), ids, situation, silent)
+        (frame,) = decide(inputs.with_book(book), ids, situation, silent)
         return frame.loc[frame["action"] == "offer", "customer_id"].tolist()
 
     everyone = offered(None)
@@ -237,12 +241,14 @@ def test_a_budget_holds_over_all_customers(desk: Desk) -> None:
     assert len(offered(0.6)) == 1
 
 
-def test_a_budget_pays_for_contacts_and_for_what_acceptances_give_away(desk: Desk) -> None:
+def test_a_budget_pays_for_contacts_and_for_what_acceptances_give_away(
+    inputs: DecisionInputs,
+) -> None:
     def made(budget: float | None) -> pd.DataFrame:
         offer = replace(MUG, contact_cost=0.1, budget=budget)
         situation = Situation("email", NOON, Shoppers(), {})
         book = OfferBook((offer,), POLICY)
-        (frame,) = decide(desk.with_book(book), np.arange(6), situation, silent)
+        (frame,) = decide(inputs.with_book(book), np.arange(6), situation, silent)
         return frame[frame["action"] == "offer"]
 
     everyone = made(None)
@@ -253,9 +259,9 @@ def test_a_budget_pays_for_contacts_and_for_what_acceptances_give_away(desk: Des
     assert len(made(spent * 0.999)) == len(everyone) - 1
 
 
-def test_nothing_but_offers_goes_out_to_customers(desk: Desk) -> None:
+def test_nothing_but_offers_goes_out_to_customers(inputs: DecisionInputs) -> None:
     # Dan's own candidates cannot be sold; änne never said whether she may be written to.
     for customer in ("dan", "änne"):
-        items = decided(desk, customer, channel="email").items
+        items = decided(inputs, customer, channel="email").items
         assert [item.action for item in items] == ["do_nothing"]
-        assert decided(desk, customer, channel="web").items[0].action == "product"
+        assert decided(inputs, customer, channel="web").items[0].action == "product"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
-from serving.customers.churn_list import ChurnList, ChurnQuery, StaleCursorError
+from serving.customers.churn_list import ChurnQuery, CustomersAtRisk, StaleCursorError
 
 
 def listed(reader: Any, query: str = "") -> list[str]:
@@ -83,7 +83,7 @@ def test_pages_put_together_are_the_sorted_list(
     tier: str | None,
 ) -> None:
     catalogue = random_catalogues[place]
-    churn, query = ChurnList(catalogue), ChurnQuery(min_probability=least, tier=tier)
+    churn, query = CustomersAtRisk(catalogue), ChurnQuery(min_probability=least, tier=tier)
     rows, cursor = churn.page(query, limit, None)
     while cursor is not None:
         assert len(rows) % limit == 0
@@ -101,7 +101,7 @@ def test_pages_put_together_are_the_sorted_list(
 
 
 def test_a_cursor_of_another_list_is_refused(tiny: Catalogue, reader: Any) -> None:
-    churn = ChurnList(tiny)
+    churn = CustomersAtRisk(tiny)
     _, cursor = churn.page(ChurnQuery(), 2, None)
     with pytest.raises(StaleCursorError):
         churn.page(ChurnQuery(tier="rest"), 2, cursor)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.columns import booleans, coded, floats, rows_at
+from serving.lookups.columns import booleans, coded, floats, rows_at
 
 NUMBERS = st.one_of(
     st.tuples(st.just(pa.float64()), st.lists(st.none() | st.floats())),

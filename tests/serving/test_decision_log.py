@@ -64,7 +64,7 @@ class FailingStore:
     def shopper_events(self, *_since: object) -> Iterator[Event]:
         return iter(())
 
-    def heard(self) -> int:
+    def latest_group(self) -> int:
         return 0
 
     def version(self) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from serving.events import Event
-from serving.patience import SharedQuestion
+from serving.shared_call import SharedCall
 from serving.storage.inbox import Inbox
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import StoreError
@@ -154,65 +154,65 @@ def test_an_event_that_only_the_store_finds_unfit_is_not_to_be_sent_again(client
     assert "retry-after" not in response.headers
 
 
-class Question:
+class FakeCall:
     """Counts how often it is asked, and answers when it is let."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.made = 0
         self.let = asyncio.Event()
         self.error: Exception | None = None
 
     async def __call__(self) -> None:
-        self.asked += 1
+        self.made += 1
         await self.let.wait()
         if self.error:
             raise self.error
 
 
-def test_all_who_come_during_a_question_share_the_next_one() -> None:
+def test_all_who_come_during_a_call_share_the_next_one() -> None:
     async def scene() -> None:
-        question = Question()
-        shared = SharedQuestion(question, patience_seconds=60)
+        call = FakeCall()
+        shared = SharedCall(call, timeout_seconds=60)
         first = asyncio.create_task(shared.answered())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert question.asked == 1
+        assert call.made == 1
         others = [asyncio.create_task(shared.answered()) for _ in range(20)]
         await asyncio.sleep(0)
-        question.let.set()
+        call.let.set()
         assert await asyncio.gather(first, *others) == [True] * 21
-        assert question.asked == 2, "the first began before the others came"
+        assert call.made == 2, "the first began before the others came"
 
     asyncio.run(scene())
 
 
-def test_nobody_waits_for_a_question_that_hangs() -> None:
+def test_nobody_waits_for_a_call_that_hangs() -> None:
     async def scene() -> None:
         now = 0.0
-        question = Question()
-        shared = SharedQuestion(question, patience_seconds=0.01, seconds=lambda: now)
+        call = FakeCall()
+        shared = SharedCall(call, timeout_seconds=0.01, seconds=lambda: now)
         assert await shared.answered() is False
         now = 1.0
         asked = [asyncio.create_task(shared.answered()) for _ in range(3)]
         await asyncio.sleep(0)
         assert [task.done() and task.result() for task in asked] == [False] * 3
-        assert question.asked == 1, "and it is not asked again beside itself"
-        question.let.set()
+        assert call.made == 1, "and it is not asked again beside itself"
+        call.let.set()
         await asyncio.sleep(0.01)
         assert await shared.answered() is True
 
     asyncio.run(scene())
 
 
-def test_a_question_that_fails_says_why_and_the_next_one_is_asked_anew() -> None:
+def test_a_failed_call_raises_and_the_next_one_is_made_anew() -> None:
     async def scene() -> None:
-        question = Question()
-        question.let.set()
-        question.error = StoreError("the line is cut", "Mend it.")
-        shared = SharedQuestion(question, patience_seconds=60)
+        call = FakeCall()
+        call.let.set()
+        call.error = StoreError("the line is cut", "Mend it.")
+        shared = SharedCall(call, timeout_seconds=60)
         with pytest.raises(StoreError, match="the line is cut"):
             await shared.answered()
-        question.error = None
+        call.error = None
         assert await shared.answered() is True
 
     asyncio.run(scene())

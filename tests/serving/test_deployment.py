@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from regulars.cli import app
 from regulars.settings import Settings
-from serving.run import FAREWELL_SECONDS
+from serving.run import SHUTDOWN_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -139,9 +139,9 @@ def test_the_health_check_asks_an_address_that_answers(reader: Any) -> None:
 def test_nobody_is_stopped_before_requests_in_hand_are_finished() -> None:
     unit = ConfigParser(strict=False, interpolation=None, delimiters="=")
     unit.read(DEPLOY / "regulars.service")
-    assert int(unit["Service"]["TimeoutStopSec"]) > FAREWELL_SECONDS
+    assert int(unit["Service"]["TimeoutStopSec"]) > SHUTDOWN_SECONDS
     grace = COMPOSE["services"]["server"]["stop_grace_period"]
-    assert int(grace.removesuffix("s")) > FAREWELL_SECONDS
+    assert int(grace.removesuffix("s")) > SHUTDOWN_SECONDS
 
 
 def test_what_is_mounted_is_there_and_no_secret_or_host_stands_in_any_file() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import sqlalchemy as sql
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.erasure import customer_hash, without_customers
-from models.sparse_rows import SparseRows
+from models.bundle.erasure import customer_hash, without_customers
+from models.bundle.sparse_rows import SparseRows
+from serving.storage.sql_store import SqlStore
+from serving.storage.store import Decision
+from serving.storage.store_tables import DECISIONS
 
 
 def rows(shop: Any, query: str) -> list[Any]:
@@ -49,6 +55,44 @@ def test_other_workers_forget_before_they_answer(shop: Any) -> None:
         one.request("DELETE", "/v1/customers/ada")
         answer: httpx.Response = other.get("/v1/customers/ada")
         assert answer.status_code == 404
+
+
+def test_a_visit_in_which_an_erased_customer_was_named_is_forgotten(client: Any) -> None:
+    both = {"type": "reject", "customer_id": "ada", "session_id": "s1", "product_id": "p3"}
+    other = {"type": "reject", "customer_id": "ben", "session_id": "s2", "product_id": "p3"}
+
+    def shown(session: str) -> set[str]:
+        body = {"session_id": session, "n": 8}
+        items = client.post("/v1/recommendations", json=body).json()["items"]
+        return {item["product_id"] for item in items}
+
+    assert client.post("/v1/events", json={"events": [both, other]}).json()["accepted"] == 2
+    assert "p3" not in shown("s1") | shown("s2")
+    client.request("DELETE", "/v1/customers/ada")
+    assert "p3" in shown("s1")
+    assert "p3" not in shown("s2")
+
+
+def test_decisions_that_another_worker_had_not_written_yet_are_not_kept(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
+    erased_at = datetime(2026, 6, 2, 12, tzinfo=UTC)
+    before, after = erased_at - timedelta(seconds=1), erased_at + timedelta(seconds=1)
+    store.erase("ada", erased_at)
+    made = [
+        ("d1", "ada", before),
+        ("d2", "ada", after),
+        ("d3", "ben", before),
+        ("d4", None, before),
+    ]
+    store.add_decisions([decision(*each) for each in made])
+    assert {row["id"] for row in store.rows(sql.select(DECISIONS.c.id))} == {"d2", "d3", "d4"}
+    store.close()
+
+
+def decision(id_: str, customer_id: str | None, ts: datetime) -> Decision:
+    return Decision(
+        id_, ts, "recommendations", customer_id, None, "v", "champion", None, "{}", 1.0, 1, {}
+    )
 
 
 def test_the_next_bundle_has_no_row_of_them(tiny_bundle: Any, bundle_of: Any) -> None:

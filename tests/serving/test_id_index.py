@@ -1,11 +1,11 @@
-"""Ids are found by their place, whether few enough to be kept or searched for by halves."""
+"""Ids are found by position, in a small index with a dictionary and in a large one by search."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pytest
 
-from serving.catalogue import IdIndex
+from serving.lookups.id_index import IdIndex
 
 
 def index_of(ids: list[str]) -> IdIndex:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
-from models.bundle import write_bundle
-from models.manifest import activate
+from models.bundle.folder import write_bundle
+from models.bundle.manifest import activate
 
 FORMULAS = ["+1+1", "-2+3", "=HYPERLINK(1)", "@SUM(1)", "plain", "ünï"]
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
 from serving.events import Event, EventType
-from serving.name_index import NameIndex
+from serving.lookups.name_index import NameIndex
 from serving.products.recommend import Ask, Outcome, recommend
 from serving.products.shoppers import (
-    MOST_BROWSING,
-    MOST_WISHES,
-    MOST_WISHES_OF_ALL,
-    WISH_DAYS,
+    INTEREST_WINDOW,
+    MAX_INTERESTED,
+    MAX_INTERESTS,
+    MAX_INTERESTS_EACH,
+    Interest,
     Shopper,
     Shoppers,
-    Wish,
 )
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
@@ -40,8 +40,8 @@ def shown(outcome: Outcome) -> list[str]:
     return [item.product_id for item in outcome.items]
 
 
-def wished(kind: str, what: str, hours_ago: float = 0.0) -> Shopper:
-    return Shopper(wishes={"e1": Wish(kind, what, NOW - timedelta(hours=hours_ago))})
+def interested(kind: str, what: str, hours_ago: float = 0.0) -> Shopper:
+    return Shopper(interests={"e1": Interest(kind, what, NOW - timedelta(hours=hours_ago))})
 
 
 def test_a_view_brings_the_product_and_what_is_like_it(client: Any) -> None:
@@ -100,7 +100,7 @@ def test_what_the_shopper_did_outlives_the_server_but_not_a_week(shop: Any) -> N
         fresh = items(client)
     with shop.open() as client:
         assert items(client) == fresh
-    later = shop.now() + WISH_DAYS + timedelta(hours=1)
+    later = shop.now() + INTEREST_WINDOW + timedelta(hours=1)
     shop.now = lambda: later
     with shop.open() as client:
         assert list(items(client)) == ["p0", "p7", "p6", "p3"]
@@ -120,7 +120,9 @@ def test_an_anonymous_visit_is_served_by_what_it_looked_at(client: Any) -> None:
 
 def test_a_visit_fades(tiny: Catalogue) -> None:
     def score(hours_ago: float) -> float:
-        outcome = recommend(tiny, wished("view", "p3", hours_ago), Ask(n=8, customer_id="ben"), NOW)
+        outcome = recommend(
+            tiny, interested("view", "p3", hours_ago), Ask(n=8, customer_id="ben"), NOW
+        )
         return next(item.score for item in outcome.items if item.product_id == "p3")
 
     # A view weighs 0.3 and halves in a day: its say is w / (w + 1).
@@ -129,42 +131,42 @@ def test_a_visit_fades(tiny: Catalogue) -> None:
     assert score(0) > score(24) > score(160) > 0
 
 
-def test_what_was_bought_since_is_no_wish_any_more(tiny: Catalogue) -> None:
-    shopper = wished("cart_add", "p3", hours_ago=20)
+def test_what_was_bought_since_is_no_interest_any_more(tiny: Catalogue) -> None:
+    shopper = interested("cart_add", "p3", hours_ago=20)
     ask = Ask(n=8, customer_id="ben")
     assert "p3" not in shown(recommend(tiny, shopper, ask, NOW)), "it lies in the cart"
     day = NOW.toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
     shopper.purchases["p3"] = {"o1": day}
     assert "p3" in shown(recommend(tiny, shopper, ask, NOW))
-    assert "p3" in shown(recommend(tiny, wished("cart_add", "p3", 30), ask, NOW)), "left behind"
+    assert "p3" in shown(recommend(tiny, interested("cart_add", "p3", 30), ask, NOW)), "left behind"
 
 
 @pytest.mark.parametrize("customer", ["ben", None])
-def test_a_wish_for_nothing_that_is_known_changes_nothing(
+def test_an_interest_in_nothing_that_is_known_changes_nothing(
     tiny: Catalogue, customer: str | None
 ) -> None:
     ask = Ask(n=5, customer_id=customer)
     quiet = recommend(tiny, Shopper(), ask, NOW)
     for kind, what in (("view", "unheard of"), ("cart_add", "p-1"), ("search", "zzz ?!")):
-        assert recommend(tiny, wished(kind, what), ask, NOW) == quiet
+        assert recommend(tiny, interested(kind, what), ask, NOW) == quiet
 
 
-def test_the_latest_wishes_are_remembered_once() -> None:
+def test_the_latest_interests_are_remembered_once() -> None:
     shoppers = Shoppers()
-    for number in range(MOST_WISHES + 10):
+    for number in range(MAX_INTERESTS_EACH + 10):
         event = Event(
             event_id=f"e{number}", type="view", customer_id="ada", product_id=f"p{number}",
             ts=NOW + timedelta(seconds=number),
         )  # fmt: skip
         shoppers.record(event)
         shoppers.record(event)
-    kept = [wish.what for wish in shoppers.find("ada").wishes.values()]
-    assert kept == [f"p{number}" for number in range(10, MOST_WISHES + 10)]
+    kept = [interest.what for interest in shoppers.find("ada").interests.values()]
+    assert kept == [f"p{number}" for number in range(10, MAX_INTERESTS_EACH + 10)]
 
 
 @settings(deadline=None)
-@given(st.permutations(range(MOST_WISHES + 6)), st.integers(0, 3))
-def test_in_whatever_order_they_are_told_the_same_wishes_are_remembered(
+@given(st.permutations(range(MAX_INTERESTS_EACH + 6)), st.integers(0, 3))
+def test_in_whatever_order_they_are_told_the_same_interests_are_remembered(
     told: list[int], at_a_time: int
 ) -> None:
     shoppers = Shoppers()
@@ -174,8 +176,8 @@ def test_in_whatever_order_they_are_told_the_same_wishes_are_remembered(
         shoppers.record(
             Event(event_id=event_id, type="view", customer_id="ada", product_id="p", ts=at)
         )
-    expected = [f"e{number:03}" for number in range(6, MOST_WISHES + 6)]
-    assert list(shoppers.find("ada").wishes) == expected
+    expected = [f"e{number:03}" for number in range(6, MAX_INTERESTS_EACH + 6)]
+    assert list(shoppers.find("ada").interests) == expected
 
 
 def record(shoppers: Shoppers, kind: EventType, session: int, number: int = 0) -> None:
@@ -190,21 +192,21 @@ def record(shoppers: Shoppers, kind: EventType, session: int, number: int = 0) -
 def test_memory_is_bounded_by_the_latest_shoppers() -> None:
     shoppers = Shoppers()
     record(shoppers, "reject", 0)
-    for session in range(MOST_BROWSING + 2):
+    for session in range(MAX_INTERESTED + 2):
         record(shoppers, "view", session)
-    assert shoppers.find(None, "s0").wishes == {}
+    assert shoppers.find(None, "s0").interests == {}
     assert shoppers.find(None, "s0").dismissed_products == {"p0"}, "what was dismissed stays so"
     assert shoppers.find(None, "s1").is_blank
-    assert shoppers.find(None, f"s{MOST_BROWSING + 1}").wishes
+    assert shoppers.find(None, f"s{MAX_INTERESTED + 1}").interests
 
 
-def test_memory_is_bounded_by_the_wishes_of_all_shoppers_together() -> None:
+def test_memory_is_bounded_by_the_interests_of_all_shoppers_together() -> None:
     shoppers, many = Shoppers(), 10
-    enough = MOST_WISHES_OF_ALL // many
+    enough = MAX_INTERESTS // many
     for session in range(enough + 2):
         for number in range(many):
             record(shoppers, "view", session, number)
-    counts = [len(shoppers.find(None, f"s{session}").wishes) for session in range(enough + 2)]
+    counts = [len(shoppers.find(None, f"s{session}").interests) for session in range(enough + 2)]
     assert counts == [0, 0] + [many] * enough
 
 

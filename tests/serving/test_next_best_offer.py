@@ -12,8 +12,8 @@ import pytest
 
 from serving.answers import OfferItem
 from serving.catalogue import Catalogue
-from serving.decisions.desk import open_desk
 from serving.decisions.gates.stops import Stop
+from serving.decisions.inputs import open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shopper
@@ -28,9 +28,9 @@ def decider(today: date = TODAY, refused: Mapping[str, Stop] | None = None) -> D
 def decided(
     catalogue: Catalogue, ask: OfferAsk, today: date = TODAY, book: OfferBook | None = None
 ) -> OfferOutcome:
-    desk = open_desk(catalogue)
-    desk = desk if book is None else desk.with_book(book)
-    return next_best_offer(desk, Shopper(), ask, decider(today))
+    inputs = open_decision_inputs(catalogue)
+    inputs = inputs if book is None else inputs.with_book(book)
+    return next_best_offer(inputs, Shopper(), ask, decider(today))
 
 
 def offers(
@@ -79,7 +79,7 @@ def test_a_category_is_accepted_when_any_of_its_products_is(tiny: Catalogue) -> 
 def test_an_offer_holds_from_its_first_day_to_before_its_last(
     tiny: Catalogue, today: date, among: bool
 ) -> None:
-    offered = {offer.offer_id: offer for offer in open_desk(tiny).book.offers}
+    offered = {offer.offer_id: offer for offer in open_decision_inputs(tiny).book.offers}
     kettle_only = OfferBook((offered["o-kettle"],))
     outcome = decided(tiny, OfferAsk("ada"), today, kettle_only)
     # Nothing, kettle, bread, butter, and the offer if it holds.
@@ -167,10 +167,10 @@ def test_a_trace_is_there_when_asked_for(reader: Any) -> None:
 
 
 def test_what_the_contact_log_refuses_is_decided_again_without_it(tiny: Catalogue) -> None:
-    desk = open_desk(tiny)
+    inputs = open_decision_inputs(tiny)
     ask = OfferAsk("ada", 20)
     refused = decider(refused={"o-home": Stop.CUSTOMER_CAP_DAY})
-    outcome = next_best_offer(desk, Shopper(), ask, refused)
+    outcome = next_best_offer(inputs, Shopper(), ask, refused)
     assert "o-home" not in by_what(outcome.items)
     stopped = {entry.offer_id: entry.gate for entry in outcome.trace()}
     assert stopped["o-home"] == "contact_policy"

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from models.bundle import Bundle, activate, write_bundle
+from models.bundle.folder import Bundle, activate, write_bundle
 from models.offers.declarations import Caps, Declaration, Policy
 
 HELLO = Declaration(offer_id="o-hello", name="Hello", channels=("email",))

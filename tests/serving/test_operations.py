@@ -11,8 +11,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from features.errors import BundleError, SettingsError
-from models.bundle import activate
-from serving import answers, desk_answers
+from models.bundle.folder import activate
+from serving import answers
+from serving.customers import answers as customer_answers
 from serving.http.keys import refuse_open_bind
 from serving.http.routes_admin import Erased
 from serving.run import bind, serve
@@ -24,8 +25,8 @@ ROUTES = {
     ("get", "/v1/products/{product_id}/cross-sell"): answers.Recommendations,
     ("post", "/v1/next-best-offer"): answers.NextBestOffer,
     ("get", "/v1/customers/{customer_id}/next-best-offer"): answers.NextBestOffer,
-    ("get", "/v1/customers/{customer_id}"): desk_answers.CustomerProfile,
-    ("get", "/v1/churn"): desk_answers.ChurnList,
+    ("get", "/v1/customers/{customer_id}"): customer_answers.CustomerProfile,
+    ("get", "/v1/churn"): customer_answers.ChurnList,
     ("post", "/v1/events"): answers.EventsReceipt,
     ("get", "/v1/models"): answers.Models,
     ("post", "/v1/models/reload"): answers.Reloaded,
@@ -209,5 +210,5 @@ def test_without_keys_this_machine_may_call(host: str) -> None:
 def test_without_keys_no_other_machine_may_call(host: str, shop: Any) -> None:
     with pytest.raises(SettingsError, match="without keys") as caught:
         serve(shop.folder / "bundles", host, 0, shop.database_url)
-    assert "keys file" in caught.value.remedy
+    assert "regulars keys create" in caught.value.remedy
     refuse_open_bind(host, ())

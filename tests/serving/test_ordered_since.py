@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from serving.catalogue import Catalogue, open_catalogue
-from serving.customers.ordered_since import RecentBuyers, news_of, ordered_since
+from serving.customers.ordered_since import RecentBuyers, new_orders, ordered_since
 from serving.products.shoppers import Shopper
 
 DAY = 20_606  # 2 June 2026
@@ -56,8 +56,8 @@ def test_the_churn_list_marks_who_ordered_since(client: Any) -> None:
 
 def test_lines_of_one_order_are_one_order() -> None:
     shopper = Shopper(purchases={"p0": {"o1": DAY}, "p1": {"o1": DAY, "o2": DAY - 3}})
-    assert news_of(shopper) == (2, DAY)
-    assert news_of(Shopper()) == (0, 0)
+    assert new_orders(shopper) == (2, DAY)
+    assert new_orders(Shopper()) == (0, 0)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def made(customer_id: str = "ben", **said: Any) -> Rescored:
 
 def keep(store: SqlStore, *rescored: Rescored) -> None:
     mark = store.scores.begin("v1", AS_OF, NOW, NOW)
-    assert store.scores.keep(rescored, mark, store.heard(), NOW)
+    assert store.scores.keep(rescored, mark, store.latest_group(), NOW)
 
 
 def event(event_id: str, kind: str = "purchase", customer_id: str | None = "ben") -> Event:
@@ -227,7 +227,7 @@ def test_who_was_overtaken_writes_nothing(store: SqlStore) -> None:
 
 
 def test_workers_hear_of_scores_as_of_events(store: SqlStore) -> None:
-    heard = store.heard()
+    heard = store.latest_group()
     keep(store, made(), made("cleo"))
     news = store.news(heard)
     assert sorted(each.customer_id for each in news.rescored) == ["ben", "cleo"]
@@ -235,7 +235,7 @@ def test_workers_hear_of_scores_as_of_events(store: SqlStore) -> None:
     # The same customer again: the last one counts, and the group before has nobody left.
     again = made(scored_at=NOW + timedelta(seconds=9))
     keep(store, again)
-    assert store.news(news.heard).rescored == [again]
+    assert store.news(news.latest_group).rescored == [again]
     assert store.rescored("v1", 1) == [again], "of many the latest"
 
 
@@ -256,7 +256,7 @@ def test_how_far_scoring_has_come_is_told(store: SqlStore) -> None:
 def gauges_after(store: Any, now: datetime, rescored: RescoredCustomers) -> dict[str, float]:
     registry = CollectorRegistry()
     freshness = Freshness(store, lambda: now, ScoreGauges(registry))
-    asyncio.run(freshness.look(rescored))
+    asyncio.run(freshness.read(rescored))
     lines = generate_latest(registry).decode().splitlines()
     return {
         line.split()[0].removeprefix("regulars_"): float(line.split()[1])

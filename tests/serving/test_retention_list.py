@@ -13,14 +13,14 @@ import pyarrow as pa
 import pytest
 
 from features.progress import Tick, silent
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
 from models.offers.declarations import Caps, Channel, Policy
 from serving.catalogue import open_catalogue
 from serving.decisions.bulk.budget import Limits
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.bulk.retention_list import RetentionList, retention_list
-from serving.decisions.desk import Desk, open_desk
-from serving.decisions.gates.contact_policy import Contact, Contacted, History
+from serving.decisions.gates.contact_policy import Contact, ContactHistories, ContactHistory
+from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers
 
@@ -44,12 +44,14 @@ BREAD = Offer(
 
 
 @pytest.fixture(scope="module")
-def desk_of(
+def inputs_of(
     tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
-) -> Callable[..., Desk]:
+) -> Callable[..., DecisionInputs]:
     """Open the small shop with some offers, after campaigns by lot or without any."""
 
-    def opened(*offers: Offer, policy: Policy | None = None, treated: bool = True) -> Desk:
+    def opened(
+        *offers: Offer, policy: Policy | None = None, treated: bool = True
+    ) -> DecisionInputs:
         bundle = tiny_bundle()
         names = [n for n in bundle.customers.column_names if n not in EFFECTS]
         columns = {name: bundle.customers.column(name) for name in names}
@@ -59,24 +61,24 @@ def desk_of(
             said = replace(said, evidence="randomised", response_days=14, contact_cost=0.25)
         customers = pa.table({**columns, **added})
         catalogue = open_catalogue(bundle_of(replace(bundle, manifest=said, customers=customers)))
-        return open_desk(catalogue).with_book(OfferBook(offers, policy or Policy()))
+        return open_decision_inputs(catalogue).with_book(OfferBook(offers, policy or Policy()))
 
     return opened
 
 
 def drawn(
-    desk: Desk, limits: Limits | None = None, history: History | None = None
+    inputs: DecisionInputs, limits: Limits | None = None, history: ContactHistories | None = None
 ) -> RetentionList:
     limits = limits or Limits(contacts=6)
-    return retention_list(desk, EVERYONE, limits, NOON, Shoppers(), history or {}, silent)
+    return retention_list(inputs, EVERYONE, limits, NOON, Shoppers(), history or {}, silent)
 
 
 def row_of(found: RetentionList, customer: str) -> pd.Series:
     return found.rows.set_index("customer_id").loc[customer]
 
 
-def test_the_gain_is_the_definition(desk_of: Callable[..., Desk]) -> None:
-    ada = row_of(drawn(desk_of(BREAD)), "ada")
+def test_the_gain_is_the_definition(inputs_of: Callable[..., DecisionInputs]) -> None:
+    ada = row_of(drawn(inputs_of(BREAD)), "ada")
     # Half of the bread's price of 2 goes to half of all her orders, won or not.
     incentive = 0.5 * 0.5 * 2.0
     p0, p1, v = 0.4, 0.45, 30.0
@@ -88,63 +90,67 @@ def test_the_gain_is_the_definition(desk_of: Callable[..., Desk]) -> None:
     assert (ada["evidence"], ada["channel"], ada["offer_id"]) == ("randomised", "email", "o-bread")
 
 
-def test_only_who_gains_and_agreed_is_on_it_best_first(desk_of: Callable[..., Desk]) -> None:
-    rows = drawn(desk_of(HELLO)).rows
+def test_only_who_gains_and_agreed_is_on_it_best_first(
+    inputs_of: Callable[..., DecisionInputs],
+) -> None:
+    rows = drawn(inputs_of(HELLO)).rows
     # Cleo is put off, dan did not agree, eve is not scored, of änne nobody knows.
     assert rows["customer_id"].tolist() == ["ben", "ada"]
     assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.12, 1.5 - 0.12])
     assert rows["rank"].tolist() == [1, 2]
 
 
-def test_the_limits_are_kept(desk_of: Callable[..., Desk]) -> None:
-    desk = desk_of(HELLO)
-    assert drawn(desk, Limits(contacts=1)).rows["customer_id"].tolist() == ["ben"]
-    assert drawn(desk, Limits(money=0.2)).rows["customer_id"].tolist() == ["ben"]
-    assert drawn(desk, Limits(money=0.1)).rows.empty
-    assert len(drawn(desk_of(replace(HELLO, budget=0.2))).rows) == 1
+def test_the_limits_are_kept(inputs_of: Callable[..., DecisionInputs]) -> None:
+    inputs = inputs_of(HELLO)
+    assert drawn(inputs, Limits(contacts=1)).rows["customer_id"].tolist() == ["ben"]
+    assert drawn(inputs, Limits(money=0.2)).rows["customer_id"].tolist() == ["ben"]
+    assert drawn(inputs, Limits(money=0.1)).rows.empty
+    assert len(drawn(inputs_of(replace(HELLO, budget=0.2))).rows) == 1
 
 
-def test_who_was_contacted_enough_is_left_in_peace(desk_of: Callable[..., Desk]) -> None:
+def test_who_was_contacted_enough_is_left_in_peace(
+    inputs_of: Callable[..., DecisionInputs],
+) -> None:
     sent = Contact("k", "ben", "o-hello", "email", NOON - timedelta(hours=3))
-    desk = desk_of(HELLO, policy=Policy(caps=Caps(day=1)))
-    rows = drawn(desk, history={"ben": Contacted((sent,))}).rows
+    inputs = inputs_of(HELLO, policy=Policy(caps=Caps(day=1)))
+    rows = drawn(inputs, history={"ben": ContactHistory((sent,))}).rows
     assert rows["customer_id"].tolist() == ["ada"]
 
 
 def test_without_an_offer_that_goes_out_the_contact_itself_is_the_action(
-    desk_of: Callable[..., Desk],
+    inputs_of: Callable[..., DecisionInputs],
 ) -> None:
-    rows = drawn(desk_of(replace(HELLO, channels=("web",)))).rows
+    rows = drawn(inputs_of(replace(HELLO, channels=("web",)))).rows
     assert set(rows["offer_id"]) == {"contact"}
     # At the cost that past contacts had.
     assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.25, 1.5 - 0.25])
 
 
 def test_each_is_reached_by_the_first_way_that_goes_out_and_may_be_used(
-    desk_of: Callable[..., Desk],
+    inputs_of: Callable[..., DecisionInputs],
 ) -> None:
     # The same offer stands on a page: that reaches nobody who did not come.
-    rows = drawn(desk_of(replace(HELLO, channels=("web", "email")))).rows
+    rows = drawn(inputs_of(replace(HELLO, channels=("web", "email")))).rows
     assert dict(zip(rows["customer_id"], rows["channel"], strict=True)) == {
         "ben": "email", "ada": "email",
     }  # fmt: skip
     anyone = Policy(channels={"sms": Channel(consent="true")})
-    rows = drawn(desk_of(replace(HELLO, channels=("sms", "email")), policy=anyone)).rows
+    rows = drawn(inputs_of(replace(HELLO, channels=("sms", "email")), policy=anyone)).rows
     assert dict(zip(rows["customer_id"], rows["channel"], strict=True)) == {
         "änne": "sms", "dan": "sms", "ben": "email", "ada": "email",
     }  # fmt: skip
 
 
-def test_reasons_are_in_words(desk_of: Callable[..., Desk]) -> None:
-    said = row_of(drawn(desk_of(HELLO)), "ada")["reasons"]
+def test_reasons_are_in_words(inputs_of: Callable[..., DecisionInputs]) -> None:
+    said = row_of(drawn(inputs_of(HELLO)), "ada")["reasons"]
     assert said.startswith("has not ordered for 74 days; ")
     assert "in 14 days from 40 % to 45 %" in said
 
 
 def test_without_treatment_data_it_is_risk_times_value_and_says_so(
-    desk_of: Callable[..., Desk],
+    inputs_of: Callable[..., DecisionInputs],
 ) -> None:
-    found = drawn(desk_of(HELLO, treated=False), Limits(contacts=3))
+    found = drawn(inputs_of(HELLO, treated=False), Limits(contacts=3))
     rows = found.rows
     assert rows["customer_id"].tolist() == ["ben", "ada", "cleo"]
     assert rows["value_at_risk"].tolist() == [90.0, 50.0, 50.0]
@@ -153,22 +159,22 @@ def test_without_treatment_data_it_is_risk_times_value_and_says_so(
     assert rows[gains].isna().all(axis=None)
     assert rows["reasons"].str.contains("no effect of a contact was learned").all()
     # Nor is it known what a contact costs, where there is no offer to say it.
-    plain = drawn(desk_of(treated=False)).rows
+    plain = drawn(inputs_of(treated=False)).rows
     assert set(plain["offer_id"]) == {"contact"}
     assert plain["expected_cost"].tolist() == [0.0] * 3
 
 
-def test_as_many_steps_are_announced_as_are_taken(desk_of: Callable[..., Desk]) -> None:
+def test_as_many_steps_are_announced_as_are_taken(inputs_of: Callable[..., DecisionInputs]) -> None:
     left: Counter[str] = Counter()
 
     def progress(phrase: str, total: int) -> Tick:
         left[phrase] += total
         return lambda: left.subtract([phrase])
 
-    history: History = {}
+    history: ContactHistories = {}
     for budget in (None, 1.0):
-        desk = desk_of(replace(HELLO, budget=budget))
-        list(decide(desk, EVERYONE, Situation("email", NOON, Shoppers(), history), progress))
-    retention_list(desk, EVERYONE, Limits(), NOON, Shoppers(), history, progress)
+        inputs = inputs_of(replace(HELLO, budget=budget))
+        list(decide(inputs, EVERYONE, Situation("email", NOON, Shoppers(), history), progress))
+    retention_list(inputs, EVERYONE, Limits(), NOON, Shoppers(), history, progress)
     assert set(left.values()) == {0}
     assert len(left) == 4

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
-from serving.decisions.desk import open_desk
+from serving.decisions.inputs import open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
 from serving.products.recommend import Ask, complete_cart, recommend
-from serving.products.shoppers import Shopper, Wish
+from serving.products.shoppers import Interest, Shopper
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -33,16 +33,18 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "max_price": draw(st.none() | st.integers(0, 20).map(float)),
         "n": draw(st.integers(1, 100)),
         "diversity": draw(st.sampled_from([0.0, 0.3, 1.0])),
-        "wishes": {f"e{k}": wish for k, wish in enumerate(draw(st.lists(wishes(), max_size=6)))},
+        "interests": {
+            f"e{k}": interest for k, interest in enumerate(draw(st.lists(interests(), max_size=6)))
+        },
         "purchases": {id_: {"o1": 20_606} for id_ in draw(few)},
     }
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> Wish:
+def interests(draw: st.DrawFn) -> Interest:
     kind = draw(st.sampled_from(["view", "cart_add", "search"]))
     what = draw(st.integers(0, 40).map(lambda k: f"p{k:03}"))
-    return Wish(kind, what, NOW - timedelta(hours=draw(st.integers(0, 200))))
+    return Interest(kind, what, NOW - timedelta(hours=draw(st.integers(0, 200))))
 
 
 def allowed(catalogue: Catalogue, situation: dict[str, Any]) -> set[str]:
@@ -73,14 +75,14 @@ def test_shelves_hold_allowed_products_only_and_are_as_full_as_can_be(
     shopper = Shopper(
         dismissed_products=set(situation["dismissed"]),
         purchases=situation["purchases"],
-        wishes=situation["wishes"],
+        interests=situation["interests"],
     )
     names = ("n", "customer_id", "items", "exclude", "category", "min_price", "max_price")
     ask = Ask(**{name: situation[name] for name in (*names, "diversity")})
     in_cart = {
-        wish.what
-        for wish in shopper.wishes.values()
-        if wish.kind == "cart_add" and NOW - wish.at < timedelta(hours=24)
+        interest.what
+        for interest in shopper.interests.values()
+        if interest.kind == "cart_add" and NOW - interest.at < timedelta(hours=24)
     } - shopper.purchases.keys()
     outcomes = {
         "recommend": recommend(catalogue, shopper, ask, NOW),
@@ -109,7 +111,7 @@ def test_offers_are_allowed_priced_and_worth_more_than_nothing(
     shopper = Shopper(set(situation["dismissed"]), dismissed_offers)
     n = min(situation["n"], 20)
     ask = OfferAsk(situation["customer_id"], n, exclude=situation["exclude"])
-    outcome = next_best_offer(open_desk(catalogue), shopper, ask, Decider("d", NOW))
+    outcome = next_best_offer(open_decision_inputs(catalogue), shopper, ask, Decider("d", NOW))
     unfiltered = {"category": None, "min_price": None, "max_price": None, "items": []}
     fit = allowed(catalogue, situation | unfiltered)
     shown = [item.product_id for item in outcome.items if item.product_id is not None]
@@ -139,6 +141,6 @@ def test_nothing_eligible_leaves_the_shelf_empty_and_says_why(tiny: Catalogue) -
     assert outcome.items == []
     assert outcome.shortfall is not None
     assert (outcome.shortfall.missing, outcome.shortfall.reason) == (3, "filter")
-    desk = open_desk(tiny)
-    offers = next_best_offer(desk, Shopper(everything), OfferAsk("ada"), Decider("d", NOW))
+    inputs = open_decision_inputs(tiny)
+    offers = next_best_offer(inputs, Shopper(everything), OfferAsk("ada"), Decider("d", NOW))
     assert [item.action for item in offers.items] == ["do_nothing"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sql
 
-from models.erasure import customer_hash
+from models.bundle.erasure import customer_hash
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import News, StoreError
@@ -50,32 +50,32 @@ def test_any_number_of_events_is_stored_whole(store: SqlStore, count: int) -> No
 
 def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Path) -> None:
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
-    before, heard = other.version(), other.heard()
+    before, group = other.version(), other.latest_group()
     assert other.version() == before
     store.add_events([event("a"), event("v", "view")], NOW)
     assert other.version() != before
-    news = other.news(heard)
+    news = other.news(group)
     assert news.events == [event("a"), event("v", "view")]
     # Nothing new in it, so nothing to hear of.
     store.add_events([event("a")], NOW)
-    assert other.news(news.heard) == News(news.heard, (), frozenset())
+    assert other.news(news.latest_group) == News(news.latest_group, (), frozenset())
     hashed = customer_hash("ada")
     store.erase("ada", NOW)
-    assert other.news(news.heard).erased == {hashed}
+    assert other.news(news.latest_group).erased == {hashed}
     other.close()
 
 
 def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path: Path) -> None:
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
-    heard = store.heard()
-    assert store.only_own_since(heard) == heard
+    group = store.latest_group()
+    assert store.only_own_since(group) == group
     for sent in ("a", "a", "a2"):
         store.add_events([event(sent)], NOW)
-    latest = store.only_own_since(heard)
-    assert latest == store.heard() == heard + 2
-    assert store.only_own_since(heard) is None, "what was passed over is forgotten"
-    assert other.only_own_since(heard) is None, "others must read it"
-    assert [each.event_id for each in other.news(heard).events] == ["a", "a2"]
+    latest = store.only_own_since(group)
+    assert latest == store.latest_group() == group + 2
+    assert store.only_own_since(group) is None, "what was passed over is forgotten"
+    assert other.only_own_since(group) is None, "others must read it"
+    assert [each.event_id for each in other.news(group).events] == ["a", "a2"]
     # Between what another wrote, this store's own groups are passed over.
     store.add_events([event("b")], NOW)
     other.add_events([event("c")], NOW)
@@ -83,8 +83,8 @@ def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path
     assert store.only_own_since(latest) is None
     news = store.news(latest)
     assert [each.event_id for each in news.events] == ["c"]
-    assert news.heard == heard + 5
-    assert store.only_own_since(news.heard) == news.heard
+    assert news.latest_group == group + 5
+    assert store.only_own_since(news.latest_group) == news.latest_group
     other.close()
 
 
@@ -149,7 +149,7 @@ def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: 
     other.close()
 
 
-def test_shopper_events_are_all_rejects_recent_purchases_and_wishes(store: SqlStore) -> None:
+def test_shopper_events_are_all_rejects_recent_purchases_and_interests(store: SqlStore) -> None:
     old = NOW - timedelta(days=400)
     later = event("0", "purchase", old)
     sent = [
@@ -163,7 +163,7 @@ def test_shopper_events_are_all_rejects_recent_purchases_and_wishes(store: SqlSt
     ]
     store.add_events(sent, NOW)
     store.add_events([later], NOW + timedelta(seconds=1))
-    found = store.shopper_events(NOW, NOW, wished_since=NOW - timedelta(days=2))
+    found = store.shopper_events(NOW, NOW, interests_since=NOW - timedelta(days=2))
     assert list(found) == [later, sent[0], sent[6], sent[4], sent[2]]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from models.manifest import activate
+from models.bundle.manifest import activate
 
 CALLS: list[tuple[str, str, Any]] = [
     ("GET", "/v1/customers/ada/recommendations?n=3", None),

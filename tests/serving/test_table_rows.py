@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.table_rows import TableRows
+from serving.lookups.table_rows import TableRows
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 KINDS: dict[Any, st.SearchStrategy[Any]] = {

@@ -1,4 +1,4 @@
-"""The thin twins answer exactly as the documented routes do, errors included."""
+"""The thin routes answer exactly as the documented routes do, errors included."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.http.thin import ThinRoutes
+from serving.http.requests import CrossSellQuery
+from serving.http.thin import ThinRoutes, queried
 
 Ask = tuple[str, str, bytes | None, dict[str, str]]
 Twins = Callable[[Ask], tuple[Any, Any]]
@@ -129,3 +130,11 @@ def test_a_body_past_the_limit_is_refused_by_both(twins: Twins) -> None:
     thin, documented = map(told, twins(("POST", "/v1/cross-sell", body, headers)))
     assert thin == documented
     assert thin[0] == 413
+
+
+def test_queries_are_cached_unless_they_name_a_customer() -> None:
+    frequent, personal = b"n=5", b"n=5&customer_id=ada"
+    assert queried(CrossSellQuery, frequent) is queried(CrossSellQuery, frequent)
+    once, again = (queried(CrossSellQuery, personal) for _ in range(2))
+    assert once == again
+    assert once is not again

@@ -18,7 +18,7 @@ from features.settings import DataSettings, EngineSettings, ShopSettings
 from features.simulate import ShopPlan, write_shop
 from models import registry
 from models.registry import Client
-from training.champions import JOBS, Champions, load_champions, model_name
+from training.publishing.champions import JOBS, Champions, load_champions, model_name
 from training.report import JobReport
 from training.run import Horizons, choose_horizons, run_job
 from training.settings import TrainingSettings

@@ -22,10 +22,10 @@ from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.next_purchase import NextPurchaseModel
 from models.registry import RegisteredModel
-from training.champions import Champions
+from training.publishing.champions import Champions
+from training.publishing.scores import CustomerScores, score_customers
 from training.report import JobReport
 from training.run import Horizons, run_job
-from training.scores import CustomerScores, score_customers
 from training.settings import TrainingSettings
 
 HORIZON_DAYS = 90

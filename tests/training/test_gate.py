@@ -37,6 +37,7 @@ def test_the_first_champion_must_not_lose_to_a_baseline() -> None:
         contest(GOOD, simple=POOR), "ours", None, has_champion=False, champion_is_older=False
     )
     assert won.promote
+    assert "it clearly beats every baseline" in won.reason
     lost = judge(
         contest(POOR, simple=GOOD), "ours", None, has_champion=False, champion_is_older=False
     )
@@ -48,7 +49,9 @@ def test_the_first_champion_may_be_as_good_as_a_baseline() -> None:
     """Some model has to serve, though it says just what a baseline says."""
     for alike in (shaken(FAIR), FAIR.copy()):
         level = contest(FAIR, simple=alike)
-        assert judge(level, "ours", None, has_champion=False, champion_is_older=False).promote
+        verdict = judge(level, "ours", None, has_champion=False, champion_is_older=False)
+        assert verdict.promote
+        assert "it does not clearly beat every baseline" in verdict.reason
 
 
 def test_one_baseline_that_wins_is_enough_to_stay_out() -> None:

@@ -13,12 +13,12 @@ import pytest
 from features.family import Column
 from models import registry
 from models.boosting import BoostingParameters
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
+from models.churn_value.value import ValueModel
 from models.registry import Client, RegisteredModel
 from models.state import STATE_FORMAT
-from models.value import ValueModel
-from training.champions import model_name
 from training.importance import champion_importance, churn_importance, value_importance
+from training.publishing.champions import model_name
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -14,8 +14,8 @@ from features.errors import TrainingError
 from features.progress import silent
 from features.vectors import to_epoch_day
 from features.vocabulary import Columns as C
-from models.churn import ChurnModel
-from models.value import ValueModel
+from models.churn_value.churn import ChurnModel
+from models.churn_value.value import ValueModel
 from training.baselines import churn_baselines, value_baselines
 from training.churn import roc_auc
 from training.dataset import Dataset, build_dataset

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from models.segments import STAGES, TIERS
-from training.movements import (
+from training.publishing.movements import (
     DIRECTIONS,
     NOT_SCORED,
     NOT_YET,

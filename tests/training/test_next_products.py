@@ -17,8 +17,8 @@ from features.settings import DataSettings
 from features.simulate import ShopPlan, write_shop
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
-from training.next_products import (
+from models.bundle.schema import BundleColumns as B
+from training.publishing.next_products import (
     further_product_rate,
     next_products,
     standing_contracts,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.bundle_schema import OFFERS, conform
+from models.bundle.schema import OFFERS, conform
 from models.offers.declarations import NO_OFFERS, Declaration, Declarations
-from training.offers import email_consent, offers_of
+from training.publishing.offers import email_consent, offers_of
 
 
 def test_the_table_s_offers_are_there_without_any_declaration(shop: Any) -> None:

@@ -14,13 +14,13 @@ import pytest
 
 from features.progress import silent
 from features.vocabulary import Columns as C
-from models.bundle import read_bundle
-from models.bundle_schema import BundleColumns as B
+from models.bundle.folder import read_bundle
+from models.bundle.schema import BundleColumns as B
 from models.segments import BANK_TIERS, TIER_SHARES, TIERS, Segmentation
-from training.champions import Champions
-from training.publish import publish
-from training.scores import score_customers
-from training.segments import published_names
+from training.publishing.champions import Champions
+from training.publishing.publish import publish
+from training.publishing.scores import score_customers
+from training.publishing.segments import published_names
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

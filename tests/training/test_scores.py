@@ -17,14 +17,14 @@ from pandas.testing import assert_frame_equal
 from features.errors import BundleError, DataError, RegistryError
 from features.progress import silent
 from features.vocabulary import Columns as C
-from models.bundle import Bundle, SparseRows, current_version, read_bundle
-from models.bundle_schema import TIERS
+from models.bundle.folder import Bundle, SparseRows, current_version, read_bundle
+from models.bundle.schema import TIERS
 from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
-from training.champions import JOBS, Champions, load_champions
-from training.publish import publish
+from training.publishing.champions import JOBS, Champions, load_champions
+from training.publishing.publish import publish
+from training.publishing.scores import SCORE_COLUMNS, score_customers, score_recommendations
 from training.recommend.purchases import describe_products, load_interactions
-from training.scores import SCORE_COLUMNS, score_customers, score_recommendations
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -14,7 +14,7 @@ import pytest
 
 from features.settings import ShopSettings
 from models import registry
-from models.churn import ChurnModel
+from models.churn_value.churn import ChurnModel
 from models.registry import CARD, Client
 from training.record import Outcome, record
 from training.report import JobReport
@@ -214,6 +214,7 @@ def test_a_backtest_leaves_the_champion_and_serves_its_own_day(
     earlier = replace(churn, figures={}, as_of=churn.as_of - timedelta(days=60))
     backtest = recorded(earlier)
     assert (champion.standing, backtest.standing) == ("promoted", "backtest")
+    assert (champion.is_first, backtest.is_first) == (True, False)
     name = champion.registered.name
     now = registry.champion(client, name)
     assert now is not None

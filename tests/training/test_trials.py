@@ -13,7 +13,7 @@ from features.engine import Engine, open_engine
 from features.prepare import Prepared, prepare
 from features.settings import DataSettings, EngineSettings
 from models.drivers import grade_trials, randomised_causes
-from training.trials import KNOWN_BEFORE, TRIAL_COLUMNS, campaign_trials
+from training.uplift.trials import KNOWN_BEFORE, TRIAL_COLUMNS, campaign_trials
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 SENT = date(2025, 3, 1)

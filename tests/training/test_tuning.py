@@ -12,7 +12,7 @@ from features.errors import TrainingError
 from features.family import Column
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
-from models.horizons import Outcomes
+from models.churn_value.horizons import Outcomes
 from training.dataset import Dataset, KnownOutcomes, Rows
 from training.tuning import levelled_log_loss, tune, validation_days
 

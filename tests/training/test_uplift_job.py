@@ -18,7 +18,7 @@ from features.progress import silent
 from features.settings import DataSettings, EngineSettings
 from features.simulate import ShopPlan, write_shop
 from features.vocabulary import Columns as C
-from training.uplift import Campaigns, UpliftReport, latest_days, split_by_time, train_uplift
+from training.uplift.job import Campaigns, UpliftReport, latest_days, split_by_time, train_uplift
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 PLAN = ShopPlan(n_customers=800, seed=5, days=200)

@@ -15,9 +15,9 @@ from features.vectors import Vectors
 from models.registry import RegisteredModel
 from models.uplift.evidence import Grade
 from models.uplift.trial import Trial
-from training.champions import UPLIFT, Champions
-from training.effects import score_effects
-from training.uplift_report import area_over_random, transformed_outcome
+from training.publishing.champions import UPLIFT, Champions
+from training.uplift.effects import score_effects
+from training.uplift.report import area_over_random, transformed_outcome
 
 N = 4_000
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from features.settings import ShopSettings
 from models import registry
 from models.registry import Client
-from training.champions import model_name
 from training.gate import Verdict
 from training.given_label.job import LabelledReport
+from training.publishing.champions import model_name
 from training.record import Outcome, record
 from training.tracking import track
 

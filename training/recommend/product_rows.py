@@ -13,7 +13,8 @@ from scipy import sparse
 
 from features.errors import TrainingError
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
+from models.bundle.sparse_rows import SparseRows
 from models.next_purchase import NextPurchaseModel
 from models.recommend.acceptance import Habits
 from models.recommend.combining import without
@@ -25,7 +26,6 @@ from models.recommend.matrices import Candidates, row_numbers
 from models.recommend.popular import Popular
 from models.recommend.reasons import Ledger, together_share, usual_gaps
 from models.recommend.similarity import similar_products
-from models.sparse_rows import SparseRows
 
 NEIGHBOURS: Final = 50
 _SIMILAR_TO_NEW: Final = 10
@@ -41,7 +41,7 @@ class BasketRows:
     Attributes
     ----------
     cross_sell, substitutes
-        See :class:`models.bundle.Bundle`.
+        See :class:`models.bundle.folder.Bundle`.
     habit
         Weight of a known customer's habits beside what is ordered with the cart, 0 to 1.
     """

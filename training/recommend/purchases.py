@@ -11,7 +11,7 @@ from scipy import sparse
 
 from features.engine import Engine
 from features.errors import TrainingError
-from features.family import standing_orders
+from features.family import net_positive_orders
 from features.prepare import Prepared
 from features.rollup import DAY, KNOWN_FROM, Rollups, to_epoch_day
 from features.vectors import register_cutoffs
@@ -28,7 +28,7 @@ def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interact
         Nothing was bought before ``as_of``.
     """
     cutoff = register_cutoffs(engine, [as_of])
-    standing = standing_orders(rollups, cutoff).select(C.CUSTOMER_ID, C.ORDER_ID)
+    standing = net_positive_orders(rollups, cutoff).select(C.CUSTOMER_ID, C.ORDER_ID)
     bought = rollups["customer_product_day"]
     known = bought.filter(bought[KNOWN_FROM] < to_epoch_day(as_of))
     seen = known.semi_join(standing, [C.CUSTOMER_ID, C.ORDER_ID])
@@ -65,7 +65,7 @@ def next_orders(
     customers : indices, shape (n,)
     truth : CSR of ones, shape (n, n_products)
     """
-    standing = standing_orders(rollups, register_cutoffs(engine, [end]))
+    standing = net_positive_orders(rollups, register_cutoffs(engine, [end]))
     bought = rollups["customer_product_day"].semi_join(
         standing.select(C.CUSTOMER_ID, C.ORDER_ID), [C.CUSTOMER_ID, C.ORDER_ID]
     )

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from features.engine import Engine
 from features.prepare import Prepared
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
+from models.bundle.sparse_rows import SparseRows
 from models.next_purchase import NextPurchaseModel
 from models.recommend.interactions import Interactions
 from models.recommend.topk import tie_order
-from models.sparse_rows import SparseRows
 from training.recommend.newcomers import known_attributes, newcomer_lists
 from training.recommend.product_rows import (
     basket_rows,
@@ -34,7 +34,7 @@ from training.recommend.purchases import describe_products
 
 @dataclass(frozen=True, eq=False)
 class RecommendationTables:
-    """What a bundle holds of recommendations; see :class:`models.bundle.Bundle`.
+    """What a bundle holds of recommendations; see :class:`models.bundle.folder.Bundle`.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.engine import Engine
-from features.family import standing_orders
+from features.family import net_positive_orders
 from features.rollup import DAY, Rollups, to_epoch_day
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
@@ -29,7 +29,7 @@ def read_order_days(engine: Engine, rollups: Rollups, as_of: date) -> pd.DataFra
     """
     cutoff = register_cutoffs(engine, [as_of])
     parts = [
-        engine.frame(standing_orders(share, cutoff).select(C.CUSTOMER_ID, DAY).distinct())
+        engine.frame(net_positive_orders(share, cutoff).select(C.CUSTOMER_ID, DAY).distinct())
         for share in rollups.shares()
     ]
     return pd.concat(parts, ignore_index=True).sort_values([C.CUSTOMER_ID, DAY], ignore_index=True)

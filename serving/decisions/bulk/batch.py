@@ -1,4 +1,4 @@
-"""Every offer priced for many customers, block by block, as for one."""
+"""Prices every offer for many customers, block by block, exactly as for a single one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.catalogue import Catalogue
 from serving.decisions.pricing.arbitration import (
     Booleans,
@@ -36,23 +36,20 @@ BLOCK_CUSTOMERS: Final = 4_096
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some customers, all offers priced for each, and the product that is worth most as it is.
+    """Some customers, all offers priced for each, and each one's best product at full price.
 
     Attributes
     ----------
     customers
         Positions in the bundle, shape (n,).
-    personal
-        Whether a customer's own candidates were priced; else what is popular.
     product, product_value, product_chance, product_margin
-        The best product shown at its full price, -1 without one; its value in money,
-        P(product | buys) and margin. Ties by popularity.
+        The best product at full price, -1 without one; its value (money), P(product | buys) and
+        margin (money). Ties by popularity.
     """
 
     customers: Positions
     stakes: Stakes
     priced: Priced
-    personal: NDArray[np.bool_]
     product: NDArray[np.int64]
     product_value: Floats
     product_chance: Floats
@@ -69,10 +66,10 @@ def price_blocks(
     is_contact: bool,
     block_customers: int = BLOCK_CUSTOMERS,
 ) -> Iterator[Block]:
-    """Price every offer for customers of a bundle, some thousands at a time.
+    """Price every offer for customers of a bundle, by blocks, from the bundle's scores.
 
-    Customers without a churn score buy as the average one does, and those without candidates of
-    their own get what is popular, as in :mod:`serving.decisions.next_best_offer`.
+    Customers without a churn score are priced with the average P(buys), those without candidates
+    of their own with the popular products, as in :mod:`serving.decisions.next_best_offer`.
 
     Parameters
     ----------
@@ -86,33 +83,32 @@ def price_blocks(
     ids = catalogue.bundle.customers.column(C.CUSTOMER_ID)
     for start in range(0, len(customers), block_customers):
         block = customers[start : start + block_customers]
-        lately = _lately(shoppers, ids.take(block).to_pylist())
-        rejected = _rejected(catalogue, lately)
-        goods = _goods(catalogue, plan, within, block, rejected, popular)
+        recent = _recent(shoppers, ids.take(block).to_pylist())
+        rejected = _rejected(catalogue, recent)
+        shown = _shown(catalogue, plan, within, block, rejected, popular)
         for row, products in rejected.items():
-            if not goods.personal[row]:
-                goods.replace(row, _popular(catalogue, plan, products))
+            if not shown.personal[row]:
+                shown.replace(row, _popular(catalogue, plan, products))
         stakes = _stakes(catalogue, plan, block, is_contact=is_contact)
         is_next = is_next_product(plan, block[:, None])
-        breadth = _breadth(catalogue, plan, block, lately, is_next)
-        # Without a product the place is -1: that of the nought behind the margins.
-        margin = np.append(plan.margin, 0.0)[goods.product]
+        breadth = _breadth(catalogue, plan, block, recent, is_next)
+        # Without a product the position is -1, that of the appended 0.
+        margin = np.append(plan.margin, 0.0)[shown.product]
         yield Block(
             customers=block,
             stakes=stakes,
-            priced=price_offers(plan, stakes, goods.sums, breadth, is_next),
-            personal=goods.personal,
-            product=goods.product,
-            product_value=stakes.p_buys[:, 0] * goods.chance * margin,
-            product_chance=goods.chance,
+            priced=price_offers(plan, stakes, shown.sums, breadth, is_next),
+            product=shown.product,
+            product_value=stakes.p_buys[:, 0] * shown.chance * margin,
+            product_chance=shown.chance,
             product_margin=margin,
             is_contact=is_contact,
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Goods:
-    """What n customers may be shown: sums by scope, and the best product with its chance.
+class _Shown:
+    """The products that n customers may be shown: sums by scope, the best and its chance.
 
     The sums are those of :func:`serving.decisions.pricing.arbitration.sums_of`: (4, n, scopes).
     """
@@ -122,21 +118,21 @@ class _Goods:
     product: NDArray[np.int64]
     chance: Floats
 
-    def replace(self, row: int, other: _Goods) -> None:
-        """Give one customer what another has."""
+    def replace(self, row: int, other: _Shown) -> None:
+        """Set one customer's row to the row of another."""
         self.sums[:, row] = other.sums[:, 0]
         self.product[row], self.chance[row] = other.product[0], other.chance[0]
 
 
-def _goods(
+def _shown(
     catalogue: Catalogue,
     plan: Plan,
     within: Floats,
     customers: Positions,
     rejected: Mapping[int, frozenset[int]],
-    popular: _Goods,
-) -> _Goods:
-    """Return the customers' own candidates, and what is popular for those without any."""
+    popular: _Shown,
+) -> _Shown:
+    """Return the customers' own candidates, or the popular products where they have none."""
     rows, n = catalogue.bundle.candidates.take(customers), len(customers)
     allowed = eligible(catalogue, rows.indices, Rules())
     for row, products in rejected.items():
@@ -157,7 +153,7 @@ def _goods(
     found = personal & (entry >= 0)
     product[found] = rows.indices[entry[found]]
     best_chance[found] = chance[entry[found]]
-    return _Goods(sums, personal, product, best_chance)
+    return _Shown(sums, personal, product, best_chance)
 
 
 def _stakes(catalogue: Catalogue, plan: Plan, customers: Positions, *, is_contact: bool) -> Stakes:
@@ -171,26 +167,26 @@ def _breadth(
     catalogue: Catalogue,
     plan: Plan,
     customers: Positions,
-    lately: Mapping[int, Shopper],
+    recent: Mapping[int, Shopper],
     is_next: Booleans | None,
 ) -> Breadth | None:
-    """Return what offers of something new add to what each customer holds."""
-    more = plan.more
-    if more is None or more.what == "products":
-        return breadth_by(more, customers[:, None], is_next)
+    """Return the effect of what offers would add to each customer's holdings."""
+    effects = plan.breadth
+    if effects is None or effects.what == "products":
+        return breadth_by(effects, customers[:, None], is_next)
     rows = catalogue.bundle.bought.take(customers)
     # One more column: of what has no category, at place -1.
     bought = np.zeros((len(customers), len(catalogue.category_codes) + 1), dtype=np.bool_)
     owner = np.repeat(np.arange(len(customers)), np.diff(rows.indptr))
     bought[owner, catalogue.category_code[rows.indices]] = True
-    for row, shopper in lately.items():
+    for row, shopper in recent.items():
         bought[row, list(bought_categories(catalogue, None, shopper))] = True
     bought[:, -1] = True
-    return breadth_by(more, customers[:, None], ~bought[:, plan.category])
+    return breadth_by(effects, customers[:, None], ~bought[:, plan.category])
 
 
-def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Goods:
-    """Return what is popular, for one customer who rejected some of it."""
+def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Shown:
+    """Return the popular products for one customer, without those rejected."""
     rows = catalogue.bundle.popular
     keep = eligible(catalogue, rows.indices, Rules(dismissed=rejected))
     keep &= ~np.isnan(catalogue.margin[rows.indices])
@@ -203,7 +199,7 @@ def _popular(catalogue: Catalogue, plan: Plan, rejected: frozenset[int]) -> _Goo
     )
     best = np.where(entry >= 0, products[entry], -1) if len(products) else np.array([-1])
     best_chance = np.where(entry >= 0, chance[entry], 0.0) if len(products) else np.zeros(1)
-    return _Goods(sums, np.zeros(1, dtype=np.bool_), best.astype(np.int64), best_chance)
+    return _Shown(sums, np.zeros(1, dtype=np.bool_), best.astype(np.int64), best_chance)
 
 
 def _best_entries(
@@ -217,16 +213,16 @@ def _best_entries(
     return np.where((best >= 0) & np.isfinite(worth[best]), best, -1) if len(worth) else best
 
 
-def _lately(shoppers: Shoppers, ids: Sequence[str]) -> dict[int, Shopper]:
-    """Return who did anything since the bundle was made, by their place among the ids."""
+def _recent(shoppers: Shoppers, ids: Sequence[str]) -> dict[int, Shopper]:
+    """Return the shoppers who did anything since the bundle was made, by index of their id."""
     found = {row: shoppers.find(id_) for row, id_ in enumerate(ids)}
     return {row: shopper for row, shopper in found.items() if not shopper.is_blank}
 
 
-def _rejected(catalogue: Catalogue, lately: Mapping[int, Shopper]) -> dict[int, frozenset[int]]:
-    """Return the products that customers rejected, by the place of each."""
+def _rejected(catalogue: Catalogue, recent: Mapping[int, Shopper]) -> dict[int, frozenset[int]]:
+    """Return the positions of the products that each customer rejected, by row."""
     return {
         row: frozenset(catalogue.products.positions(shopper.dismissed_products))
-        for row, shopper in lately.items()
+        for row, shopper in recent.items()
         if shopper.dismissed_products
     }

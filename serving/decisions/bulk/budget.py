@@ -1,4 +1,4 @@
-"""The best use of so many contacts and so much money over many customers and actions.
+"""The best use of a limited number of contacts and budget over many customers and actions.
 
 A multiple-choice knapsack: at most one action for each customer, and limits on contacts and
 money, for all actions together and for each. Small problems are solved exactly (branch and
@@ -10,7 +10,7 @@ of largest gain less ``p`` times what it uses, and
 is at least what any allocation within the limits can gain (Lagrangian relaxation; Fisher 1981).
 Prices are those of the linear programme of a sample (Agrawal, Wang & Ye 2014), raised or
 lowered by what all customers then want; customers are served in the order of what they gain at
-these prices. The bound is returned: how far from the best an allocation can be is always known.
+these prices. The bound is returned: it says how far from the best the allocation can be.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 NOTHING: Final = -1
-"""The action of a customer who is left alone."""
+"""The action of customers who are not contacted."""
 
-_EXACT_CELLS = 4_000
-_EXACT_SECONDS = 10.0
-_SAMPLED_CUSTOMERS = 1_500
-_STEPS = 25
-_PACE, _SLOWING = 0.5, 0.9
+# Problems of up to this many possible actions are solved exactly, if it takes no longer than this.
+_EXACT_CELLS: Final = 4_000
+_EXACT_SECONDS: Final = 10.0
+_SAMPLED_CUSTOMERS: Final = 1_500
+# Steps that adjust the prices: the exponent of the first, and its factor from step to step.
+_STEPS: Final = 25
+_FIRST_EXPONENT, _DECAY = 0.5, 0.9
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be used; None where there is no limit.
+    """Limits on contacts and money; None where there is none.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """Who gets what.
+    """Which customer gets which action.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ class Allocation:
 
     @property
     def gap(self) -> float:
-        """Share of the bound that may have been missed; 0 where the allocation is the best."""
+        """The largest share of the bound that may be missed; 0 where the allocation is the best."""
         return max(0.0, 1.0 - self.gain / self.bound) if self.bound > 0 else 0.0
 
 
@@ -143,18 +145,18 @@ class _Resources:
         return cls(used * ~is_money[:, None], used * is_money[:, None], limit)
 
     def charges(self, prices: Floats, cost: Floats) -> Floats:
-        """Return what each cell pays at these prices, shape (n, actions)."""
+        """Return what each action for each customer costs at these prices, shape (n, actions)."""
         return np.asarray(prices @ self.by_head + cost * (prices @ self.by_money))
 
     def used(self, actions: Integers, cost: Floats) -> Floats:
-        """Return what chosen cells use together, by their actions and costs; (resources,)."""
+        """Return what chosen actions with these costs use in all, shape (resources,)."""
         width = self.by_head.shape[1]
         heads, money = (np.bincount(actions, weight, width) for weight in (None, cost))
         return np.asarray(self.by_head @ heads + self.by_money @ money)
 
 
 def _solve_exactly(worth: Floats, cost: Floats, resources: _Resources) -> Allocation | None:
-    """Solve by branch and bound; None where that did not end in time."""
+    """Solve by branch and bound; None where it takes too long."""
     rows, actions = np.nonzero(worth)
     taken = _programme(rows, actions, cost, resources)
     limit = _limits(rows, resources)
@@ -190,15 +192,15 @@ def _solve_by_prices(worth: Floats, cost: Floats, resources: _Resources, seed: i
         wanted = resources.used(taken, cost[takers, taken])
         if (wanted <= resources.limit).all() and not prices[wanted < resources.limit].any():
             break
-        prices = _moved(prices, wanted, resources.limit, gained, _PACE * _SLOWING**step)
+        prices = _moved(prices, wanted, resources.limit, gained, _FIRST_EXPONENT * _DECAY**step)
     action = _serve(worth, cost, resources, best_prices).action
     return _allocation(action, worth, cost, bound)
 
 
 def _moved(prices: Floats, wanted: Floats, limit: Floats, gained: float, pace: float) -> Floats:
-    """Raise the prices of what is wanted too much, lower the others, in proportion.
+    """Raise the prices of resources in too much demand and lower the others, in proportion.
 
-    What costs nothing begins with a small share of all that is gained.
+    A price of 0 is raised to a small share of the whole gain.
     """
     ratio = np.clip(wanted / np.maximum(limit, 1e-9), 0.25, 4.0)
     start = np.where(ratio > 1.0, 0.05 * gained / np.maximum(limit, 1.0), 0.0)
@@ -206,7 +208,7 @@ def _moved(prices: Floats, wanted: Floats, limit: Floats, gained: float, pace: f
 
 
 def _sample_prices(worth: Floats, cost: Floats, resources: _Resources, seed: int) -> Floats:
-    """Return the dual prices of the linear programme of some customers, limits in proportion."""
+    """Return the dual prices of the linear programme of a sample, with limits in proportion."""
     asked = np.flatnonzero(worth.any(axis=1))
     share = min(1.0, _SAMPLED_CUSTOMERS / len(asked))
     if share < 1.0:
@@ -248,9 +250,9 @@ def _limits(rows: Integers, resources: _Resources) -> Floats:
 
 
 def _serve(worth: Floats, cost: Floats, resources: _Resources, prices: Floats) -> Allocation:
-    """Serve customers in the order of what they gain at the prices, while there is something left.
+    """Give actions to customers in the order of what they gain at the prices, within the limits.
 
-    Who cannot have the best action gets the next best that still fits.
+    A customer whose best action no longer fits gets the next best that does.
     """
     reduced = np.where(worth > 0, worth - resources.charges(prices, cost), -np.inf)
     first = reduced.argmax(axis=1)

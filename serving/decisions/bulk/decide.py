@@ -1,4 +1,7 @@
-"""The best action of each of many customers, with every term of its value."""
+"""The best action of each of many customers, with every term of its value.
+
+Priced by the bundle's scores: see :mod:`serving.decisions.bulk`.
+"""
 
 from __future__ import annotations
 
@@ -13,107 +16,108 @@ from numpy.typing import NDArray
 
 from features.progress import Progress
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.decisions.bulk.batch import BLOCK_CUSTOMERS, Block, Positions, price_blocks
 from serving.decisions.bulk.budget import NOTHING, Limits, allocate
-from serving.decisions.desk import Desk, customers_at
-from serving.decisions.gates.contact_policy import History
+from serving.decisions.gates.contact_policy import ContactHistories
 from serving.decisions.gates.gate import gate
 from serving.decisions.gates.moment import Context
+from serving.decisions.inputs import DecisionInputs, customers_at
 from serving.decisions.pricing.arbitration import Floats, Priced
 from serving.products.shoppers import Shoppers
 
-# What a bank asks of everyone; the latter two are missing for who holds no contract.
-_OF_BANKS: Final = (B.BANK_TIER, B.NEXT_PRODUCT, B.NEXT_PRODUCT_PROBABILITY)
+# Columns for shops with contracts; the latter two are missing for customers without any.
+_CONTRACT_COLUMNS: Final = (B.BANK_TIER, B.NEXT_PRODUCT, B.NEXT_PRODUCT_PROBABILITY)
 
 
 @dataclass(frozen=True)
 class Situation:
-    """By which way, when, and what is known of customers since the bundle was made.
+    """The channel, the time, and what customers did and were sent since the bundle was made.
 
     Parameters
     ----------
     now
-        With its zone.
+        With its time zone.
     """
 
     channel: str
     now: datetime
     shoppers: Shoppers
-    history: History
+    history: ContactHistories
 
 
 def decide(
-    desk: Desk, customers: Positions, situation: Situation, progress: Progress
+    inputs: DecisionInputs, customers: Positions, situation: Situation, progress: Progress
 ) -> Iterator[pd.DataFrame]:
-    """Yield one row per customer, some thousands at a time: the action worth most, and its terms.
+    """Yield one row per customer, by blocks of some thousands: the best action and its terms.
 
-    Budgets of offers are kept over all customers together; see
-    :mod:`serving.decisions.bulk.budget`. Where none has a budget, memory is bounded by a block.
+    Budgets of offers hold over all customers together: see :mod:`serving.decisions.bulk.budget`.
+    Where no offer has a budget, memory is bounded by one block.
     """
     blocks = -(-len(customers) // BLOCK_CUSTOMERS)
-    budgets = np.array([np.inf if o.budget is None else o.budget for o in desk.book.offers])
+    budgets = np.array([np.inf if o.budget is None else o.budget for o in inputs.book.offers])
     chosen: NDArray[np.int64] | None = None
     if np.isfinite(budgets).any():
         tick = progress("Offers within their budgets", blocks + 1)
         pieces = []
-        for block, passed in _weighed(desk, customers, situation):
+        for block, passed in _priced_blocks(inputs, customers, situation):
             priced = block.priced
             given = priced.price_cut + priced.acceptance_cost
             spent = priced.p_accept * given + priced.contact_cost
-            pieces.append((_lead(desk, block, passed), spent))
+            pieces.append((_advantage(inputs, block, passed), spent))
             tick()
         gain, cost = (np.concatenate(each) for each in zip(*pieces, strict=True))
         chosen = allocate(gain, cost, Limits(action_money=budgets)).action
         tick()
     tick = progress("Best actions", blocks)
     start = 0
-    for block, passed in _weighed(desk, customers, situation):
+    for block, passed in _priced_blocks(inputs, customers, situation):
         if chosen is None:
-            lead = _lead(desk, block, passed)
-            best = lead.argmax(axis=1) if lead.shape[1] else np.zeros(len(lead), dtype=np.int64)
-            ahead = lead.max(axis=1, initial=-np.inf) > 0
+            advantage = _advantage(inputs, block, passed)
+            empty = np.zeros(len(advantage), dtype=np.int64)
+            best = advantage.argmax(axis=1) if advantage.shape[1] else empty
+            ahead = advantage.max(axis=1, initial=-np.inf) > 0
             action = np.where(ahead, best, NOTHING)
         else:
             action = chosen[start : start + len(passed)]
             start += len(passed)
-        yield _rows(desk, block, passed, action, situation)
+        yield _rows(inputs, block, passed, action, situation)
         tick()
 
 
-def _weighed(
-    desk: Desk, customers: Positions, situation: Situation
+def _priced_blocks(
+    inputs: DecisionInputs, customers: Positions, situation: Situation
 ) -> Iterator[tuple[Block, NDArray[np.bool_]]]:
-    """Yield blocks of priced offers, and which of them may be made to whom."""
-    way = desk.book.channels.get(situation.channel)
-    is_contact = way is not None and way.outbound
+    """Yield blocks of priced offers, and which offer may be made to which customer, (n, offers)."""
+    declared = inputs.book.channels.get(situation.channel)
+    is_contact = declared is not None and declared.outbound
     context = Context(channel=situation.channel)
     for block in price_blocks(
-        desk.catalogue, desk.plan, customers, situation.shoppers, is_contact=is_contact
+        inputs.catalogue, inputs.plan, customers, situation.shoppers, is_contact=is_contact
     ):
-        columns = customers_at(desk.columns, block.customers)
+        columns = customers_at(inputs.columns, block.customers)
         gated = gate(
-            desk.book, columns, context, situation.now, situation.shoppers, situation.history
+            inputs.book, columns, context, situation.now, situation.shoppers, situation.history
         )
         yield block, gated.passed & (block.priced.any_of_them > 0)
 
 
-def _lead(desk: Desk, block: Block, passed: NDArray[np.bool_]) -> Floats:
-    """Return by how much each offer is ahead of the best product and of doing nothing."""
+def _advantage(inputs: DecisionInputs, block: Block, passed: NDArray[np.bool_]) -> Floats:
+    """Return each offer's value over the better of the best product and doing nothing, money."""
     otherwise = np.maximum(block.product_value, 0.0)[:, None]
-    if block.is_contact:  # no product goes out by itself
+    if block.is_contact:  # no product is sent by itself
         otherwise = np.zeros_like(otherwise)
-    return np.where(passed, block.priced.value * desk.plan.weight - otherwise, -np.inf)
+    return np.where(passed, block.priced.value * inputs.plan.weight - otherwise, -np.inf)
 
 
 def _rows(
-    desk: Desk,
+    inputs: DecisionInputs,
     block: Block,
     passed: NDArray[np.bool_],
     action: NDArray[np.int64],
     situation: Situation,
 ) -> pd.DataFrame:
-    catalogue, plan, priced = desk.catalogue, desk.plan, block.priced
+    catalogue, plan, priced = inputs.catalogue, inputs.plan, block.priced
     rows, offered = np.arange(len(action)), action != NOTHING
     shown = ~offered & (block.product_value > 0) & (not block.is_contact)
 
@@ -125,8 +129,8 @@ def _rows(
     p_accept = term(priced.p_accept, p_buys * block.product_chance)
     lower, upper = priced.bounds
     spread = plan.p_buys_error * block.product_chance * np.abs(block.product_margin)
-    names = np.array([offer.name for offer in desk.book.offers] + [None], dtype=object)
-    offers = np.array([offer.offer_id for offer in desk.book.offers] + [None], dtype=object)
+    names = np.array([offer.name for offer in inputs.book.offers] + [None], dtype=object)
+    offers = np.array([offer.offer_id for offer in inputs.book.offers] + [None], dtype=object)
     promoted = np.append(plan.product, -1)
     product = np.where(shown, block.product, promoted[action])
     ids, titles = (
@@ -149,14 +153,14 @@ def _rows(
             "discount": p_accept * term(priced.price_cut),
             "acceptance_cost": p_accept * term(priced.acceptance_cost),
             "contact_cost": term(priced.contact_cost),
-            **_retention(desk, block, offered, term),
+            **_retention(inputs, block, offered, term),
             **_breadth(priced, p_accept, term),
             "offer_value": term(priced.value, block.product_value),
             "offer_value_lower": term(lower, block.product_value - spread),
             "offer_value_upper": term(upper, block.product_value + spread),
             "currency": manifest.currency,
             "offers_allowed": passed.sum(axis=1),
-            **{name: customers.column(name).to_pandas() for name in _OF_BANKS},
+            **{name: customers.column(name).to_pandas() for name in _CONTRACT_COLUMNS},
             C.AS_OF: manifest.as_of,
             "model_version": manifest.version,
         }
@@ -164,12 +168,12 @@ def _rows(
 
 
 def _taken(priced: Priced, term: Callable[[Any], Floats]) -> NDArray[np.bool_]:
-    """Return whose P(accept) rests on what they would take next."""
+    """Return for whom P(accept) is by the next product, shape (n,)."""
     return term(False if priced.by_next_product is None else priced.by_next_product) > 0
 
 
 def _retention(
-    desk: Desk, block: Block, offered: NDArray[np.bool_], term: Callable[[Any], Floats]
+    inputs: DecisionInputs, block: Block, offered: NDArray[np.bool_], term: Callable[[Any], Floats]
 ) -> dict[str, Any]:
     """Return what a contact changes; nothing where none is made or its effect is not known."""
     stakes, unknown = block.stakes, np.full(len(offered), np.nan)
@@ -184,7 +188,7 @@ def _retention(
         "retention": np.where(known, value, 0.0),
         "retention_lower": np.where(known, lower, np.nan),
         "retention_upper": np.where(known, upper, np.nan),
-        "evidence": np.where(known, desk.plan.evidence, "risk_only"),
+        "evidence": np.where(known, inputs.plan.evidence, "risk_only"),
     }
 
 

@@ -4,12 +4,14 @@ A customer is worth contacting when
 
     p1 (v - incentive) - contact cost > p0 v
 
-with ``p0`` and ``p1`` the chances of an order left alone and contacted, ``v`` the margin that
-comes with it and the incentive what the offer gives away with each order, those included that
-would have come anyway. The difference is the expected gain, and the list makes the most of it.
+where ``p0`` and ``p1`` are the chances of an order without and with a contact, ``v`` is the margin
+of the order, and the incentive is what the offer gives away with each order, also with those that
+would have come anyway. The difference is the expected gain, which the list maximises.
 
-Where nobody was ever held out, nothing tells ``p1`` from ``p0``: the list then ranks by what is
-at risk, says so, and no column of it is a gain.
+Where nobody was ever held out, ``p1`` cannot be told from ``p0``: the list then ranks by the value
+at risk, says so, and has no gains.
+
+Customers are judged by the bundle's scores: see :mod:`serving.decisions.bulk`.
 """
 
 from __future__ import annotations
@@ -25,41 +27,41 @@ from numpy.typing import NDArray
 
 from features.progress import Progress
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.recommend.wording import percent
-from serving.columns import floats
 from serving.decisions.bulk.batch import BLOCK_CUSTOMERS, Positions, price_blocks
 from serving.decisions.bulk.budget import NOTHING, Allocation, Limits, allocate
-from serving.decisions.desk import Desk, customers_at
-from serving.decisions.gates.contact_policy import History
+from serving.decisions.gates.contact_policy import ContactHistories
 from serving.decisions.gates.gate import gate
 from serving.decisions.gates.moment import Context
+from serving.decisions.inputs import DecisionInputs, customers_at
 from serving.decisions.offers import Offer
 from serving.decisions.pricing.arbitration import Floats
+from serving.lookups.columns import floats
 from serving.products.shoppers import Shoppers
 
 PLAIN_CONTACT: Final = Offer("contact", "a contact without an offer", channels=("email",))
-"""What is done where no offer goes out: the treatment itself whose effect was measured."""
+"""The action where there is no outbound offer: the treatment whose effect was measured."""
 
 _REASONS: Final = 2
 _SCORES: Final = (B.CHURN_PROBABILITY, B.VALUE_AT_RISK, B.TIER, B.STAGE)
 
 
 @dataclass(frozen=True, eq=False)
-class Stake:
-    """What every action would bring for every customer, shape (customers, actions).
+class ActionValues:
+    """The value of every action for every customer, money, shape (customers, actions).
 
     Attributes
     ----------
     worth
-        What is made the most of: the expected gain, or with ``risk_only`` evidence the value at
-        risk less the action's cost. -inf where the action may not be taken.
+        What the list maximises: the expected gain, or with ``risk_only`` evidence the value at
+        risk less the action's cost; -inf where the action may not be taken.
     cost
-        Expected, money: contact and incentives.
+        Expected cost of contact and incentives.
     gain_lower, gain_upper
         By the uplift's 95 % interval; NaN with ``risk_only`` evidence.
     channel
-        Place in ``channels``, -1 where no channel may be used.
+        Index in ``channels``; -1 where no channel may be used.
     """
 
     worth: Floats
@@ -80,12 +82,12 @@ class RetentionList:
 
 
 def retention_list(
-    desk: Desk,
+    inputs: DecisionInputs,
     customers: Positions,
     limits: Limits,
     now: datetime,
     shoppers: Shoppers,
-    history: History,
+    history: ContactHistories,
     progress: Progress,
 ) -> RetentionList:
     """Choose whom to contact, with what and how.
@@ -97,36 +99,36 @@ def retention_list(
     limits
         Contacts and money in all; the budgets of offers are kept besides.
     now
-        With its zone: what may be sent at this moment.
+        When the contacts would be made, with its time zone.
     history
-        What customers were sent lately.
+        Recent contacts by customer.
     """
-    desk = _outgoing(desk)
-    stake = weigh(desk, customers, now, shoppers, history, progress)
-    budgets = [np.inf if o.budget is None else o.budget for o in desk.book.offers]
+    inputs = _outgoing(inputs)
+    values = value_actions(inputs, customers, now, shoppers, history, progress)
+    budgets = [np.inf if o.budget is None else o.budget for o in inputs.book.offers]
     tick = progress("Best use of contacts and money", 1)
-    chosen = allocate(stake.worth, stake.cost, replace(limits, action_money=np.array(budgets)))
+    chosen = allocate(values.worth, values.cost, replace(limits, action_money=np.array(budgets)))
     tick()
-    return RetentionList(_rows(desk, customers, stake, chosen), chosen, len(customers))
+    return RetentionList(_rows(inputs, customers, values, chosen), chosen, len(customers))
 
 
-def weigh(
-    desk: Desk,
+def value_actions(
+    inputs: DecisionInputs,
     customers: Positions,
     now: datetime,
     shoppers: Shoppers,
-    history: History,
+    history: ContactHistories,
     progress: Progress,
-) -> Stake:
-    """Return what every offer would bring for every customer, gates and contact policy kept."""
-    book, plan = desk.book, desk.plan
+) -> ActionValues:
+    """Value every offer for every customer; those that a gate stops may not be taken."""
+    book, plan = inputs.book, inputs.plan
     channels = tuple(
         name
-        for name, way in book.channels.items()
-        if way.outbound and any(name in offer.channels for offer in book.offers)
+        for name, declared in book.channels.items()
+        if declared.outbound and any(name in offer.channels for offer in book.offers)
     )
     shape = (len(customers), len(book))
-    stake = Stake(
+    values = ActionValues(
         worth=np.full(shape, -np.inf),
         cost=np.zeros(shape),
         gain_lower=np.full(shape, np.nan),
@@ -134,76 +136,78 @@ def weigh(
         channel=np.full(shape, -1, dtype=np.int8),
         channels=channels,
     )
-    at_risk = floats(desk.catalogue.bundle.customers.column(B.VALUE_AT_RISK))
+    at_risk = floats(inputs.catalogue.bundle.customers.column(B.VALUE_AT_RISK))
     tick = progress("Customers and offers weighed", -(-len(customers) // BLOCK_CUSTOMERS))
     start = 0
-    for block in price_blocks(desk.catalogue, plan, customers, shoppers, is_contact=True):
+    for block in price_blocks(inputs.catalogue, plan, customers, shoppers, is_contact=True):
         rows = slice(start, start + len(block.customers))
         start = rows.stop
-        columns = customers_at(desk.columns, block.customers)
+        columns = customers_at(inputs.columns, block.customers)
         for place in reversed(range(len(channels))):
             context = Context(channel=channels[place])
             passed = gate(book, columns, context, now, shoppers, history).passed
-            stake.channel[rows][passed] = place
+            values.channel[rows][passed] = place
         p_order = plan.p_orders[block.customers][:, None]
         incentive, value = block.priced.incentive, block.stakes.remaining_value
         uplift = block.stakes.uplift
         if uplift is None or plan.evidence == "risk_only":
-            stake.cost[rows] = block.stakes.p_buys * incentive + plan.contact_cost
-            stake.worth[rows] = at_risk[block.customers][:, None] - stake.cost[rows]
+            values.cost[rows] = block.stakes.p_buys * incentive + plan.contact_cost
+            values.worth[rows] = at_risk[block.customers][:, None] - values.cost[rows]
         else:
             gains = (
                 more * value - (p_order + more) * incentive - plan.contact_cost
                 for more in (uplift.value, uplift.lower, uplift.upper)
             )
-            stake.worth[rows], stake.gain_lower[rows], stake.gain_upper[rows] = gains
-            stake.cost[rows] = (p_order + uplift.value) * incentive + plan.contact_cost
+            values.worth[rows], values.gain_lower[rows], values.gain_upper[rows] = gains
+            values.cost[rows] = (p_order + uplift.value) * incentive + plan.contact_cost
         tick()
-    may = (stake.channel >= 0) & ~np.isnan(stake.worth)
-    np.copyto(stake.worth, -np.inf, where=~may)
-    np.copyto(stake.cost, 0.0, where=~may)
-    return stake
+    may = (values.channel >= 0) & ~np.isnan(values.worth)
+    np.copyto(values.worth, -np.inf, where=~may)
+    np.copyto(values.cost, 0.0, where=~may)
+    return values
 
 
-def _outgoing(desk: Desk) -> Desk:
-    """Return the desk with the offers that go out to customers, or the plain contact."""
-    book = desk.book
+def _outgoing(inputs: DecisionInputs) -> DecisionInputs:
+    """Keep the offers on outbound channels, or the plain contact where there are none."""
+    book = inputs.book
     outgoing = tuple(
         offer
         for offer in book.offers
         if any(book.channels[name].outbound for name in offer.channels)
     )
     if not outgoing:
-        cost = desk.catalogue.manifest.contact_cost or 0.0
+        cost = inputs.catalogue.manifest.contact_cost or 0.0
         outgoing = (replace(PLAIN_CONTACT, contact_cost=cost),)
-    return desk.with_book(replace(book, offers=outgoing))
+    return inputs.with_book(replace(book, offers=outgoing))
 
 
-def _rows(desk: Desk, customers: Positions, stake: Stake, chosen: Allocation) -> pd.DataFrame:
+def _rows(
+    inputs: DecisionInputs, customers: Positions, values: ActionValues, chosen: Allocation
+) -> pd.DataFrame:
     row = np.flatnonzero(chosen.action != NOTHING)
     action = chosen.action[row]
-    order = np.argsort(-stake.worth[row, action], kind="stable")
+    order = np.argsort(-values.worth[row, action], kind="stable")
     row, action = row[order], action[order]
-    manifest, plan = desk.catalogue.manifest, desk.plan
+    manifest, plan = inputs.catalogue.manifest, inputs.plan
     position = customers[row]
-    scores = desk.catalogue.bundle.customers.select([C.CUSTOMER_ID, *_SCORES, B.DRIVERS])
+    scores = inputs.catalogue.bundle.customers.select([C.CUSTOMER_ID, *_SCORES, B.DRIVERS])
     known = scores.take(position).to_pandas()
-    offers = [desk.book.offers[place] for place in action]
+    offers = [inputs.book.offers[place] for place in action]
     is_gain = plan.evidence != "risk_only"
-    gain = stake.worth[row, action] if is_gain else np.full(len(row), np.nan)
+    gain = values.worth[row, action] if is_gain else np.full(len(row), np.nan)
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(row) + 1),
             C.CUSTOMER_ID: known[C.CUSTOMER_ID],
             "action": [offer.name for offer in offers],
             C.OFFER_ID: [offer.offer_id for offer in offers],
-            C.CHANNEL: [stake.channels[place] for place in stake.channel[row, action]],
+            C.CHANNEL: [values.channels[place] for place in values.channel[row, action]],
             "expected_gain": gain,
-            "expected_gain_lower": stake.gain_lower[row, action],
-            "expected_gain_upper": stake.gain_upper[row, action],
-            "expected_cost": stake.cost[row, action],
+            "expected_gain_lower": values.gain_lower[row, action],
+            "expected_gain_upper": values.gain_upper[row, action],
+            "expected_cost": values.cost[row, action],
             "evidence": plan.evidence,
-            "reasons": _reasons(desk, known, plan.uplift[position], plan.p_orders[position]),
+            "reasons": _reasons(inputs, known, plan.uplift[position], plan.p_orders[position]),
             "uplift": plan.uplift[position],
             **{name: known[name] for name in _SCORES},
             "currency": manifest.currency,
@@ -213,21 +217,23 @@ def _rows(desk: Desk, customers: Positions, stake: Stake, chosen: Allocation) ->
     )
 
 
-def _reasons(desk: Desk, known: pd.DataFrame, uplift: Floats, p_orders: Floats) -> list[str]:
-    days = desk.catalogue.manifest.response_days
+def _reasons(
+    inputs: DecisionInputs, known: pd.DataFrame, uplift: Floats, p_orders: Floats
+) -> list[str]:
+    days = inputs.catalogue.manifest.response_days
     texts = []
     for drivers, effect, chance in zip(known[B.DRIVERS], uplift, p_orders, strict=True):
-        said = _leaving(drivers)
+        words = _leaving(drivers)
         if np.isnan(effect):
-            said.append("no effect of a contact was learned: nothing is known of what it changes")
+            words.append("no effect of a contact was learned: nothing is known of what it changes")
         else:
             moved = f"{percent(chance)} to {percent(chance + effect)}"
-            said.append(f"a contact moves the chance of an order in {days} days from {moved}")
-        texts.append("; ".join(said))
+            words.append(f"a contact moves the chance of an order in {days} days from {moved}")
+        texts.append("; ".join(words))
     return texts
 
 
 def _leaving(drivers: Any) -> list[str]:
-    """Return what speaks most for leaving, in words."""
-    told = json.loads(drivers) if isinstance(drivers, str) else []
-    return [each["text"] for each in told if each.get("direction") == "raises"][:_REASONS]
+    """Return the strongest drivers towards leaving, in words."""
+    explained = json.loads(drivers) if isinstance(drivers, str) else []
+    return [each["text"] for each in explained if each.get("direction") == "raises"][:_REASONS]

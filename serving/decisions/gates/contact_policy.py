@@ -1,6 +1,7 @@
-"""How often a customer may be contacted: caps and rest, counted from the durable contact log.
+"""How often a customer may be contacted: caps and rest after contacts without a response.
 
-Windows roll: a day is the last 24 hours, so that midnight lets nobody be written to twice.
+Contacts are counted from the durable log in rolling windows: a day is the last 24 hours, so that
+nobody is contacted once before and once after midnight.
 """
 
 from __future__ import annotations
@@ -42,36 +43,38 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
-class Contacted:
-    """What one customer was sent lately, and when they last clicked, accepted or bought."""
+class ContactHistory:
+    """Recent contacts with one customer, and when they last clicked, accepted or bought."""
 
     contacts: Sequence[Contact] = ()
     last_response: datetime | None = None
 
 
-History = Mapping[str, Contacted]
-"""By customer id; who is not there was not contacted."""
+ContactHistories = Mapping[str, ContactHistory]
+"""By customer id; customers who are not in it were not contacted."""
 
-NEVER: Final = Contacted()
+NO_CONTACTS: Final = ContactHistory()
 
 
 class ContactLog(Protocol):
     """The durable log of contacts; shared by all who decide."""
 
-    def history(self, customer_ids: Iterable[str] | None, since: datetime) -> dict[str, Contacted]:
-        """Return what these customers, or all, were sent since then."""
+    def history(
+        self, customer_ids: Iterable[str] | None, since: datetime
+    ) -> dict[str, ContactHistory]:
+        """Return the contacts since a time with these customers, or with all."""
         ...
 
     def reserve(self, proposed: Sequence[Contact], book: OfferBook) -> list[Stop]:
-        """Write down each contact that the policy still allows; say for each what stopped it.
+        """Write each contact that the policy still allows; return for each what stopped it.
 
-        ``Stop.PASSED`` means that it is written, durably, and may be made. Whoever decides at the
-        same time, here or in another process, no cap is ever exceeded.
+        ``Stop.PASSED`` means that the contact is durably written and may be made. No cap is ever
+        exceeded, however many processes decide at the same time.
         """
         ...
 
     def release(self, contact_ids: Iterable[str]) -> int:
-        """Take back contacts that were not made after all; return how many there were."""
+        """Delete contacts that were not made after all; return how many there were."""
         ...
 
 
@@ -81,25 +84,25 @@ def reach_back(book: OfferBook) -> timedelta:
     return timedelta(days=max(LONGEST_CAP_DAYS, fatigue.rest_days if fatigue else 0))
 
 
-def customer_stop(book: OfferBook, channel: str, past: Contacted, now: datetime) -> Stop:
+def customer_stop(book: OfferBook, channel: str, past: ContactHistory, now: datetime) -> Stop:
     """Return what keeps a customer from being contacted on a channel, whatever the offer.
 
     Fatigue and the caps over all channels are of outbound channels alone.
     """
-    way = book.channels[channel]
-    if way.outbound:
+    declared = book.channels[channel]
+    if declared.outbound:
         outbound = [c.ts for c in past.contacts if _is_outbound(book, c.channel)]
         if _is_tired(book, outbound, past.last_response, now):
             return Stop.FATIGUE
         if stop := _reached(book.policy.caps, outbound, now, _CUSTOMER_CAPS):
             return stop
-    if not way.caps.limits:
+    if not declared.caps.limits:
         return Stop.PASSED
     same = [c.ts for c in past.contacts if c.channel == channel]
-    return _reached(way.caps, same, now, _CHANNEL_CAPS)
+    return _reached(declared.caps, same, now, _CHANNEL_CAPS)
 
 
-def offer_stop(offer: Offer, past: Contacted, now: datetime) -> Stop:
+def offer_stop(offer: Offer, past: ContactHistory, now: datetime) -> Stop:
     """Return which of the offer's own caps, if any, the customer has reached."""
     if not offer.caps.limits:
         return Stop.PASSED
@@ -108,9 +111,9 @@ def offer_stop(offer: Offer, past: Contacted, now: datetime) -> Stop:
 
 
 def _is_outbound(book: OfferBook, channel: str) -> bool:
-    # One that was sent on a channel no longer declared was sent nevertheless.
-    way = book.channels.get(channel)
-    return way is None or way.outbound
+    # A contact on a channel that is no longer declared was made nevertheless.
+    declared = book.channels.get(channel)
+    return declared is None or declared.outbound
 
 
 def _is_tired(

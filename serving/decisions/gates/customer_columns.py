@@ -1,4 +1,4 @@
-"""What rules may know of the customers of a bundle."""
+"""The columns of a bundle's customers that rules read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from features.vocabulary import Columns as C
-from models.bundle import Bundle
-from models.bundle_schema import BundleColumns as B
+from models.bundle.folder import Bundle
+from models.bundle.schema import BundleColumns as B
 from models.offers.syntax import Value
 from models.offers.vectorised import Column, Columns, Texts
-from serving.columns import coded, floats
+from serving.lookups.columns import coded, floats
 
 # The key, and JSON for people.
 _NOT_FOR_RULES: Final = frozenset({C.CUSTOMER_ID, B.DRIVERS})
@@ -31,7 +31,7 @@ class CustomerColumns:
     columns
         By name; see :mod:`models.offers.vectorised`.
     booleans
-        Names of those that hold conditions.
+        Names of those that hold true and false.
     """
 
     ids: Any
@@ -68,7 +68,7 @@ class CustomerColumns:
 
 
 def open_customer_columns(bundle: Bundle, names: Collection[str]) -> CustomerColumns:
-    """Return those of the named columns that the bundle has; of two of one name, the score."""
+    """Return the named columns that the bundle has; a score goes before a vector's column."""
     columns: dict[str, Column] = {}
     booleans = set()
     for table in (bundle.vectors, bundle.customers):

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from models.offers.rules import Rule
 from models.offers.single import Row
 from models.offers.vectorised import Columns, as_column
-from serving.decisions.gates.contact_policy import Contacted, History, customer_stop, offer_stop
+from serving.decisions.gates.contact_policy import (
+    ContactHistories,
+    ContactHistory,
+    customer_stop,
+    offer_stop,
+)
 from serving.decisions.gates.customer_columns import CustomerColumns
 from serving.decisions.gates.moment import Context, Moment
 from serving.decisions.gates.stops import Stop, gate_numbers
@@ -30,7 +35,7 @@ _ELIGIBLE: Final = (Stop.NOT_ELIGIBLE, Stop.ELIGIBILITY_UNKNOWN)
 _APPLICABLE: Final = (Stop.NOT_APPLICABLE, Stop.APPLICABILITY_UNKNOWN)
 _SUITABLE: Final = (Stop.NOT_SUITABLE, Stop.SUITABILITY_UNKNOWN)
 _CONSENT: Final = (Stop.NO_CONSENT, Stop.CONSENT_UNKNOWN)
-_GOODS: Final = {
+_AVAILABILITY: Final = {
     "sellable": Stop.PASSED,
     "unknown": Stop.UNKNOWN_PRODUCT,
     "out_of_stock": Stop.OUT_OF_STOCK,
@@ -68,21 +73,21 @@ def gate(
     context: Context,
     now: datetime,
     shoppers: Shoppers,
-    history: History,
+    history: ContactHistories,
 ) -> Gated:
-    """Send every offer through the gates for many customers.
+    """Send every offer through the gates for many customers at once.
 
     Parameters
     ----------
     now
-        With its zone.
+        With its time zone.
     history
         Contacts as far back as :func:`serving.decisions.gates.contact_policy.reach_back` says.
     """
     moment = Moment.of(book, context, now)
-    said = {name: as_column(value) for name, value in moment.values().items()}
-    columns: Columns = {**customers.columns, **said}
-    # Offers are judged one after the other: each has its customers side by side.
+    circumstances = {name: as_column(value) for name, value in moment.values().items()}
+    columns: Columns = {**customers.columns, **circumstances}
+    # Offers are judged one after the other, so the stops of one offer lie side by side.
     stops = np.zeros((len(customers), len(book)), dtype=np.int8, order="F")
     for number, offer in enumerate(book.offers):
         place = stops[:, number]
@@ -99,7 +104,7 @@ def gate_one(
     context: Context,
     now: datetime,
     shopper: Shopper,
-    past: Contacted | None,
+    past: ContactHistory | None,
 ) -> list[Stop]:
     """Send every offer through the gates for one customer; the same answers as :func:`gate`.
 
@@ -108,19 +113,20 @@ def gate_one(
     row
         The customer's values; empty for one of whom nothing is known.
     past
-        What they were sent; None for somebody without an id, whom nothing is sent to and whose
-        contacts nobody can count.
+        Contacts with the customer; None for somebody without an id, who cannot be contacted.
     """
     moment = Moment.of(book, context, now)
-    alike = _alike(book, moment.channel, moment.placement, moment.today, quiet=moment.quiet)
-    stops = list(alike.stops)
-    if alike.judged:
-        _judge(stops, alike, {**row, **moment.values()})
+    shared = _common_part(book, moment.channel, moment.placement, moment.today, quiet=moment.quiet)
+    stops = list(shared.stops)
+    if shared.judged:
+        _judge(stops, shared, {**row, **moment.values()})
     if shopper.dismissed_products or shopper.dismissed_offers:
         for number, offer in enumerate(book.offers):
-            stops[number] = _GOODS[offer.goods] or _dismissed(offer, shopper) or stops[number]
+            stops[number] = (
+                _AVAILABILITY[offer.availability] or _dismissed(offer, shopper) or stops[number]
+            )
     common: Stop | None = None
-    for number in alike.counted:
+    for number in shared.counted:
         if stops[number]:
             continue
         if past is None:
@@ -133,24 +139,24 @@ def gate_one(
 
 
 class _Step(NamedTuple):
-    """One rule by its place among all that are asked, and where an offer stops by it."""
+    """One rule by its number, and where an offer stops if it fails or cannot be judged."""
 
     rule: int
     fails: Stop
     unknown: Stop
 
 
-class _Alike(NamedTuple):
-    """What the gates say to all customers alike, by the offers' numbers.
+class _Common(NamedTuple):
+    """The part of the gates that is the same for all customers, by the offers' numbers.
 
     Attributes
     ----------
     stops
-        Of each offer, where no rule stops it before.
+        Where each offer stops unless a rule stops it before.
     judged
-        Offers on which rules have their say, with those that come before the stop above.
+        Offers that have rules, with the rules that come before the stop above.
     rules
-        Each that is asked, once: offers share them.
+        Every rule once: offers share them.
     counted
         Offers that count as contacts.
     """
@@ -161,11 +167,11 @@ class _Alike(NamedTuple):
     counted: tuple[int, ...]
 
 
-# Requests follow each other at the same place on the same day: what they share is kept.
+# Cached, as most requests are for the same channel and placement on the same day.
 @lru_cache(maxsize=64)
-def _alike(
+def _common_part(
     book: OfferBook, channel: str, placement: str | None, today: date, *, quiet: bool
-) -> _Alike:
+) -> _Common:
     stops, judged, counted = [], [], []
     rules: dict[str, Rule] = {}
     places: dict[str, int] = {}
@@ -176,11 +182,11 @@ def _alike(
             asked += [(offer.applicable, *_APPLICABLE), (offer.suitable, *_SUITABLE)]
             asked.append((book.consents.get(channel), *_CONSENT))
             stop = Stop.QUIET_HOURS if quiet else Stop.PASSED
-        goods = _GOODS[offer.goods]
-        stops.append(goods or stop)
+        unavailable = _AVAILABILITY[offer.availability]
+        stops.append(unavailable or stop)
         steps = []
         for rule, fails, unknown in asked:
-            if rule is not None and not goods:
+            if rule is not None and not unavailable:
                 rules.setdefault(rule.text, rule)
                 place = places.setdefault(rule.text, len(places))
                 steps.append(_Step(place, fails, unknown))
@@ -188,16 +194,16 @@ def _alike(
             judged.append((number, tuple(steps)))
         if book.needs_reservation(offer, channel):
             counted.append(number)
-    return _Alike(tuple(stops), tuple(judged), tuple(rules.values()), tuple(counted))
+    return _Common(tuple(stops), tuple(judged), tuple(rules.values()), tuple(counted))
 
 
-def _judge(stops: list[Stop], alike: _Alike, row: Row) -> None:
-    """Put down where rules stop offers; each rule is asked once, when an offer comes to it."""
+def _judge(stops: list[Stop], shared: _Common, row: Row) -> None:
+    """Set where rules stop offers; each rule is judged once, when the first offer needs it."""
     held: dict[int, bool | None] = {}
-    for number, steps in alike.judged:
+    for number, steps in shared.judged:
         for rule, fails, unknown in steps:
             if rule not in held:
-                held[rule] = alike.rules[rule].holds(row)
+                held[rule] = shared.rules[rule].holds(row)
             if not held[rule]:
                 stops[number] = unknown if held[rule] is None else fails
                 break
@@ -206,8 +212,8 @@ def _judge(stops: list[Stop], alike: _Alike, row: Row) -> None:
 def _steps(
     book: OfferBook, offer: Offer, moment: Moment, columns: Columns
 ) -> Iterator[Stops | Stop]:
-    """Yield the same for all customers, step by step; dismissals come later, see below."""
-    yield _GOODS[offer.goods]
+    """Yield the stops of one offer, gate by gate; dismissals are applied afterwards."""
+    yield _AVAILABILITY[offer.availability]
     yield _judged_all(offer.eligible, columns, *_ELIGIBLE)
     yield _circumstances(offer, book, moment.channel, moment.placement, moment.today)
     yield _judged_all(offer.applicable, columns, *_APPLICABLE)
@@ -227,14 +233,16 @@ def _judged_all(rule: Rule | None, columns: Columns, fails: Stop, unknown: Stop)
 def _circumstances(
     offer: Offer, book: OfferBook, channel: str, placement: str | None, today: date
 ) -> Stop:
-    """Return what of day, channel and placement does not fit."""
+    """Return what of the day, channel and placement keeps the offer from being made."""
     if offer.starts_on is not None and today < offer.starts_on:
         return Stop.NOT_YET
     if offer.ends_on is not None and today >= offer.ends_on:
         return Stop.ENDED
-    way = book.channels.get(channel)
-    # By a channel that is not declared nobody said whom it may reach.
-    if way is None or not (channel in offer.channels if offer.channels else not way.outbound):
+    declared = book.channels.get(channel)
+    # On a channel that is not declared nothing says who may be contacted.
+    if declared is None or not (
+        channel in offer.channels if offer.channels else not declared.outbound
+    ):
         return Stop.OTHER_CHANNEL
     if offer.placements and placement not in (None, *offer.placements):
         return Stop.OTHER_PLACEMENT
@@ -250,19 +258,23 @@ def _dismissed(offer: Offer, shopper: Shopper) -> Stop:
 def _apply_shoppers(
     stops: Stops, book: OfferBook, customers: CustomerColumns, shoppers: Shoppers
 ) -> None:
-    """Stop what a customer dismissed, unless the goods stopped it before."""
+    """Stop what a customer dismissed, unless it cannot be sold anyway."""
     for place, customer_id in enumerate(customers.customer_ids):
         shopper = shoppers.find(customer_id)
         if shopper.dismissed_products or shopper.dismissed_offers:
             for number, offer in enumerate(book.offers):
-                if stop := _GOODS[offer.goods] or _dismissed(offer, shopper):
+                if stop := _AVAILABILITY[offer.availability] or _dismissed(offer, shopper):
                     stops[place, number] = stop
 
 
 def _apply_history(
-    stops: Stops, book: OfferBook, customers: CustomerColumns, moment: Moment, history: History
+    stops: Stops,
+    book: OfferBook,
+    customers: CustomerColumns,
+    moment: Moment,
+    history: ContactHistories,
 ) -> None:
-    """Stop contacts beyond caps and rest, where nothing stopped the offer before."""
+    """Stop contacts that caps or rest forbid, where nothing stopped the offer before."""
     counted = [book.needs_reservation(offer, moment.channel) for offer in book.offers]
     if not history or not any(counted):
         return

@@ -1,4 +1,4 @@
-"""Where and when an offer would be made, as rules and gates see it."""
+"""Where and when an offer would be made: what of a request rules and gates read."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from serving.decisions.offers import OfferBook
 
 @dataclass(frozen=True)
 class Context:
-    """Where an offer would be made, and what the request says of its circumstances.
+    """Where an offer would be made, and the circumstances that the request names.
 
     Parameters
     ----------
     channel
-        One that the policy knows; nothing is offered by any other.
+        A declared or built-in channel; nothing is offered on any other.
     placement
         None where the request names none: any will do.
     values
-        By the names that the policy declares, without ``context.``; others are not looked at.
+        By the names that the policy declares, without ``context.``; others are ignored.
     """
 
     channel: str = "web"
@@ -41,9 +41,9 @@ class Moment:
     local
         The time in the policy's zone.
     quiet
-        Whether the channel is at rest.
+        Whether the channel is in its quiet hours.
     declared
-        Names and kinds of what requests may say.
+        Names and kinds of the values that requests may carry.
     """
 
     context: Context
@@ -56,18 +56,18 @@ class Moment:
     def of(cls, book: OfferBook, context: Context, now: datetime) -> Moment:
         """Tell the time in the policy's zone."""
         local = now.astimezone(book.policy.zone)
-        way = book.channels.get(context.channel)
-        quiet = way is not None and way.is_quiet(local.time())
+        declared = book.channels.get(context.channel)
+        quiet = declared is not None and declared.is_quiet(local.time())
         return cls(context, now, local, quiet, book.policy.context)
 
     @property
     def channel(self) -> str:
-        """By which way."""
+        """The channel's name."""
         return self.context.channel
 
     @property
     def placement(self) -> str | None:
-        """Where; None where any place will do."""
+        """The placement; None where the request names none."""
         return self.context.placement
 
     @property
@@ -76,8 +76,8 @@ class Moment:
         return self.local.date()
 
     def values(self) -> dict[str, Value | None]:
-        """Return what rules may name beside the customer's columns, as the policy declares it."""
-        said = {
+        """Return the ``context.`` values that rules may read, of the kinds that are declared."""
+        declared = {
             name: _of_kind(self.context.values.get(name), kind)
             for name, kind in self.declared.items()
         }
@@ -87,19 +87,19 @@ class Moment:
             "context.today": self.local.date(),
             "context.hour": float(self.local.hour),
             "context.weekday": WEEKDAYS[self.local.weekday()],
-            **{f"context.{name}": value for name, value in said.items()},
+            **{f"context.{name}": value for name, value in declared.items()},
         }
 
 
 def hour_of(book: OfferBook, channel: str, now: datetime) -> tuple[date, int, bool]:
-    """Return all of the time that rules and quiet hours look at: day, hour, and whether quiet."""
+    """Return what rules and quiet hours read of the time: day, hour, and whether it is quiet."""
     local = now.astimezone(book.policy.zone)
-    way = book.channels.get(channel)
-    return local.date(), local.hour, way is not None and way.is_quiet(local.time())
+    declared = book.channels.get(channel)
+    return local.date(), local.hour, declared is not None and declared.is_quiet(local.time())
 
 
 def _of_kind(value: object, kind: Kind) -> Value | None:
-    """Return what a request said if it is of the declared kind, else None: missing."""
+    """Return a request's value if it is of the declared kind, else None."""
     match kind:
         case "boolean":
             return value if isinstance(value, bool) else None

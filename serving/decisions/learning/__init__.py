@@ -1,1 +1,1 @@
-"""What came of decisions: outcomes, experiments and the log on which policies are judged."""
+"""Learning from logged decisions: outcomes, experiments and the evaluation of policies."""

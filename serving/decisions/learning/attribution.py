@@ -1,7 +1,7 @@
-"""Which shown item an event follows from.
+"""Attribution: the shown item that an event follows from.
 
 - An event that carries an answer's id belongs to that answer: to the item it names, else to the
-  first one. Clocks of shops run behind, so it came after the answer whatever its time says.
+  first one. It counts as later than the answer whatever its time, as shops' clocks may run behind.
 - Any other event goes to the last answer before it that showed its offer, its product or its
   product's category to the same customer, or in the same visit (last touch).
 
@@ -23,7 +23,7 @@ ITEM: Final = "item"
 EVENT: Final = "event"
 
 _FIT = "fit"
-_BY_OFFER, _BY_PRODUCT, _BY_CATEGORY, _BY_ANSWER = range(4)  # the closer the better
+_BY_OFFER, _BY_PRODUCT, _BY_CATEGORY, _BY_ANSWER = range(4)  # the smaller the closer
 _SHOWN = "shown_"
 _OF_ITEM: Final = (
     O.DECISION_ID, O.RANK, C.TS, C.CUSTOMER_ID, C.SESSION_ID, C.OFFER_ID, C.PRODUCT_ID, C.CATEGORY,
@@ -66,7 +66,7 @@ def _of_answers(items: pd.DataFrame, events: pd.DataFrame, window: pd.Timedelta)
 
 
 def _last_touches(items: pd.DataFrame, events: pd.DataFrame, window: pd.Timedelta) -> pd.DataFrame:
-    # An offer on a product does not stand for the rest of that product's category.
+    # An offer on a product does not extend to the rest of that product's category.
     wide = items[items[C.PRODUCT_ID].isna()]
     found = [
         _pairs(among, events, who, what).assign(**{_FIT: fit})
@@ -83,7 +83,7 @@ def _last_touches(items: pd.DataFrame, events: pd.DataFrame, window: pd.Timedelt
 
 
 def _pairs(items: pd.DataFrame, events: pd.DataFrame, *on: str) -> pd.DataFrame:
-    """Return each event beside each item of the same, known ``on``, never of two customers."""
+    """Join events to items with equal, known values of ``on``, never across customers."""
     left = items.dropna(subset=list(on))[list(_OF_ITEM)].add_prefix(_SHOWN)
     right = events.dropna(subset=list(on))
     pairs = left.assign(**{ITEM: left.index}).merge(

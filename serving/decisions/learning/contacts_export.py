@@ -1,8 +1,8 @@
 """Outcomes as rows of the ``contacts`` table, so that the next training learns from them.
 
-A row is one offer made to a customer who is known, or, for a customer of the holdout, the offer
-that would have come first: made by the same policy to the same kind of customer and withheld by
-lot, which is what an effect is learned from. Products shown at their price are no contacts.
+A row is one offer made to a known customer or, for a customer in the holdout, the offer that would
+have come first: the same policy chose it and chance withheld it, so that effects can be learned
+from the comparison. Products shown at full price are not contacts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def as_contacts(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _withheld_offer(choice: LoggedChoice) -> str | None:
-    """Return the offer that would have come first, None where it would have been none."""
+    """Return the offer that would have come first; None where no offer would have."""
     best = max(choice.candidates, key=lambda each: each.value)
     is_offer = best.value > 0 and best.id.startswith(OFFER)
     return best.id.removeprefix(OFFER) if is_offer else None

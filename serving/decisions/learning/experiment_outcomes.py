@@ -1,7 +1,7 @@
 """What each customer of an experiment brought in, from the decision log and the events.
 
-By assignment: a customer counts for the variant of the first decision, whether or not an offer was
-made or taken, and every purchase in the window after it counts, whatever led to it.
+By intention to treat: a customer counts for the variant of the first decision, whether or not an
+offer was made or taken, and so does every purchase in the window after it, whatever led to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sqlalchemy as sql
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.policy.variants import HOLDOUT
 from serving.decisions.learning.log_reader import NEXT_BEST_OFFER, Rows, read_events, read_shown
 from serving.decisions.learning.outcome_columns import OutcomeColumns as O
@@ -40,7 +40,7 @@ class ExperimentOutcomes:
     earned
         By variant, the money of each customer whose window is over, shape (n,).
     moved
-        Customers who were logged under two variants: the settings were changed while it ran.
+        Customers logged under two variants, as the settings were changed while it ran.
     """
 
     assigned: dict[str, int]
@@ -110,7 +110,7 @@ def _entries(store: Rows, described: ExperimentSettings, variants: list[str]) ->
 def _earned(
     store: Rows, products: pd.DataFrame, entered: pd.DataFrame, window: timedelta
 ) -> pd.Series[float]:
-    """Return the money of each customer who brought or cost any, within the window."""
+    """Return each customer's money within the window; customers without any are left out."""
     start, last = entered[_ENTERED].min(), entered[_ENTERED].max() + window
     total = pd.Series(dtype=np.float64)
     while start < last:

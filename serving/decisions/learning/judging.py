@@ -1,9 +1,9 @@
 """The explored part of the decision log, as tables on which another policy can be judged.
 
-Each placement of a decision is judged by itself. Only those that were left to chance can be: where
-one candidate was certain, nothing is known of the others. Among the candidates that had a chance
-the policy to be judged takes its best, so the estimate is of that policy as far as was explored.
-Intervals take decisions as independent: many for the same few customers make them too narrow.
+Each placement of a decision is judged by itself, and only where several candidates had a chance:
+of a certain choice's alternatives nothing is known. The policy to be judged takes its best among
+the candidates that had a chance, so the estimate holds as far as was explored. Intervals assume
+independent decisions: many decisions for the same few customers make them too narrow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Judgeable:
         Decisions in which the policy would have taken a candidate that had no chance, and is
         judged by its best of the others.
     left_out
-        Placements that are not judged, by reason.
+        Numbers of placements that are not judged, by reason.
     """
 
     log: pd.DataFrame
@@ -108,7 +108,7 @@ def _explored(choice: LoggedChoice) -> dict[str, Candidate]:
 
 
 def _best(candidates: Sequence[Candidate], policy: PolicyName) -> Candidate:
-    """Return what a policy takes; of equals the first, as they came in the order of ties."""
+    """Return the candidate that a policy takes; the first of equals, as ties are in order."""
     if policy == "nothing":
         return next(each for each in candidates if each.id == NOTHING_ID)
     return max(candidates, key=lambda each: getattr(each, policy))

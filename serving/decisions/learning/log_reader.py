@@ -22,18 +22,18 @@ NEXT_BEST_OFFER: Final = "next_best_offer"
 
 _SPAN: Final = timedelta(days=15)
 _CLOCKS_BEHIND: Final = timedelta(days=1)  # of shops whose events name the answer they follow
-_TELLING: Final = ("click", "accept", "reject", *BOUGHT)
-_SHOWN: Final = {
+_OUTCOME_EVENTS: Final = ("click", "accept", "reject", *BOUGHT)
+_SHOWN_COLUMNS: Final = {
     O.DECISION_ID: "string", O.KIND: "string", C.TS: "datetime64[us]", C.CUSTOMER_ID: "string",
     C.SESSION_ID: "string", O.MODEL_VERSION: "string", O.VARIANT: "string",
     O.PLACEMENT: "string", O.RANK: "int64", O.ACTION: "string", C.PRODUCT_ID: "string",
     C.OFFER_ID: "string", C.CATEGORY: "string", C.CONTACT_COST: "float64",
     O.NAMED_MARGIN: "float64", O.PROPENSITY: "float64", O.CHOICE: "object",
 }  # fmt: skip
-_OF_ANSWER: Final = (
+_ANSWER_COLUMNS: Final = (
     O.KIND, C.TS, C.CUSTOMER_ID, C.SESSION_ID, O.MODEL_VERSION, O.VARIANT,
 )  # fmt: skip
-_TOLD: Final = {
+_EVENT_COLUMNS: Final = {
     C.EVENT_ID: "string", C.EVENT_TYPE: "string", C.TS: "datetime64[us]",
     C.CUSTOMER_ID: "string", C.SESSION_ID: "string", C.PRODUCT_ID: "string",
     C.OFFER_ID: "string", C.ORDER_ID: "string", O.DECISION_ID: "string",
@@ -42,7 +42,7 @@ _TOLD: Final = {
 
 
 class Rows(Protocol):
-    """What is needed of a store."""
+    """The part of a store that is read here."""
 
     def rows(self, wanted: sql.Select[Any]) -> Iterator[Mapping[Any, Any]]:
         """Yield the rows of a query, streamed."""
@@ -57,9 +57,9 @@ def outcomes_in_spans(
     now: datetime,
     kinds: Collection[str] = (NEXT_BEST_OFFER,),
 ) -> Iterator[pd.DataFrame]:
-    """Yield what was shown from ``since`` to ``now`` with its outcomes, some weeks at a time.
+    """Yield what was shown from ``since`` to ``now`` with its outcomes, by spans of 15 days.
 
-    Each span is joined beside the days after it, for a later answer may claim an event before it.
+    Each span is joined together with the days after it, as a later answer may claim an event.
     """
     window = timedelta(days=attribution_days)
     start = first_decision(store, since, kinds)
@@ -101,22 +101,24 @@ def read_shown(
 
 
 def read_events(store: Rows, since: datetime, until: datetime) -> pd.DataFrame:
-    """Return what shoppers did in ``[since, until)`` that may be an outcome, by time."""
+    """Return the events in ``[since, until)`` that may be outcomes, by time."""
     answer = sql.func.coalesce(EVENTS.c.decision_id, EVENTS.c.recommendation_id)
-    columns = [answer.label(name) if name == O.DECISION_ID else EVENTS.c[name] for name in _TOLD]
+    columns = [
+        answer.label(name) if name == O.DECISION_ID else EVENTS.c[name] for name in _EVENT_COLUMNS
+    ]
     wanted = (
         sql.select(*columns)
-        .where(EVENTS.c.ts >= since, EVENTS.c.ts < until, EVENTS.c.event_type.in_(_TELLING))
+        .where(EVENTS.c.ts >= since, EVENTS.c.ts < until, EVENTS.c.event_type.in_(_OUTCOME_EVENTS))
         .order_by(EVENTS.c.ts, EVENTS.c.event_id)
     )
-    return told_frame([dict(row) for row in store.rows(wanted)])
+    return event_frame([dict(row) for row in store.rows(wanted)])
 
 
 def _items(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the items of a decision as rows, and behind them the placements left empty."""
+    """Yield the items of a decision as rows, then the placements left empty."""
     choices = [contenders(each) for each in read_choices(row["choices"] or "[]")]
     leading = {choice.rank: choice for choice in choices if choice.rank is not None}
-    of_answer = {name: row[name] for name in _OF_ANSWER} | {O.DECISION_ID: row["id"]}
+    of_answer = {name: row[name] for name in _ANSWER_COLUMNS} | {O.DECISION_ID: row["id"]}
     items = orjson.loads(row["answer"])["items"]
     if choices:
         items = [item for item in items if item["action"] != NOTHING_ID]
@@ -149,9 +151,9 @@ def _items(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
 
 def shown_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return items as a frame of the columns and types that outcomes are joined to."""
-    return pd.DataFrame(rows, columns=list(_SHOWN)).astype(dict(_SHOWN))
+    return pd.DataFrame(rows, columns=list(_SHOWN_COLUMNS)).astype(dict(_SHOWN_COLUMNS))
 
 
-def told_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def event_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return events as a frame of the columns and types that outcomes are joined from."""
-    return pd.DataFrame(rows, columns=list(_TOLD)).astype(dict(_TOLD))
+    return pd.DataFrame(rows, columns=list(_EVENT_COLUMNS)).astype(dict(_EVENT_COLUMNS))

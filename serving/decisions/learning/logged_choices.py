@@ -1,9 +1,9 @@
-"""What a decision chose from, as it is kept: compact JSON, written with the decision itself.
+"""The candidates of a decision in the log: compact JSON, written with the decision itself.
 
 One slot for each placement: what was drawn to come first, with which chance, and the candidates
-with their value, chance of acceptance and probability to come first. Of many candidates those of
-the largest probability are kept, then those of the largest value; the others are counted. Beside
-them stands what became of every offer: see :mod:`serving.decisions.traces.logged_trace`.
+with their value, chance of acceptance and probability to come first. Of many candidates those with
+the largest probability are kept, then those with the largest value; the others are only counted.
+The same JSON holds the decision's trace: see :mod:`serving.decisions.traces.logged_trace`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from serving.decisions.policies.exploration import Allowed, Chosen, Slot
 
 MOST_CANDIDATES: Final = 50
 
-# Keys of the JSON. Candidates are told column by column, those with a chance first; the chances
+# Keys of the JSON. Candidates are written column by column, those with a chance first; the chances
 # of the rest, which are 0, are left out. Values and acceptance have 24 bits, some seven digits.
 _SLOTS, _TRACE = "slots", "trace"
 _PLACEMENT, _RANK, _ACTION, _PROPENSITY = "placement", "rank", "action", "propensity"
 _IDS, _VALUES, _ACCEPTANCE, _CHANCES = "ids", "values", "acceptance", "probabilities"
 _OTHERS, _OTHER_CHANCE = "others", "others_probability"
-# As written before: a list of slots, each with its candidates row by row.
+# The older form: a list of slots, each with its candidates row by row.
 _CANDIDATES: Final = "candidates"
 
 
@@ -83,7 +83,7 @@ def write_choices(chosen: Chosen, allowed: Allowed, trace: Mapping[str, Any] | N
 
 def read_choices(written: str) -> list[LoggedChoice]:
     """Return what :func:`write_choices` wrote."""
-    said = orjson.loads(written)
+    read = orjson.loads(written)
     return [
         LoggedChoice(
             placement=slot[_PLACEMENT],
@@ -94,14 +94,14 @@ def read_choices(written: str) -> list[LoggedChoice]:
             others=slot.get(_OTHERS, 0),
             others_probability=slot.get(_OTHER_CHANCE, 0.0),
         )
-        for slot in (said if isinstance(said, list) else said[_SLOTS])
+        for slot in (read if isinstance(read, list) else read[_SLOTS])
     ]
 
 
 def read_trace_record(written: str) -> dict[str, Any] | None:
     """Return what became of every offer; None where a decision was logged without it."""
-    said = orjson.loads(written)
-    record: dict[str, Any] | None = None if isinstance(said, list) else said[_TRACE]
+    read = orjson.loads(written)
+    record: dict[str, Any] | None = None if isinstance(read, list) else read[_TRACE]
     return record
 
 
@@ -114,9 +114,9 @@ def _candidates(slot: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
 
 
 def contenders(choice: LoggedChoice) -> LoggedChoice:
-    """Leave the candidates that had a chance and the best by value and by acceptance.
+    """Keep only the candidates that had a chance, and the best by value and by acceptance.
 
-    It is all that judging asks for, and many choices are held at once.
+    Judging needs no others, and holds many choices at once.
     """
     candidates = choice.candidates
     best = {max(candidates, key=lambda each: each.value).id}
@@ -126,7 +126,7 @@ def contenders(choice: LoggedChoice) -> LoggedChoice:
 
 
 def _written(slot: Slot, allowed: Allowed, rank: int | None) -> dict[str, Any]:
-    # Stable: of equal chances and values the first, as in the ranking.
+    # Stable: the first of equals comes first, as in the ranking.
     places = np.lexsort((-allowed.values, -slot.probabilities))
     kept, left = places[:MOST_CANDIDATES], places[MOST_CANDIDATES:]
     chances = slot.probabilities[kept]
@@ -138,7 +138,7 @@ def _written(slot: Slot, allowed: Allowed, rank: int | None) -> dict[str, Any]:
         _IDS: [allowed.ids[place] for place in kept.tolist()],
         _VALUES: allowed.values[kept].astype(np.float32),
         _ACCEPTANCE: allowed.acceptance[kept].astype(np.float32),
-        # Exact: weights are made of them.
+        # In full precision: weights are computed from them.
         _CHANCES: chances[chances > 0],
     }
     if len(left):

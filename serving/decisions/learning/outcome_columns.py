@@ -1,4 +1,4 @@
-"""Columns of shown items and of what came of them, beside those of the vocabulary."""
+"""Columns of shown items and their outcomes, beside those of the vocabulary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OutcomeColumns:
     PROPENSITY: Final = "propensity"
     CHOICE: Final = "choice"
 
-    # What came of it
+    # Its outcome
     CLICKED_AT: Final = "clicked_at"
     REJECTED_AT: Final = "rejected_at"
     ACCEPTED: Final = "accepted"

@@ -1,4 +1,4 @@
-"""What came of each thing that was shown: what shoppers did, and what it earned."""
+"""The outcome of each shown item: what shoppers did, and what it earned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.decisions.learning.attribution import EVENT, ITEM, attribute
 from serving.decisions.learning.outcome_columns import OutcomeColumns as O
 
@@ -23,7 +23,7 @@ def join_outcomes(
     attribution_days: int,
     now: datetime,
 ) -> pd.DataFrame:
-    """Return the shown items with what came of each (:mod:`.attribution` says how).
+    """Return the shown items with their outcomes, by :mod:`.attribution`.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def join_outcomes(
     products
         ``product_id, category, price, margin`` of the catalogue; money per unit.
     now
-        UTC without a zone.
+        UTC without a time zone.
 
     Returns
     -------
@@ -45,10 +45,10 @@ def join_outcomes(
     answer named) less the contact's cost; and ``is_over``: the window is, so nothing can change.
     """
     items = shown.reset_index(drop=True)
-    told = with_margins(events.reset_index(drop=True), products)
+    priced = with_margins(events.reset_index(drop=True), products)
     window = pd.Timedelta(days=attribution_days)
-    matched = attribute(items, told, window)
-    found = told.loc[matched[EVENT]].assign(**{ITEM: matched[ITEM].to_numpy()})
+    matched = attribute(items, priced, window)
+    found = priced.loc[matched[EVENT]].assign(**{ITEM: matched[ITEM].to_numpy()})
 
     def first(*kinds: str) -> pd.Series[pd.Timestamp]:
         of_kinds = found[found[C.EVENT_TYPE].isin(kinds)]
@@ -58,7 +58,7 @@ def join_outcomes(
     named = items[O.NAMED_MARGIN].fillna(0.0).where(accepted_at.notna(), 0.0)
     bought = found[found[C.EVENT_TYPE].isin(BOUGHT)]
     of_purchases = bought.groupby(ITEM)[B.MARGIN].sum().reindex(items.index)
-    came: dict[str, pd.Series[Any]] = {
+    outcomes: dict[str, pd.Series[Any]] = {
         O.CLICKED_AT: first("click"),
         C.ACCEPTED_AT: accepted_at,
         O.REJECTED_AT: first("reject"),
@@ -66,7 +66,7 @@ def join_outcomes(
         O.EARNED: of_purchases.fillna(named) - items[C.CONTACT_COST],
         O.IS_OVER: items[C.TS] + window <= now,
     }
-    return items.assign(**came)
+    return items.assign(**outcomes)
 
 
 def with_margins(events: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:

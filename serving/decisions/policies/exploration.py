@@ -1,8 +1,8 @@
-"""From allowed candidates to what is shown, each choice with the chance that it had.
+"""Chooses what is shown from the allowed candidates, with the probability of each choice.
 
-A policy orders the candidates; in each placement its best comes first, or, in a known share of
-decisions, another one, drawn by hash. What is logged here is what
-:mod:`models.policy.estimators` needs to judge another policy on the same decisions.
+A policy orders the candidates. In each placement the best comes first or, in a set share of
+decisions, another one that is drawn by hash. The probabilities are logged, so that
+:mod:`models.policy.estimators` can evaluate another policy on the same decisions.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from serving.decisions.policies.settings import ExplorationSettings, Exploration
 Floats = NDArray[np.float64]
 
 CHAMPION: Final = "champion"
-"""The variant where no experiment runs, and of customers who are unknown."""
+"""The variant of unknown customers, and of all where no experiment runs."""
 
 NOTHING_ID: Final = "do_nothing"
-"""What doing nothing is logged as."""
+"""The id under which doing nothing is logged."""
 
 OFFER: Final = "offer:"
 PRODUCT: Final = "product:"
-"""What stands before the ids of offers and products in the log."""
+"""Prefixes of the ids of offers and products in the log."""
 
 _SALT: Final = "next best offer"
 
 
 @dataclass(frozen=True)
 class ChoicePolicy:
-    """What a customer's offers are chosen by, and under which name it is logged."""
+    """What orders a customer's candidates, how it explores, and the variant that is logged."""
 
     variant: str
     name: PolicyName
@@ -56,7 +56,7 @@ class Allowed:
     acceptance
         P(accept), shape (n,).
     deviations
-        Standard error of each value, shape (n,); 0 where it is taken as known.
+        Standard error of each value, money, shape (n,); 0 where a value is taken as known.
     nothing
         The place of doing nothing, which is always a candidate and has the id ``NOTHING_ID``.
 
@@ -72,7 +72,7 @@ class Allowed:
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """What one placement shows, and with which chance.
+    """What one placement shows, and with which probability.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ def choose(
     policy
         From :meth:`serving.decisions.policies.experiments.Experiments.policy_of`.
     unit
-        What is decided on: the decision's id. The same unit draws the same candidates.
+        The decision's id; the same id draws the same candidates.
     fits
         Which candidates may be shown in each placement, shape (placements, candidates); all by
         default. Doing nothing always may.
@@ -132,7 +132,7 @@ def choose(
         here[allowed.nothing] = True
         settings = policy.exploration.of(placement)
         probabilities = explore(scores, allowed, here, settings)
-        # What is certain needs no draw.
+        # A certain choice needs no draw.
         drawn = (
             decide(probabilities, unit, f"{_SALT} {place}")
             if settings.share
@@ -150,7 +150,7 @@ def choose(
 def policy_scores(name: PolicyName, allowed: Allowed) -> Floats:
     """Return what a policy orders the candidates by, shape (n,); higher comes first.
 
-    Doing nothing is never accepted, so that a policy by acceptance always acts where it may.
+    The chance that doing nothing is accepted is 0, so the policy ``acceptance`` always acts.
     """
     if name == "nothing":
         return np.where(np.arange(len(allowed.ids)) == allowed.nothing, 1.0, 0.0)
@@ -162,7 +162,7 @@ def explore(
 ) -> Floats:
     """Return the probability of every candidate to come first, shape (n,), sum 1.
 
-    The policy's best is taken with chance ``1 - share``. The share is dealt among its best
+    The policy's best has probability ``1 - share``. The share is divided among its best
     ``among`` candidates and doing nothing: evenly, or by each one's chance to be worth most.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Settings of what is decided, and of how it is explored, compared and judged."""
+"""Settings of the policies: how they choose, explore and are compared."""
 
 from __future__ import annotations
 

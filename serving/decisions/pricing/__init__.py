@@ -1,1 +1,1 @@
-"""What every action is worth to the shop, in money, term by term."""
+"""Pricing: what every action is worth to the shop, in money, term by term."""

@@ -6,15 +6,15 @@ DEFINITIONS, Decisions. For a customer and an offer,
                   + uplift in retention x remaining value - offer cost - contact cost
 
 and doing nothing is worth 0. P(accept) = P(buys) x P(at least one of the products promoted is in
-the order), products chosen independently; margin and price are means weighted by their chances.
-Where orders say nothing of a product under contract, it is the share of holders who take one more
-within the horizon x P(the product | one more), as far as it is the customer's likeliest next.
-The uplift is that of a contact (:mod:`models.uplift`), so it is there on outbound channels alone;
-the breadth effect is that of holding more, so it comes with acceptance, where what is promoted is
-new to the customer. Each remaining value is counted over the days in which its effect was
-measured, no further.
+the order), products taken as independent; margin and price are means weighted by their chances.
+Products under contract are not in orders. For the one that is the customer's likeliest next,
+P(accept) is the share of holders who take one more within the horizon x P(the product | one more).
+The uplift is the effect of a contact (:mod:`models.uplift`), so it counts on outbound channels
+only. The breadth effect is that of holding more, so it comes with an acceptance, where what is
+promoted is new to the customer. Each remaining value covers the days in which its effect was
+measured, and no more.
 
-Written once for any number of customers: numbers of one are scalars, those of many columns.
+Written once for any number of customers: values are scalars for one, columns for many.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from serving.catalogue import Indices
 from serving.decisions.pricing.bounded import Bounded
 from serving.decisions.pricing.breadth import Breadth, NextProducts
@@ -39,7 +39,7 @@ EVERY_OFFER: Final = slice(None)
 
 _EFFECT: Final = (B.UPLIFT, B.UPLIFT_LOWER, B.UPLIFT_UPPER, B.VALUE_IF_ORDERS)
 
-# P(product) is at most this near 1, so that its complement has a logarithm.
+# P(product) is capped just below 1, so that its complement has a logarithm.
 _NEARLY_ONE: Final = 1 - 1e-12
 
 
@@ -48,14 +48,15 @@ NO_MONEY: Final = Bounded(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class Stakes:
-    """What is at stake with one customer (scalars) or with n (columns, shape (n, 1)).
+    """A customer's chance to buy and what a contact changes; n customers as columns, (n, 1).
 
     Attributes
     ----------
     customers
         Their positions in the bundle; None for somebody unknown.
     uplift, remaining_value
-        NaN where nothing is known; None where nobody is contacted.
+        The effect of a contact on P(order), and the margin that comes with an order, money. NaN
+        where not known; None where nobody is contacted.
     """
 
     p_buys: Any
@@ -72,18 +73,18 @@ def stakes_of(
     is_contact: bool,
     scores: Mapping[str, Any] | None = None,
 ) -> Stakes:
-    """Return what is at stake with customers, or with somebody unknown, for whom there is None.
+    """Return the stakes of customers by position, or of somebody unknown (``customers`` None).
 
     Parameters
     ----------
     scores
-        Of one customer, made since the bundle, by column; without them those of the bundle count.
+        One customer's scores made since the bundle, by column; None where the bundle's hold.
     """
     if customers is None or not is_contact:
         return Stakes(p_buys, customers)
     if scores is not None:
-        said = (scores.get(name) for name in _EFFECT)
-        *bounds, remaining = (np.nan if each is None else each for each in said)
+        found = (scores.get(name) for name in _EFFECT)
+        *bounds, remaining = (np.nan if each is None else each for each in found)
     else:
         columns = (plan.uplift, plan.uplift_lower, plan.uplift_upper, plan.remaining_value)
         *bounds, remaining = (column[customers] for column in columns)
@@ -91,7 +92,7 @@ def stakes_of(
 
 
 def weights_of(plan: Plan, products: Indices, probability: Floats) -> Floats:
-    """Return what is summed for each of some products, shape (4, products).
+    """Return what is summed over the products of a scope, shape (4, products).
 
     P(product | buys), log(1 - P(product | buys)), and P(product | buys) x margin and x price.
     """
@@ -120,17 +121,17 @@ class Priced:
     Attributes
     ----------
     p_buys
-        P(buys), or P(one more is held) where P(accept) rests on the next product.
+        P(buys), or P(one more is held) where P(accept) is by the next product.
     any_of_them
         P(at least one product promoted is in the order | buys); 0 where there is none to show.
     by_next_product
-        Whether P(accept) rests on the next product; None where none does.
+        Whether P(accept) is by the next product; None where it is for no offer.
     margin, price_cut, acceptance_cost
-        Of an acceptance; the margin is that before the price cut.
+        Per acceptance; the margin is before the price cut.
     breadth
-        What is held more after an acceptance, and what that changes; None where nothing is.
+        The effect of what an acceptance adds to the customer's holdings; None without any.
     gain
-        Breadth effect x remaining value, of an acceptance.
+        Breadth effect x remaining value, per acceptance.
     retention
         Uplift x remaining value; NaN where no uplift is known, None where nobody is contacted.
     value
@@ -158,9 +159,9 @@ class Priced:
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
-        """The offer value with all errors that were measured at their worst, and at their best.
+        """The offer value with all measured errors at their worst, and at their best.
 
-        Those of P(buys) by its calibration error, of uplift and breadth by their intervals.
+        Errors are the calibration error of P(buys) and the intervals of uplift and breadth.
         """
         earned, kept = self.margin - self.price_cut - self.acceptance_cost, self.retention
         error = self.p_buys_error * self.any_of_them * np.abs(earned + self.gain.value)
@@ -186,11 +187,11 @@ def price_offers(
     sums
         From :func:`sums_of`, shape (4, scopes), or (4, n, scopes) for n customers.
     breadth
-        What holding more changes, for these offers.
+        The effect of what these offers would add to holdings.
     is_next
-        Which of these offers are on what the customers would take next under contract.
+        Which of these offers are on the customers' likeliest next product under contract.
     offers
-        Numbers of those to price; every one by default.
+        Numbers of the offers to price; all by default.
     """
     goods, p_buys, by_next_product = sums[..., plan.scope[offers]], stakes.p_buys, None
     if is_next is not None and plan.next_products is not None:
@@ -233,7 +234,7 @@ def price_offers(
 
 
 def is_next_product(plan: Plan, customers: Any) -> Booleans | None:
-    """Return which offers are on what customers take next, (offers,) or (n, offers)."""
+    """Return which offers are on the customers' next product, shape (offers,) or (n, offers)."""
     if plan.next_products is None or customers is None:
         return None
     following = plan.next_products.product[customers]
@@ -241,10 +242,10 @@ def is_next_product(plan: Plan, customers: Any) -> Booleans | None:
 
 
 def _next_goods(plan: Plan, following: NextProducts, customers: Any) -> Floats:
-    """Return what :func:`weights_of` says of what customers take next; (4, 1) or (4, n, 1)."""
+    """Return :func:`weights_of` for the customers' next product, shape (4, 1) or (4, n, 1)."""
     product, chance = following.product[customers], following.chance[customers]
     none_of_it = np.log1p(-np.minimum(chance, _NEARLY_ONE))
-    # Without a next product the place is the last one's, and nobody asks for it.
+    # Without a next product the position is -1, the last one's, and the result is not used.
     rows = (chance, none_of_it, chance * plan.margin[product], chance * plan.price[product])
     return np.stack([np.atleast_1d(row) for row in rows])
 

@@ -1,8 +1,8 @@
-"""What holding more keeps, and what holders take next: for offers of what is new to a customer.
+"""Breadth: what holding more does for retention, and which product holders take next.
 
-Customers who hold one more category, or product under contract, may leave less for it
-(:mod:`models.uplift.cross_sell`). An offer counts on that as far as it is proven: not at all where
-the adjusted interval holds zero, and over the days of the churn horizon alone.
+Customers who hold one more category, or one more product under contract, may be less likely to
+leave (:mod:`models.uplift.cross_sell`). An offer of something new to the customer is credited with
+the effect where it is proven (the adjusted interval excludes zero), over the churn horizon only.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.uplift.breadth import HELD_COLUMNS
 from models.uplift.evidence import Evidence
 from serving.catalogue import Catalogue, Indices
-from serving.columns import coded, floats
 from serving.decisions.pricing.bounded import Bounded
+from serving.lookups.columns import coded, floats
 from serving.products.shoppers import Shopper
 
 Floats = NDArray[np.float64]
@@ -26,18 +26,17 @@ Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Broadening:
-    """What one more held is worth, of each customer of the bundle.
+class BreadthEffects:
+    """The effect of holding one more, for each customer of the bundle.
 
     Attributes
     ----------
     what
         What is held: ``categories`` or ``products``.
     effect
-        The fall in P(churned) over the churn horizon; 0 where none is proven for the number that
-        the customer holds.
+        Fall in P(churned) over the churn horizon; 0 where none is proven for the number held.
     remaining_value
-        Margin of these days, given that the customer stays; money, 0 where not known.
+        Margin within the churn horizon, given that the customer stays; money, 0 where not known.
     """
 
     what: str
@@ -46,28 +45,28 @@ class Broadening:
     evidence: Evidence
 
 
-def broadening_of(catalogue: Catalogue) -> Broadening | None:
-    """Return what one more held is worth; None where it is not proven to keep anybody."""
+def breadth_effects_of(catalogue: Catalogue) -> BreadthEffects | None:
+    """Return the effect of holding one more; None where none is proven."""
     manifest, vectors = catalogue.manifest, catalogue.bundle.vectors
     proven = [step for step in manifest.breadth if step.retention > 0]
     # A shop's customers hold categories, or products where there are contracts, never both.
     what = proven[0].what if proven else ""
     if HELD_COLUMNS.get(what) not in vectors.column_names:
         return None
-    # The last place is that of all numbers of which nothing is known.
+    # The last column stands for all larger numbers held, for which no effect is known.
     effects = np.zeros((3, max(step.held for step in proven) + 2))
     for step in proven:
         effects[:, step.held] = step.retention, -step.adjusted_high, -step.adjusted_low
     held = np.nan_to_num(floats(vectors.column(HELD_COLUMNS[what])))
     of_each = effects[:, held.clip(0, effects.shape[1] - 1).astype(np.int64)]
-    return Broadening(what, Bounded(*of_each), _remaining_value(catalogue), proven[0].evidence)
+    return BreadthEffects(what, Bounded(*of_each), _remaining_value(catalogue), proven[0].evidence)
 
 
 def _remaining_value(catalogue: Catalogue) -> Floats:
-    """Return E[margin of the churn horizon | the customer stays] of each customer, 0 unknown.
+    """Return each customer's E[margin within the churn horizon | stays]; 0 where not known.
 
-    Margin comes evenly over the value horizon; what is expected given that the customer stays
-    over all of it is never exceeded.
+    Margin is taken to come evenly over the value horizon. The result never exceeds the margin
+    expected over all of that horizon from a customer who stays.
     """
     manifest, customers = catalogue.manifest, catalogue.bundle.customers
     share = min(1.0, manifest.horizon_days / manifest.value_horizon_days)
@@ -79,14 +78,14 @@ def _remaining_value(catalogue: Catalogue) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Breadth:
-    """What accepting offers adds to what customers hold, shape (offers,) or (n, offers).
+    """The effect of accepting each offer, shape (offers,) or (n, offers).
 
     Attributes
     ----------
     effect
-        The fall in P(churned), 0 where an offer brings nothing new.
+        Fall in P(churned); 0 where an offer brings nothing new.
     remaining_value
-        As of :class:`Broadening`.
+        As in :class:`BreadthEffects`.
     """
 
     effect: Bounded
@@ -94,8 +93,10 @@ class Breadth:
     evidence: Evidence
 
 
-def breadth_by(more: Broadening | None, customers: Any, new: Booleans | None) -> Breadth | None:
-    """Return what offers of something new add; None where they add nothing that is proven.
+def breadth_by(
+    effects: BreadthEffects | None, customers: Any, new: Booleans | None
+) -> Breadth | None:
+    """Return the effect of offers that bring something new; None where none is proven.
 
     Parameters
     ----------
@@ -104,24 +105,24 @@ def breadth_by(more: Broadening | None, customers: Any, new: Booleans | None) ->
     new
         Whether offers bring what the customers do not hold, shape (offers,) or (n, offers).
     """
-    if more is None or new is None or not new.any():
+    if effects is None or new is None or not new.any():
         return None
-    effect = Bounded(*(np.where(new, of_each[customers], 0.0) for of_each in more.effect))
-    return Breadth(effect, more.remaining_value[customers], more.evidence)
+    effect = Bounded(*(np.where(new, of_each[customers], 0.0) for of_each in effects.effect))
+    return Breadth(effect, effects.remaining_value[customers], effects.evidence)
 
 
 @dataclass(frozen=True, eq=False)
 class NextProducts:
-    """What each customer of the bundle would take next under contract.
+    """The product under contract that each customer of the bundle would take next.
 
     Attributes
     ----------
     product
-        Position of the likeliest one that can be sold and priced, -1 without.
+        Position of the likeliest one, -1 where there is none or it cannot be sold and priced.
     chance
-        P(it | one more is held).
+        P(it | one effects is held).
     rate
-        P(one more is held within the churn horizon): the share of holders who took one.
+        P(one effects is held within the churn horizon): the share of holders who took one.
     """
 
     product: Indices
@@ -130,7 +131,7 @@ class NextProducts:
 
 
 def next_products_of(catalogue: Catalogue, can_be_offered: Booleans) -> NextProducts | None:
-    """Return what holders take next; None where nobody holds anything or took one more."""
+    """Return the next products; None where nobody holds a contract or took one more."""
     customers, rate = catalogue.bundle.customers, catalogue.manifest.further_product_rate
     column = customers.column(B.NEXT_PRODUCT)
     if not rate or column.null_count == len(column):
@@ -145,7 +146,7 @@ def next_products_of(catalogue: Catalogue, can_be_offered: Booleans) -> NextProd
 
 
 def bought_categories(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> set[int]:
-    """Return the codes of the categories that a customer bought from, lately included."""
+    """Return the codes of the categories that a customer bought from, new orders included."""
     bought = catalogue.products.positions(shopper.purchases)
     codes = {int(catalogue.category_code[product]) for product in bought}
     if customer is not None:

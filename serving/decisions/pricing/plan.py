@@ -1,4 +1,4 @@
-"""What pricing needs of a bundle and its offers, as arrays, made once."""
+"""The inputs of pricing: arrays from a bundle and its offers, prepared once."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.uplift.evidence import Evidence
 from serving.catalogue import Catalogue, Indices
-from serving.columns import floats
 from serving.decisions.offers import OfferBook
 from serving.decisions.pricing.breadth import (
-    Broadening,
+    BreadthEffects,
     NextProducts,
-    broadening_of,
+    breadth_effects_of,
     next_products_of,
 )
+from serving.lookups.columns import floats
 
 Floats = NDArray[np.float64]
 
@@ -31,35 +31,36 @@ class Plan:
     Attributes
     ----------
     margin, price
-        Of each product, money; 0 where unknown, when it is in no scope.
+        Of each product, money; 0 where unknown, in which case the product is in no scope.
     has_margin
         Whether each product's margin is known.
     within
-        Whether each product is among those that a scope promotes and can be priced; offers on
-        the same goods share a scope. Shape (products, scopes).
+        Whether a scope promotes each product and it can be priced, shape (products, scopes). A
+        scope is what an offer promotes: a product, a category or everything; offers share it.
     is_promoted
         Whether each product is in any scope.
     popularity
-        Where each product stands when ties are broken; one more place, behind all products, is
-        for what is about none: place -1.
+        Rank of each product in the breaking of ties, and one more, at -1 and behind all products,
+        for actions that are not about a single product.
     scope, product, category
         Of each offer, shape (offers,), as all that follow; product is the position of the one
         product promoted and category the code of what is promoted, each -1 without.
     discount_rate, acceptance_cost, contact_cost, weight
-        Points are in the acceptance cost, at expected redemption.
+        Money, but for the rate and the weight; the acceptance cost includes points at their
+        expected redemption.
     p_buys_error
-        By how much P(buys) was off on average where it was measured; 0 where it was not.
+        Expected calibration error of P(buys); 0 where it was not measured.
     evidence
-        How far the uplift may be believed.
+        What the uplift was learned from: an experiment, observation or nothing (``risk_only``).
     uplift, uplift_lower, uplift_upper, p_orders, remaining_value
         Of each customer of the bundle, NaN where not known: the change in P(order) by a contact
         and its 95 % interval, P(order), and the margin that comes with an order; all of the
         days in which the effect was measured.
-    more
-        What holding one more category, or product under contract, keeps; None where it is not
-        proven to keep anybody.
+    breadth
+        The effect of holding one more category or product under contract; None where none is
+        proven.
     next_products
-        What each holder of contracts takes next; None where nobody holds any.
+        The product that each holder of contracts takes next; None where nobody holds any.
     """
 
     margin: Floats
@@ -82,7 +83,7 @@ class Plan:
     uplift_upper: Floats
     p_orders: Floats
     remaining_value: Floats
-    more: Broadening | None
+    breadth: BreadthEffects | None
     next_products: NextProducts | None
 
     @classmethod
@@ -127,7 +128,7 @@ class Plan:
             uplift_upper=floats(customers.column(B.UPLIFT_UPPER)),
             p_orders=floats(customers.column(B.P_ORDERS)),
             remaining_value=floats(customers.column(B.VALUE_IF_ORDERS)),
-            more=broadening_of(catalogue),
+            breadth=breadth_effects_of(catalogue),
             next_products=next_products_of(catalogue, priced & catalogue.sellable),
         )
 

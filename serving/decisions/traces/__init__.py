@@ -1,1 +1,1 @@
-"""Why not X? Where every offer stopped and what the others were worth, in words."""
+"""Traces answer "why not X?": where each offer stopped, and what the others were worth."""

@@ -1,4 +1,4 @@
-"""Why not X? For every offer, where it stopped on its way to the customer, in words."""
+"""The gates' part of a trace: where every offer stopped, in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.offers.syntax import Value
 from serving.decisions.gates.moment import Context, Moment
 from serving.decisions.gates.stops import Gate, Stop, gate_of
 from serving.decisions.offers import Offer, OfferBook
-from serving.terms import Terms
+from serving.decisions.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ def trace(
     context: Context,
     now: datetime,
 ) -> list[TraceEntry]:
-    """Put into words what :func:`serving.decisions.gates.gate.gate_one` said of each offer.
+    """Put the result of :func:`serving.decisions.gates.gate.gate_one` into words, by offer.
 
-    Those that passed all gates await arbitration's word: see :func:`arbitrated`.
+    Offers that passed all gates are completed by :func:`arbitrated`.
     """
     moment = Moment.of(book, context, now)
     values = {**row, **moment.values()}
@@ -55,7 +55,7 @@ def trace(
 def arbitrated(
     entry: TraceEntry, code: str, reason: str, offer_value: float | None, *, made: bool
 ) -> TraceEntry:
-    """Return an entry with arbitration's word on it."""
+    """Return an entry with the result of arbitration."""
     return replace(entry, code=code, reason=reason, offer_value=offer_value, made=made)
 
 
@@ -76,7 +76,7 @@ def _entry(
 
 
 def rule_of(book: OfferBook, offer: Offer, stop: Stop, channel: str) -> Rule | None:
-    """Return the rule that stopped an offer, None where it was no rule."""
+    """Return the rule that stopped an offer; None where no rule did."""
     match stop:
         case Stop.NOT_ELIGIBLE | Stop.ELIGIBILITY_UNKNOWN:
             return offer.eligible
@@ -104,8 +104,8 @@ _WORDS: Final[Mapping[Stop, str]] = {
     Stop.OTHER_CHANNEL: "it is not made by {moment.channel}: only by {channels}",
     Stop.OTHER_PLACEMENT: "it is not made in {moment.placement}: only in {placements}",
     Stop.NOBODY: "contacts are counted, and nobody is named to count them for",
-    Stop.QUIET_HOURS: "{moment.channel} is quiet from {way.quiet_hours[0]:%H:%M} to "
-    "{way.quiet_hours[1]:%H:%M} ({policy.time_zone})",
+    Stop.QUIET_HOURS: "{moment.channel} is quiet from {declared.quiet_hours[0]:%H:%M} to "
+    "{declared.quiet_hours[1]:%H:%M} ({policy.time_zone})",
     Stop.FATIGUE: "{policy.fatigue.unanswered} contacts or more within "
     "{policy.fatigue.rest_days} days went unanswered",
     **{
@@ -115,7 +115,7 @@ _WORDS: Final[Mapping[Stop, str]] = {
     },
     **{
         Stop[f"CHANNEL_CAP_{window.upper()}"]: "the customer was contacted "
-        f"{{way.caps.{window}}} times by {{moment.channel}} within {within}"
+        f"{{declared.caps.{window}}} times by {{moment.channel}} within {within}"
         for window, within in _WITHIN.items()
     },
     **{
@@ -131,7 +131,7 @@ def _reason(book: OfferBook, offer: Offer, stop: Stop, moment: Moment) -> str:
         offer=offer,
         moment=moment,
         policy=book.policy,
-        way=book.channels.get(moment.channel),
+        declared=book.channels.get(moment.channel),
         channels=", ".join(offer.channels) or "inbound channels",
         placements=", ".join(offer.placements),
     )

@@ -1,7 +1,7 @@
-"""The trace of a decision as it is kept: compact, and put into words again when somebody asks.
+"""The trace of a decision in the log: compact, and put into words when somebody asks for it.
 
-Kept are the offers by where they stopped, the customer's values that rules stopped them by, and
-what those that were priced are worth. The rest of the words is in the offers of the bundle.
+Logged are the offers by where they stopped, the customer's values in the rules that stopped them,
+and the value of the offers that were priced. The wording comes from the bundle's offers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from models.offers.single import Row
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import OfferBook
+from serving.decisions.terms import Terms
 from serving.decisions.traces.arbitration_trace import Arbitration, Gates, Shown, arbitration_trace
 from serving.decisions.traces.gate_trace import TraceEntry, rule_of
-from serving.terms import Terms
 
 # Keys of the JSON.
 _STOPPED, _VALUES, _WORTH = "stopped", "values", "worth"
@@ -28,7 +28,7 @@ _OF_REQUEST: Final = "context."
 
 
 class _Pattern(NamedTuple):
-    """Where offers stopped, written, and the columns that rules stopped them by."""
+    """Where offers stopped, as JSON, and the columns of the rules that stopped them."""
 
     stopped: orjson.Fragment
     names: tuple[str, ...]
@@ -37,19 +37,19 @@ class _Pattern(NamedTuple):
 def trace_record(
     book: OfferBook, channel: str, stops: Sequence[Stop], row: Row, worth: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return what is kept of a trace, for :func:`orjson.dumps`.
+    """Return what is logged of a trace, for :func:`orjson.dumps`.
 
     Parameters
     ----------
     worth
-        Money, of each offer that passed the gates and could be shown and priced.
+        Offer value by offer id, money, of offers that passed the gates and were priced.
     """
     pattern = _pattern(book, channel, tuple(stops))
     values = {name: row.get(name) for name in pattern.names}
     return {_STOPPED: pattern.stopped, _VALUES: values, _WORTH: worth}
 
 
-# Customers are many, and the ways in which offers stop are few.
+# There are many customers, but few combinations of stops.
 @lru_cache(maxsize=1_024)
 def _pattern(book: OfferBook, channel: str, stops: tuple[Stop, ...]) -> _Pattern:
     stopped: dict[str, list[str]] = {}
@@ -71,12 +71,12 @@ def read_trace(
     items: Sequence[Mapping[str, Any]],
     currency: str,
 ) -> list[TraceEntry]:
-    """Put into words what :func:`trace_record` kept, as the answer would have said it.
+    """Put what :func:`trace_record` logged into the words that the answer would have had.
 
     Parameters
     ----------
     book
-        The offers of the bundle that was decided on.
+        The offers of the bundle that the decision was made on.
     context, now
         Of the request; the first placement is the one that counts.
     items

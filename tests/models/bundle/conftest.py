@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.bundle import Bundle, Manifest, ModelCard, SparseRows
+from models.bundle.folder import Bundle, Manifest, ModelCard, SparseRows
 
 SCORED = {"score": np.float32, "probability": np.float32}
 TOLD = SCORED | {"because": np.int32}

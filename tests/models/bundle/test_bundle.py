@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import BundleError
-from models.bundle import (
+from models.bundle.folder import (
     Bundle,
     ModelCard,
     SparseRows,
@@ -24,8 +24,8 @@ from models.bundle import (
     read_bundle,
     write_bundle,
 )
-from models.bundle_schema import MATRICES, TABLES
-from models.sparse_rows import check_descending
+from models.bundle.schema import MATRICES, TABLES
+from models.bundle.sparse_rows import check_descending
 
 Build = Callable[..., Bundle]
 SCORED = {"score": np.float32, "probability": np.float32}

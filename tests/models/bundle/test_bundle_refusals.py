@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import BundleError
-from models.bundle import Bundle, SparseRows, write_bundle
+from models.bundle.folder import Bundle, SparseRows, write_bundle
 
 
 def like(matrix: SparseRows, rows: list[dict[int, tuple[float, ...]]]) -> SparseRows:

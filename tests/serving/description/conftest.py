@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import pyarrow as pa
 import pytest
 
-from models.bundle import write_bundle
-from models.manifest import activate
+from models.bundle.folder import write_bundle
+from models.bundle.manifest import activate
 
 KINDS: dict[str, Any] = {
     "string": str,

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Fatigue, Policy
-from serving.decisions.gates.contact_policy import Contact, Contacted
+from serving.decisions.gates.contact_policy import Contact, ContactHistory
 from serving.decisions.gates.customer_columns import CustomerColumns, open_customer_columns
 from serving.decisions.gates.gate import gate_one
 from serving.decisions.gates.moment import Context
@@ -77,7 +77,7 @@ class OfferShop:
         row = customers.row(customers.customer_ids.index(customer))
         context = Context(channel, values=said or {})
         shopper = (shoppers or Shoppers()).find(customer)
-        contacted = Contacted(past, answered)
+        contacted = ContactHistory(past, answered)
         (stop,) = gate_one(book, row, context, now or self.now, shopper, contacted)
         return stop
 

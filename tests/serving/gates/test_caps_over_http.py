@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from models.bundle import write_bundle
-from models.manifest import activate
+from models.bundle.folder import write_bundle
+from models.bundle.manifest import activate
 from models.offers.bundling import with_offers
 from models.offers.declarations import Declarations, Policy
 

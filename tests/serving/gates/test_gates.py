@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.offers.declarations import Caps, Declaration
-from serving.decisions.gates.contact_policy import Contacted
+from serving.decisions.gates.contact_policy import ContactHistory
 from serving.decisions.gates.gate import gate, gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
@@ -214,13 +214,13 @@ def test_all_customers_at_once_are_gated_as_each_alone(
              for who in ("ada", "cleo") for what in rejected]  # fmt: skip
     shoppers = events(*kinds)
     history = {
-        who: Contacted([offer_shop.sent(*contact) for contact in made])
+        who: ContactHistory([offer_shop.sent(*contact) for contact in made])
         for who, made in past.items()
     }
     together = gate(book, customers, context, now, shoppers, history)
     alone = [
         gate_one(book, customers.row(place), context, now, shoppers.find(who),
-                 history.get(who, Contacted()))
+                 history.get(who, ContactHistory()))
         for place, who in enumerate(customers.customer_ids)
     ]  # fmt: skip
     assert together.stops.tolist() == alone

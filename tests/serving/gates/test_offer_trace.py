@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Declarations
-from serving.decisions.gates.contact_policy import Contacted
+from serving.decisions.gates.contact_policy import ContactHistory
 from serving.decisions.gates.gate import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
@@ -33,7 +33,7 @@ def test_the_trace_says_why_not(offer_shop: Any) -> None:
     ]
     book, customers = offer_shop.open(offers)
     row, context = customers.row(0), Context("email")
-    past = Contacted([offer_shop.sent("e", "email", 200), offer_shop.sent("e", "web", 300)])
+    past = ContactHistory([offer_shop.sent("e", "email", 200), offer_shop.sent("e", "web", 300)])
     stops = gate_one(book, row, context, NOW, Shoppers().find("ada"), past)
     entries = trace(book, stops, row, context, NOW)
     assert [(e.offer_id, e.gate, e.code, e.reason) for e in entries] == [

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from models.bundle import Bundle, write_bundle
-from models.manifest import activate
+from models.bundle.folder import Bundle, write_bundle
+from models.bundle.manifest import activate
 from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Policy
 from serving.decisions.gates.moment import Context

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from serving.decisions.learning.log_reader import shown_frame, told_frame
+from serving.decisions.learning.log_reader import event_frame, shown_frame
 from serving.decisions.learning.outcomes import join_outcomes
 
 START = datetime(2026, 6, 1, 12)  # noqa: DTZ001  frames are in naive UTC
@@ -42,8 +42,8 @@ def event(kind: str, after: timedelta, **fields: Any) -> dict[str, Any]:
 def join(
     items: list[dict[str, Any]], events: list[dict[str, Any]], now: datetime = START + 30 * DAY
 ) -> pd.DataFrame:
-    told = [{"event_id": f"e{k}"} | each for k, each in enumerate(events)]
-    outcomes = join_outcomes(shown_frame(items), told_frame(told), PRODUCTS, 7, now)
+    sent = [{"event_id": f"e{k}"} | each for k, each in enumerate(events)]
+    outcomes = join_outcomes(shown_frame(items), event_frame(sent), PRODUCTS, 7, now)
     assert len(outcomes) == len(items)
     return outcomes
 

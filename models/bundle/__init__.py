@@ -1,0 +1,1 @@
+"""The bundle: the immutable folder that training exports and the server reads."""

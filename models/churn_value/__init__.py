@@ -1,0 +1,1 @@
+"""Churn and value, both read from one curve per customer: the time to the next order."""

@@ -1,0 +1,44 @@
+"""An answer about products without its id: the same for every equal request, so it is cached."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import orjson
+
+from serving.answers import Recommendations
+from serving.catalogue import Catalogue
+from serving.decisions.policies.exploration import CHAMPION
+from serving.products.recommend import Ask, Outcome
+
+_ID_FIRST: Final = b'{"recommendation_id":'
+_WITHOUT_ID: Final = len(_ID_FIRST + b'""')
+
+
+class ReadyProducts(NamedTuple):
+    """An answer without its id: ``rest`` is the JSON after the id, which is the first field."""
+
+    rest: bytes
+    fallback: str | None
+    candidates: int
+
+    def under(self, recommendation_id: str) -> bytes:
+        """Return the whole answer as JSON, with this id."""
+        return b"".join((_ID_FIRST, orjson.dumps(recommendation_id), self.rest))
+
+
+def ready_products(catalogue: Catalogue, ask: Ask, outcome: Outcome) -> ReadyProducts:
+    """Write the answer to a request."""
+    manifest = catalogue.manifest
+    answer = Recommendations(
+        recommendation_id="",
+        model_version=manifest.version,
+        as_of=manifest.as_of,
+        variant=CHAMPION,
+        fallback=outcome.fallback,
+        customer_id=ask.customer_id,
+        items=outcome.items,
+        shortfall=outcome.shortfall,
+        unknown_items=outcome.unknown_items,
+    )
+    return ReadyProducts(orjson.dumps(answer)[_WITHOUT_ID:], outcome.fallback, outcome.candidates)

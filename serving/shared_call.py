@@ -1,0 +1,76 @@
+"""A call to the store that many wait for: made once for all of them, and with a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from serving.storage.store import StoreError
+
+
+class SharedCall:
+    """Makes one call at a time; nobody waits for its end beyond a limit.
+
+    Whoever comes while a call is running cannot use its result, which may be older than their
+    request: they share the next call. While a call takes longer than the limit, nobody waits.
+
+    Parameters
+    ----------
+    call
+        Reads from the store and keeps what it read; ``StoreError`` when the store fails.
+    timeout_seconds
+        The longest that anybody waits.
+    seconds
+        A monotonic clock.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[], Awaitable[None]],
+        timeout_seconds: float,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._call = call
+        self._patience_seconds = timeout_seconds
+        self._seconds = seconds
+        self._running: asyncio.Task[StoreError | None] | None = None
+        self._began = 0.0
+        self._next: asyncio.Task[StoreError | None] | None = None
+
+    async def answered(self) -> bool:
+        """Tell whether a call that began after this moment ended in time.
+
+        Raises
+        ------
+        StoreError
+            The store failed.
+        """
+        hangs = self._seconds() - self._began > self._patience_seconds
+        if self._running is not None and hangs:
+            return False
+        if self._next is None:
+            self._next = asyncio.create_task(self._call_after(self._running))
+        following = self._next
+        await asyncio.wait({following}, timeout=self._patience_seconds)
+        if not following.done():
+            return False
+        if (error := following.result()) is not None:
+            raise error
+        return True
+
+    async def _call_after(
+        self, before: asyncio.Task[StoreError | None] | None
+    ) -> StoreError | None:
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        self._began = self._seconds()
+        try:
+            await self._call()
+        except StoreError as error:
+            # Returned, not raised: perhaps nobody waits for this call any more.
+            return error
+        finally:
+            self._running = None
+        return None

@@ -1,0 +1,1 @@
+"""From champions to the bundle: scores of everyone, segments, effects, and the export."""

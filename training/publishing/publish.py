@@ -1,0 +1,220 @@
+"""Publish: score everyone with the champions and export the bundle that the server reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from features.engine import Engine
+from features.errors import RegistryError
+from features.prepare import Prepared
+from features.progress import Progress
+from features.settings import ShopSettings
+from features.vocabulary import Columns as C
+from models.bundle.erasure import without_customers
+from models.bundle.folder import Bundle, Manifest, ModelCard, activate, write_bundle
+from models.bundle.schema import BundleColumns as B
+from models.offers.bundling import policy_record
+from models.offers.declarations import NO_OFFERS, Declarations
+from models.recommend.interactions import Interactions
+from models.uplift.breadth import BreadthEffect
+from training.dataset import population
+from training.publishing.champions import Champions
+from training.publishing.next_products import further_product_rate, next_products
+from training.publishing.offers import email_consent, offers_of
+from training.publishing.scores import CustomerScores, score_customers
+from training.publishing.segments import keep_segmentation, published_names
+from training.recommend.purchases import describe_products, load_interactions
+from training.recommend.tables import RecommendationTables, build_recommendation_tables
+from training.uplift.effects import Effects, score_effects
+
+
+def publish(
+    engine: Engine,
+    prepared: Prepared,
+    champions: Champions,
+    shop: ShopSettings,
+    as_of: date,
+    now: datetime,
+    root: Path,
+    progress: Progress,
+    erased: Collection[str] = (),
+    declared: Declarations = NO_OFFERS,
+) -> Path:
+    """Write a bundle as of a date, make it the current one, and return its folder.
+
+    Parameters
+    ----------
+    now
+        Time of the export; part of the bundle's version.
+    root
+        Folder of all bundles.
+    erased
+        Hashes of customers to leave out.
+    declared
+        Offers declared beside those of the table, with rules already checked.
+    """
+    _refuse_other_money(champions, shop)
+    tick = progress("Scores of all customers", 2)
+    before = published_names(root, as_of)
+    scored = score_customers(engine, prepared, champions, shop, as_of, previous=before)
+    tick()
+    keep_segmentation(champions, scored.segmentation)
+    effects = score_effects(champions, scored.vectors, scored.frame)
+    following = next_products(engine, prepared, scored.vectors, as_of)
+    tick()
+    tick = progress("Products for all customers", 2)
+    customer_ids = scored.frame[C.CUSTOMER_ID].to_numpy(dtype=str)
+    purchases = load_interactions(engine, prepared.rollups, as_of)
+    interactions = describe_products(engine, prepared, purchases)
+    champions.recommend.fit(interactions)
+    tick()
+    catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
+    assumed = prepared.lines_without_cost > 0 or bool(catalogue[C.UNIT_COST].isna().any())
+    recommendations = build_recommendation_tables(
+        engine, prepared, champions.recommend, interactions, catalogue, customer_ids,
+        champions.churn.horizon_days,
+    )  # fmt: skip
+    tick()
+    tick = progress("Bundle", 2)
+    bundle = Bundle(
+        manifest=_manifest(
+            prepared,
+            champions,
+            shop,
+            as_of,
+            now,
+            scored,
+            effects,
+            recommendations,
+            declared,
+            further_product_rate(engine, prepared, as_of, champions.churn.horizon_days),
+            assumed=assumed,
+        ),
+        customers=pa.Table.from_pandas(
+            scored_columns(scored, effects).assign(
+                **following,
+                **{C.EMAIL_CONSENT: email_consent(engine, prepared, customer_ids)},
+            ),
+            preserve_index=False,
+        ),
+        vectors=vector_table(scored.vectors.frame, scored.vectors.names),
+        products=pa.Table.from_pandas(recommendations.catalogue, preserve_index=False),
+        offers=offers_of(engine, prepared, declared),
+        **recommendations.rows,
+        directions=recommendations.directions,
+    )
+    tick()
+    folder = write_bundle(root, without_customers(bundle, erased))
+    activate(root, bundle.manifest.version)
+    tick()
+    return folder
+
+
+def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
+    """Refuse a value champion that was trained with other settings of money or population."""
+    trained = champions.cards["value"].card["definition"]
+    now = {
+        "currency": shop.currency,
+        "discount_rate": shop.discount_rate,
+        "margin_rate_where_cost_unknown": shop.margin_rate,
+        "population": population(shop),
+    }
+    changed = [name for name, value in now.items() if trained[name] != value]
+    if changed:
+        raise RegistryError(
+            f"the value champion was trained with another {', '.join(changed)}",
+            "train again, or put the settings back",
+        )
+
+
+def _manifest(
+    prepared: Prepared,
+    champions: Champions,
+    shop: ShopSettings,
+    as_of: date,
+    now: datetime,
+    scored: CustomerScores,
+    effects: Effects,
+    recommendations: RecommendationTables,
+    declared: Declarations,
+    further_products: float | None,
+    *,
+    assumed: bool,
+) -> Manifest:
+    return Manifest(
+        version=f"{as_of:%Y%m%d}-{now:%Y%m%dT%H%M%S}-{champions.version}",
+        created_at=now,
+        as_of=as_of,
+        currency=shop.currency,
+        shop=shop.name,
+        horizon_days=champions.churn.horizon_days,
+        value_horizon_days=scored.value_horizon_days,
+        value_basis=scored.value_basis,
+        population=population(shop),
+        discount_rate=shop.discount_rate,
+        margin_assumed=shop.margin_rate if assumed else None,
+        models={
+            job: ModelCard(card.version, card.card["metrics"], card.card["definition"])
+            for job, card in champions.cards.items()
+        },
+        offer_policy=policy_record(declared.policy),
+        data_fingerprint=prepared.fingerprint,
+        vector_fingerprint=scored.vectors.fingerprint,
+        evidence=effects.evidence,
+        evidence_because=effects.because,
+        response_days=effects.response_days,
+        contact_cost=effects.contact_cost,
+        breadth=tuple(
+            BreadthEffect(**effect) for effect in champions.cards["churn"].card.get("breadth", ())
+        ),
+        further_product_rate=further_products,
+        **recommendations.manifest_fields,
+    )
+
+
+def _catalogue(
+    engine: Engine,
+    prepared: Prepared,
+    shop: ShopSettings,
+    interactions: Interactions,
+    as_of: date,
+) -> pd.DataFrame:
+    """Return every product, sorted by id: those of the table, and others that were bought."""
+    frame = engine.frame(prepared.clean["products"])
+    sold = pd.DataFrame({C.PRODUCT_ID: interactions.product_ids})
+    frame = sold.merge(frame, on=C.PRODUCT_ID, how="outer").sort_values(C.PRODUCT_ID)
+    price = frame[C.LIST_PRICE].astype("float64")
+    cost = frame[C.UNIT_COST].astype("float64")
+    midnight = pd.Timestamp(as_of)
+    launched, retired = frame[C.LAUNCHED_AT], frame[C.RETIRED_AT]
+    return pd.DataFrame(
+        {
+            C.PRODUCT_ID: frame[C.PRODUCT_ID],
+            C.PRODUCT_NAME: frame[C.PRODUCT_NAME].fillna(frame[C.PRODUCT_ID]),
+            C.CATEGORY: frame[C.CATEGORY],
+            B.PRICE: price,
+            C.UNIT_COST: cost,
+            B.MARGIN: (price - cost).fillna(price * shop.margin_rate),
+            # A product whose stock is not tracked counts as in stock.
+            B.IN_STOCK: ~(frame[C.STOCK] <= 0).fillna(value=False).astype(bool),
+            B.RETIRED: ((retired < midnight) | (launched >= midnight)).fillna(value=False),
+        }
+    ).reset_index(drop=True)
+
+
+def scored_columns(scored: CustomerScores, effects: Effects) -> pd.DataFrame:
+    """Return those of the bundle's customer columns that are scores."""
+    # What is the same for everyone is in the manifest.
+    return scored.frame.drop(columns=[C.AS_OF, "value_basis"]).assign(**effects.columns)
+
+
+def vector_table(frame: pd.DataFrame, names: list[str]) -> Any:
+    """Return the vectors rounded to four decimals: for display and rules, not for models."""
+    rounded = frame[[C.CUSTOMER_ID, *names]].round(4)
+    return pa.Table.from_pandas(rounded, preserve_index=False)
