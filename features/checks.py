@@ -1,6 +1,6 @@
-"""Keep the good rows of a table, set the bad ones aside: one pass, in shares by customer.
+"""Check a table's rows in one pass: keep the good ones, quarantine the bad ones.
 
-Every failing rule is named for every row; nothing is lost silently. Bad rows land in
+Every rule that a row fails is named; nothing is dropped silently. Bad rows are written to
 ``quarantine/<table>`` with their file, row, values and reasons.
 """
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
+import pandas as pd
 
-from features.adjustments import without_codes
+from features.adjustments import without_adjustment_codes
 from features.casts import PLACE, flagged, original, type_rules, typed
 from features.engine import BUCKET, SOURCE_FILE, SOURCE_ROW, Engine, bucket_of
 from features.errors import DataError
@@ -25,6 +26,7 @@ from features.settings import CheckSettings
 from features.sources import Place, open_places, readable
 from features.vocabulary import TABLES, TableSpec
 from features.vocabulary import Columns as C
+from features.wording import counted
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,18 @@ class RuleCount:
 
 @dataclass(frozen=True)
 class TableReport:
-    """What became of one table's rows.
+    """How many of one table's rows were kept, and why others were not.
 
     Attributes
     ----------
+    rows_unexpectedly_bad
+        Bad rows that fail a rule which the settings do not expect to fail.
     content
-        Sum of hashes of the kept rows: with ``rows_kept`` it tells contents apart.
+        Sum of the kept rows' hashes; with ``rows_kept`` it identifies the content.
     adjustments
-        Kept order lines that are no goods: only their money counts.
+        Number of kept order lines that are no goods: only their money counts.
+    repetitions
+        Number of kept order lines that equal an earlier one in every column.
     """
 
     table: str
@@ -67,6 +73,7 @@ class TableReport:
     rules: tuple[RuleCount, ...] = ()
     notices: tuple[str, ...] = field(default=())
     adjustments: int = 0
+    repetitions: int = 0
 
     @property
     def rows_quarantined(self) -> int:
@@ -79,7 +86,7 @@ class TableReport:
         return f"{self.rows_kept}-{self.content:x}"
 
     def __add__(self, later: TableReport) -> TableReport:
-        """Return the report of both parts of a table together."""
+        """Return the report of two parts of a table together."""
         rules = {count.rule: count for count in self.rules}
         for count in later.rules:
             before = rules.get(count.rule)
@@ -97,6 +104,7 @@ class TableReport:
             tuple(rules.values()),
             self.notices,
             self.adjustments + later.adjustments,
+            self.repetitions + later.repetitions,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +113,7 @@ class TableReport:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> TableReport:
-        """Rebuild from what :meth:`to_json` gave."""
+        """Rebuild from the result of :meth:`to_json`."""
         rules = tuple(RuleCount(**rule) for rule in stored["rules"])
         return cls(**{**stored, "rules": rules, "notices": tuple(stored["notices"])})
 
@@ -126,14 +134,14 @@ def check_table(
     Parameters
     ----------
     part
-        What the new files' names begin with.
+        Beginning of the new files' names.
     buckets
-        In how many shares good rows are kept, by customer.
+        Number of shares of the customers by which good rows are stored.
 
     Raises
     ------
     DataError
-        A required column is missing, or what is there cannot be read.
+        A required column is missing, or a file cannot be read.
     """
     spec = TABLES[table]
     sources = len({place.index for place in places})
@@ -146,13 +154,14 @@ def check_table(
     clean, quarantine = workspace / "clean" / table, workspace / "quarantine" / table
     is_good = judged[REASONS] == ""
     good = judged.filter(is_good)
-    good = without_codes(good, checks) if table == "orders" else good
+    good = without_adjustment_codes(good, checks) if table == "orders" else good
     with readable(spec, ", ".join(sorted({place.source.path for place in places}))):
         _write_good(engine, good, spec, clean, part, buckets)
         read = int(engine.frame(together.aggregate(rows=together.count()))["rows"].iloc[0])
         kept, adjustments, content = _kept(engine, spec, clean, part)
+        of_orders = (adjustments, _count_repetitions(engine, spec, clean, part))
         if kept == read:
-            return TableReport(table, read, kept, 0, content, adjustments=adjustments)
+            return TableReport(table, read, kept, 0, content, (), (), *of_orders)
         engine.write(_as_written(judged.filter(~is_good), spec), quarantine, part)
     bad = engine.open(f"bad_{table}", sorted(quarantine.glob(f"{part}*.parquet")))
     rules = [*type_rules(spec), *row_rules, *copy_rules]
@@ -163,7 +172,7 @@ def check_table(
         for rule, rows in zip(rules, failing, strict=True)
         if rows
     ]
-    return TableReport(table, read, kept, surprising, content, tuple(counts), (), adjustments)
+    return TableReport(table, read, kept, surprising, content, tuple(counts), (), *of_orders)
 
 
 def _write_good(
@@ -181,7 +190,7 @@ def _write_good(
 
 
 def _as_written(bad: ir.Table, spec: TableSpec) -> ir.Table:
-    """Return bad rows with their place, their reasons and what the user wrote."""
+    """Return bad rows with their place, their reasons and the values as the user wrote them."""
     values = {
         name: bad[original(name)].fill_null(bad[name].cast("string"))
         for name in (column.name for column in spec.columns)
@@ -200,6 +209,24 @@ def _kept(engine: Engine, spec: TableSpec, clean: Path, part: str) -> tuple[int,
     counts = engine.frame(good.aggregate(rows=rows, goods=goods)).iloc[0]
     kept = int(counts["rows"])
     return kept, kept - int(counts["goods"]), engine.content_hash(good)
+
+
+def _count_repetitions(engine: Engine, spec: TableSpec, clean: Path, part: str) -> int:
+    """Count the good order lines that equal an earlier one in every column.
+
+    An order may hold a line twice, so these lines are kept, but they also come of files read
+    twice. Share by share: equal lines are of one customer, and a share fits in memory.
+    """
+    if spec.name != "orders":
+        return 0
+    repetitions = 0
+    for share in sorted(clean.iterdir()):
+        if files := sorted(share.glob(f"{part}*.parquet")):
+            lines = engine.open("orders_share", files)
+            copies = lines.group_by(lines.columns).aggregate(rows=lines.count())
+            more = engine.frame(copies.aggregate(more=(copies.rows - 1).sum()))["more"].iloc[0]
+            repetitions += 0 if pd.isna(more) else int(more)
+    return repetitions
 
 
 def _fails(bad: ir.Table, rules: Sequence[Rule]) -> ir.BooleanValue:
@@ -251,14 +278,14 @@ def stop_if_unusable(report: TableReport, checks: CheckSettings, quarantine: Pat
     unexpected = [count for count in report.rules if not count.expected]
     worst = sorted(unexpected or report.rules, key=lambda count: -count.rows)[:3]
     listed = "".join(
-        f"\n    {count.rows:,} rows: {count.problem} [{count.rule}]; {count.example()}; "
+        f"\n    {counted(count.rows, 'row')}: {count.problem} [{count.rule}]; {count.example()}; "
         f"{count.remedy}"
         for count in worst
     )
     where = f"all bad rows are listed in {quarantine}"
     if report.rows_kept == 0:
         raise DataError(
-            f"{report.table}: none of {report.rows_read:,} rows can be used:{listed}",
+            f"{report.table}: none of {counted(report.rows_read, 'row')} can be used:{listed}",
             f"correct the rows, or the columns that are mapped; {where}",
         )
     raise DataError(

@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    # Of Rich's own markup [serving] would be a style, and go missing.
+    # In Rich's own markup [serving] would be a style, and vanish.
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Customer value, churn and the next best offer, from one consistent snapshot.\n\n"
@@ -42,13 +42,13 @@ for commands in (
 
 def main() -> None:
     """Run the command line; errors meant for people are printed without a traceback."""
-    # Before numpy and LightGBM load: a BLAS of its own threads only gets in their way, and
-    # threads that spin long while they wait make training much slower on a busy machine.
+    # Set before numpy and LightGBM load: BLAS threads compete with LightGBM's, and threads that
+    # spin for long while they wait make training much slower on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    # MLflow otherwise tells of every table that it migrates.
+    # Otherwise MLflow logs every table that it migrates.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     try:
         app(prog_name="regulars")

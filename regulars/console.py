@@ -21,6 +21,7 @@ from rich.table import Table
 
 from features.errors import RegularsError
 from features.progress import Progress, Tick
+from features.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +34,16 @@ _VALUE = ("normalised_gini", "spearman", "total_bias", "decile_mape", "rmse")
 _RECOMMEND = ("recall_at_10", "ndcg_at_10", "phr_at_10", "coverage_at_10")
 _STANDING = {
     "promoted": "[green]promoted[/]",
-    "backtest": "[green]accepted for scores of its own day[/] (the champion has seen later ones)",
-    "kept": "[yellow]kept aside[/]",
+    "backtest": "[green]accepted for scores of its own day[/] (the champion learned from later "
+    "ones)",
+    "kept": "[yellow]not promoted[/]",
 }
 _UPLIFT = ("qini", "low", "high", "lead", "lead_low", "lead_high")
 HEADLINES = {"churn": _CHURN, "value": _VALUE, "recommend": _RECOMMEND, "uplift": _UPLIFT}
 
 
 def make_console() -> Console:
-    """Return a console on standard output; wide enough for tables when it is a pipe."""
+    """Return a console on standard output, wide enough for tables when that is a pipe."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=120)
 
@@ -74,7 +76,7 @@ def progress_bars(console: Console) -> Iterator[Progress]:
 
 
 def show_checks(console: Console, reports: Sequence[TableReport], *, reused: bool) -> None:
-    """Print what became of every table's rows, and each failing rule with its first example."""
+    """Print how many rows of each table were kept, and each broken rule with its first example."""
     table = Table(title="Tables" + (" (unchanged since the last check)" if reused else ""))
     table.add_column("table")
     for heading in ("rows read", "kept", "set aside"):
@@ -87,22 +89,28 @@ def show_checks(console: Console, reports: Sequence[TableReport], *, reused: boo
         for count in report.rules:
             word = "expected" if count.expected else "bad"
             console.print(
-                f"  {report.table}: {_rows(count.rows)} {word}: {escape(count.problem)} "
+                f"  {report.table}: {counted(count.rows, 'row')} {word}: {escape(count.problem)} "
                 f"[dim]\\[{count.rule}] {escape(count.example())}[/]"
             )
             if not count.expected:
                 console.print(f"    [green]Remedy:[/] {escape(count.remedy)}")
         if report.adjustments:
             console.print(
-                f"  {report.table}: {_rows(report.adjustments)} of adjustments, no goods: their "
-                "money counts"
+                f"  {report.table}: {counted(report.adjustments, 'row')} of adjustments, which are "
+                "no goods: only their money counts"
+            )
+        if report.repetitions:
+            console.print(
+                f"  {report.table}: {counted(report.repetitions, 'row')} repeating an earlier one "
+                "of the same files exactly: kept, as an order may hold equal lines. If the export "
+                "doubled them, remove them there"
             )
         for notice in report.notices:
             console.print(f"  {report.table}: {escape(notice)}")
 
 
 def show_scorecard(console: Console, outcome: Outcome) -> None:
-    """Print a job's scorecard beside its baselines, and the gate's verdict."""
+    """Print a job's metrics beside those of its baselines, and the gate's verdict."""
     report = outcome.report
     horizon = report.definition.get("horizon_days", report.definition.get("window_days"))
     table = Table(title=f"{report.name}: test cutoff {report.test}, {horizon} days ahead")
@@ -114,9 +122,17 @@ def show_scorecard(console: Console, outcome: Outcome) -> None:
         style = "bold" if name == report.name else ""
         table.add_row(str(name), *(_figure(row[metric]) for metric in metrics), style=style)
     console.print(table)
-    console.print(f"  {_STANDING[outcome.standing]}: {escape(outcome.verdict.reason)}")
+    show_verdict(console, outcome)
     for note in report.notes:
         console.print(f"  {escape(note)}")
+
+
+def show_verdict(console: Console, outcome: Outcome) -> None:
+    """Print whether a model was promoted, and why."""
+    word = _STANDING[outcome.standing]
+    if outcome.standing == "promoted" and outcome.is_first:
+        word += ", the first of its kind"
+    console.print(f"  {word}: {escape(outcome.verdict.reason)}")
 
 
 def show_frame(console: Console, frame: pd.DataFrame, title: str) -> None:
@@ -129,10 +145,6 @@ def show_frame(console: Console, frame: pd.DataFrame, title: str) -> None:
     console.print(table)
 
 
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
-
-
 def _figure(value: float) -> str:
     return "" if math.isnan(value) else f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
 
@@ -140,4 +152,6 @@ def _figure(value: float) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return _figure(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return "" if value is None else escape(str(value))

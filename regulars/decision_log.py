@@ -11,8 +11,8 @@ import pandas as pd
 
 from features.errors import DataError
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
-from regulars.server import database_url
+from models.bundle.schema import BundleColumns as B
+from regulars.server import existing_store
 from regulars.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,15 +28,10 @@ def decision_store(settings: Settings) -> Iterator[SqlStore]:
     DataError
         Nothing was served yet.
     """
-    from serving.storage.sql_store import SqlStore
-
-    if settings.serving.database is None and not (settings.workspace / "events.db").exists():
-        raise DataError("no decision was logged yet", "serve the shop first: regulars serve")
-    store = SqlStore(database_url(settings))
-    try:
+    with existing_store(settings) as store:
+        if store is None:
+            raise DataError("no decision was logged yet", "serve the shop first: regulars serve")
         yield store
-    finally:
-        store.close()
 
 
 def product_margins(settings: Settings) -> pd.DataFrame:
@@ -51,7 +46,7 @@ def product_margins(settings: Settings) -> pd.DataFrame:
 def spans_of_outcomes(
     settings: Settings, store: SqlStore, since: date | None, now: datetime
 ) -> Iterator[pd.DataFrame]:
-    """Yield the offers shown since a day, by default all, with what came of them."""
+    """Yield the offers shown since a day, by default all, with their outcomes."""
     from serving.decisions.learning.log_reader import outcomes_in_spans
 
     start = datetime.combine(since or date(1970, 1, 1), time())

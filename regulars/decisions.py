@@ -1,7 +1,8 @@
-"""The work of the decision commands: open a bundle and the store, decide, write."""
+"""The work of `regulars decide` and `retention-list`: open bundle and store, decide, write."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 
 from features.errors import BundleError, DataError
 from features.progress import Progress
 from features.vocabulary import Columns as C
-from models.bundle import current_version, list_versions, read_bundle, read_manifest
-from models.erasure import erased_positions
+from features.wording import counted, first_few
+from models.bundle.erasure import erased_positions
+from models.bundle.folder import current_version, list_versions, read_bundle, read_manifest
 from regulars.console import progress_bars
 from regulars.files import write_frame, write_frames
 from regulars.server import erased_customers, existing_store
@@ -26,20 +29,20 @@ from serving.catalogue import Catalogue, open_catalogue
 from serving.decisions.bulk.budget import Limits
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.bulk.retention_list import RetentionList, retention_list
-from serving.decisions.desk import Desk, open_desk
-from serving.decisions.gates.contact_policy import Contacted, reach_back
+from serving.decisions.gates.contact_policy import ContactHistory, reach_back
+from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.policies.experiments import Experiments
-from serving.products.shoppers import WISH_DAYS, Shoppers
+from serving.products.shoppers import INTEREST_WINDOW, Shoppers
 
-# What a spreadsheet would take for a formula (OWASP, CSV injection).
+# Beginnings of texts that a spreadsheet would take for formulas (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A bundle's desk, and what is known of customers since it was made."""
+    """A bundle opened for decisions, and what is known of customers since it was made."""
 
-    desk: Desk
+    inputs: DecisionInputs
     situation: Situation
 
 
@@ -56,21 +59,21 @@ def decide_to(
     wanted = None if customers is None else read_customers(customers)
     with progress_bars(console) as progress:
         opened = open_decisions(settings, channel, as_of, now, progress)
-        positions, unknown = _positions(opened.desk.catalogue, wanted)
+        positions, unknown = _positions(opened.inputs.catalogue, wanted)
         positions, held_out = _without_holdout(settings, opened, positions)
-        counted: dict[str, int] = {}
+        actions: Counter[str] = Counter()
 
         def blocks() -> Iterator[pd.DataFrame]:
-            for block in decide(opened.desk, positions, opened.situation, progress):
-                for action, count in block["action"].value_counts().items():
-                    counted[str(action)] = counted.get(str(action), 0) + int(count)
+            for block in decide(opened.inputs, positions, opened.situation, progress):
+                actions.update(block["action"].tolist())
                 yield spreadsheet_safe(block) if out.suffix == ".csv" else block
 
         write_frames(blocks(), out)
     _say_left_out(console, unknown, held_out)
-    said = ", ".join(f"{count:,} x {action}" for action, count in sorted(counted.items()))
-    console.print(f"  Wrote {len(positions):,} decisions by {channel} to {out}: {said}")
-    _say_evidence(console, opened.desk)
+    listed = ", ".join(f"{count:,} x {action}" for action, count in sorted(actions.items()))
+    decisions = counted(len(positions), "decision")
+    console.print(f"  Wrote {decisions} for channel {channel} to {out}: {listed}")
+    _say_evidence(console, opened.inputs)
 
 
 def retention_list_to(
@@ -86,15 +89,15 @@ def retention_list_to(
     wanted = None if customers is None else read_customers(customers)
     with progress_bars(console) as progress:
         opened = open_decisions(settings, "email", as_of, now, progress)
-        positions, unknown = _positions(opened.desk.catalogue, wanted)
+        positions, unknown = _positions(opened.inputs.catalogue, wanted)
         positions, held_out = _without_holdout(settings, opened, positions)
         at = opened.situation
         drawn = retention_list(
-            opened.desk, positions, limits, at.now, at.shoppers, at.history, progress
+            opened.inputs, positions, limits, at.now, at.shoppers, at.history, progress
         )
     write_frame(spreadsheet_safe(drawn.rows) if out.suffix == ".csv" else drawn.rows, out)
     _say_left_out(console, unknown, held_out)
-    _say_list(console, drawn, opened.desk, out)
+    _say_list(console, drawn, opened.inputs, out)
 
 
 def open_decisions(
@@ -105,14 +108,14 @@ def open_decisions(
     Parameters
     ----------
     as_of
-        Decide as on this day, by the newest bundle that knew nothing later; now by default.
+        Decide as on this day, by the newest bundle made from nothing later; now by default.
     now
         Naive UTC.
 
     Raises
     ------
     BundleError
-        There is no bundle, or none that old.
+        There is no bundle, or none old enough.
     """
     tick = progress("Bundle and what happened since", 2)
     at = now.replace(tzinfo=UTC)
@@ -120,21 +123,21 @@ def open_decisions(
         at = datetime.combine(as_of, time(12), UTC)
     catalogue = open_catalogue(read_bundle(settings.bundles / _version(settings, as_of)))
     tick()
-    desk = open_desk(catalogue)
+    inputs = open_decision_inputs(catalogue)
     erased = erased_customers(settings)
     if erased:
         ids = catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
         catalogue.customers.forgotten.update(erased_positions(ids, erased).tolist())
     with existing_store(settings) as store:
-        shoppers, history = Shoppers(), dict[str, Contacted]()
+        shoppers, history = Shoppers(), dict[str, ContactHistory]()
         if store is not None:
             manifest = catalogue.manifest
             since = datetime.combine(manifest.as_of, time(), UTC)
-            events = store.shopper_events(since, manifest.created_at, at - WISH_DAYS)
+            events = store.shopper_events(since, manifest.created_at, at - INTEREST_WINDOW)
             shoppers = Shoppers(event for event in events if event.ts <= at)
-            history = store.contacts.history(None, at - reach_back(desk.book))
+            history = store.contacts.history(None, at - reach_back(inputs.book))
     tick()
-    return Opened(desk, Situation(channel, at, shoppers, history))
+    return Opened(inputs, Situation(channel, at, shoppers, history))
 
 
 def _version(settings: Settings, as_of: date | None) -> str:
@@ -156,7 +159,7 @@ def _version(settings: Settings, as_of: date | None) -> str:
 def _positions(
     catalogue: Catalogue, wanted: list[str] | None
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Return where the wanted customers stand, by default all, and who is not there."""
+    """Return the positions of the wanted customers, by default all, and who is not there."""
     if wanted is None:
         everyone = np.arange(len(catalogue.customers), dtype=np.int64)
         return np.setdiff1d(everyone, list(catalogue.customers.forgotten)), []
@@ -173,15 +176,15 @@ def _positions(
 def _without_holdout(
     settings: Settings, opened: Opened, positions: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], int]:
-    """Return the customers who are not kept from offers by an experiment, and how many are."""
-    ids = opened.desk.catalogue.bundle.customers.column(C.CUSTOMER_ID).take(positions)
+    """Return who is not held out from offers by an experiment, and how many are."""
+    ids = opened.inputs.catalogue.bundle.customers.column(C.CUSTOMER_ID).take(positions)
     day = opened.situation.now.date()
     kept = Experiments(settings.serving).may_be_offered(ids.to_pylist(), day)
     return positions[kept], int((~kept).sum())
 
 
 def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with texts that a spreadsheet would run as formulas made plain texts."""
+    """Return the frame with an apostrophe before texts that a spreadsheet would run."""
     safe = frame.copy()
     for name in safe.columns:
         if pd.api.types.is_string_dtype(safe[name]) or safe[name].dtype == object:
@@ -191,35 +194,37 @@ def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
     return safe
 
 
-def _say_list(console: Console, drawn: RetentionList, desk: Desk, out: Path) -> None:
-    allocation, currency = drawn.allocation, desk.catalogue.manifest.currency
+def _say_list(console: Console, drawn: RetentionList, inputs: DecisionInputs, out: Path) -> None:
+    allocation, currency = drawn.allocation, inputs.catalogue.manifest.currency
     console.print(
-        f"  Wrote {allocation.contacts:,} of {drawn.considered:,} customers to {out}; "
+        f"  Wrote {allocation.contacts:,} of {counted(drawn.considered, 'customer')} to {out}; "
         f"expected cost {allocation.cost:,.2f} {currency}"
     )
     if not allocation.contacts:
         console.print(
-            "  [yellow]Nobody may be contacted with a gain:[/] consent, caps, quiet hours and "
-            "rules keep the others; `regulars decide` shows how many offers each one is allowed"
+            "  [yellow]No contact is both allowed and worth its cost:[/] consent, caps, quiet "
+            "hours and rules stop the rest; `regulars decide` shows how many offers each may get"
         )
-    elif desk.plan.evidence == "risk_only":
-        console.print("  Ranked by value at risk: expected_gain is empty")
+    elif inputs.plan.evidence == "risk_only":
+        console.print("  Ranked by value at risk, as no effect was measured: no expected_gain")
     else:
         console.print(
-            f"  Expected gain {allocation.gain:,.2f} {currency}; no list within these limits "
-            f"could be expected to gain more than {allocation.bound:,.2f}"
+            f"  Expected gain {allocation.gain:,.2f} {currency}, of at most "
+            f"{allocation.bound:,.2f} for any list within these limits"
         )
-    _say_evidence(console, desk)
+    _say_evidence(console, inputs)
 
 
-def _say_evidence(console: Console, desk: Desk) -> None:
-    manifest = desk.catalogue.manifest
+def _say_evidence(console: Console, inputs: DecisionInputs) -> None:
+    manifest = inputs.catalogue.manifest
     console.print(f"  Evidence: {manifest.evidence}; {manifest.evidence_because}")
 
 
 def _say_left_out(console: Console, unknown: list[str], held_out: int) -> None:
     if unknown:
-        shown = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
-        console.print(f"  [yellow]{len(unknown):,} customers are not in the bundle:[/] {shown}")
+        console.print(
+            f"  [yellow]{len(unknown):,} of the customers asked for are not in the bundle:[/] "
+            f"{escape(first_few(unknown))}"
+        )
     if held_out:
-        console.print(f"  {held_out:,} customers are held out by an experiment and get no offer")
+        console.print(f"  Held out by an experiment, without an offer: {held_out:,}")

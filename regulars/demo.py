@@ -1,4 +1,4 @@
-"""The whole walk in one command: simulate, check, train, publish, serve, ask."""
+"""The work of `regulars demo`: simulate, check, train, publish, serve, ask."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ from features.prepare import data_fingerprint
 from features.simulate import ShopPlan, read_plan
 from features.store import Store
 from regulars.console import make_console
+from regulars.prepare_shop import check_shop, simulate_shop
 from regulars.reports.answers import (
-    tell_churn_list,
-    tell_customer,
-    tell_offers,
-    tell_products,
+    describe_churn_list,
+    describe_customer,
+    describe_offers,
+    describe_products,
 )
 from regulars.settings import Settings, read_settings
-from regulars.workflow import check_shop, show_champions, simulate_shop, train_shop
+from regulars.train_shop import show_champions, train_shop
 
-Tell = Callable[[dict[str, Any]], list[str]]
+Describe = Callable[[dict[str, Any]], list[str]]
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to ask the server, and how to tell its answer."""
+    """What to ask the server, and how to put its answer into words."""
 
     title: str
     path: str
-    tell: Tell
+    describe: Describe
     body: dict[str, Any] | None = None
 
 
@@ -64,7 +65,7 @@ def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
     """
     from serving.run import bind
 
-    # A taken port is better known now than after three minutes of training.
+    # Better to learn now that the port is taken than after three minutes of training.
     bind("127.0.0.1", port).close()
     console, settings, clock = make_console(), read_settings(config), Clock()
     folder = settings.base / "data"
@@ -73,15 +74,15 @@ def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
         if not (folder / "plan.json").exists() or read_plan(folder) != plan:
             console.rule("1. A simulated shop")
             simulate_shop(console, plan, folder)
-    console.rule("2. Its records, checked")
+    console.rule("2. Its tables, checked")
     with clock.stage("check"):
         check_shop(console, settings, now)
     with clock.stage("train"):
         if _is_stale(settings):
-            console.rule("3. Models, judged on a window that they had not seen")
+            console.rule("3. Models, judged on days they had not seen")
             train_shop(console, settings, "all", None, now)
         else:
-            console.rule("3. Models, trained before")
+            console.rule("3. Models, trained earlier")
             show_champions(console, settings)
     console.rule("4. Answers")
     _serve_and_ask(console, settings, port, clock)
@@ -89,9 +90,9 @@ def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
 
 def _is_stale(settings: Settings) -> bool:
     """Return whether champions or bundle are missing, or the bundle is of other data."""
-    from models.bundle import current_version, read_manifest
+    from models.bundle.folder import current_version, read_manifest
     from models.registry import open_client
-    from training.champions import load_champions
+    from training.publishing.champions import load_champions
 
     try:
         load_champions(open_client(settings.mlruns), settings.shop.name)
@@ -123,15 +124,15 @@ def _serve_and_ask(console: Console, settings: Settings, port: int, clock: Clock
         console.print(f"  Wall time: {times}")
         console.print(f"  Documentation: {base}/docs")
         if settings.base != Path.cwd():
-            console.print(f"  Other commands: cd {_short(settings.base)}, then regulars --help")
+            console.print(f"  Other commands: cd {_relative(settings.base)}, then regulars --help")
         console.print("  Serving; Ctrl+C stops.")
 
     threading.Thread(target=ask, daemon=True).start()
     serve_shop(settings, None, port, access_log=False)
 
 
-def _wait_until_ready(base: str, patience_seconds: float = 60.0) -> bool:
-    end = time.monotonic() + patience_seconds
+def _wait_until_ready(base: str, timeout_seconds: float = 60.0) -> bool:
+    end = time.monotonic() + timeout_seconds
     while time.monotonic() < end:
         try:
             _fetch(f"{base}/health/ready", None)
@@ -144,22 +145,26 @@ def _wait_until_ready(base: str, patience_seconds: float = 60.0) -> bool:
 
 def _questions(base: str) -> list[Question]:
     """Choose five questions about customers and products that this shop really has."""
-    worst = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
-    path = f"/v1/customers/{worst}"
-    first = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]
+    customer_id = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
+    path = f"/v1/customers/{customer_id}"
+    product_id = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]
     return [
-        Question("Whose value is most at risk?", "/v1/churn?limit=3", tell_churn_list),
-        Question("Who is that, and why are they leaving?", path, tell_customer),
+        Question("Whose value is most at risk?", "/v1/churn?limit=3", describe_churn_list),
+        Question("Who is that, and why may they leave?", path, describe_customer),
         Question(
-            "What will they want next?", f"{path}/recommendations?n=3&explain=true", tell_products
+            "What will they want next?",
+            f"{path}/recommendations?n=3&explain=true",
+            describe_products,
         ),
         Question(
-            f"What completes a cart with {first}?",
+            f"What completes a cart with {product_id}?",
             "/v1/cross-sell",
-            tell_products,
-            {"items": [first], "n": 3},
+            describe_products,
+            {"items": [product_id], "n": 3},
         ),
-        Question("What is worth offering, in money?", f"{path}/next-best-offer?n=2", tell_offers),
+        Question(
+            "What is worth offering, in money?", f"{path}/next-best-offer?n=2", describe_offers
+        ),
     ]
 
 
@@ -170,12 +175,12 @@ def _print_answer(console: Console, base: str, question: Question) -> None:
     if question.body is not None:
         command += f" -H 'content-type: application/json' -d '{json.dumps(question.body)}'"
     console.print(f"\n[bold]{question.title}[/]")
-    for line in question.tell(_fetch(url, question.body)):
+    for line in question.describe(_fetch(url, question.body)):
         console.print(f"  {escape(line)}", soft_wrap=True)
     console.print(f"  [green]{escape(command)}[/]", soft_wrap=True)
 
 
-def _short(folder: Path) -> Path:
+def _relative(folder: Path) -> Path:
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 

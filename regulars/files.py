@@ -1,4 +1,4 @@
-"""Frames on disk."""
+"""Frames and texts written to files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
+def write_text(text: str, out: Path) -> None:
+    """Write a text in UTF-8, whole or not at all."""
+    partial = _partial(out)
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(out)
+
+
 def write_frame(frame: pd.DataFrame, out: Path) -> None:
-    """Write a frame as CSV or Parquet, by its name, whole or not at all."""
-    partial = out.with_name(f".{out.name}.partial")
+    """Write a frame as CSV or Parquet, by the file's name, whole or not at all."""
+    partial = _partial(out)
     if out.suffix == ".csv":
         frame.to_csv(partial, index=False)
     else:
@@ -21,8 +28,11 @@ def write_frame(frame: pd.DataFrame, out: Path) -> None:
 
 
 def write_frames(frames: Iterable[pd.DataFrame], out: Path) -> int:
-    """Write frames of the same columns one behind the other, as :func:`write_frame`; count rows."""
-    partial = out.with_name(f".{out.name}.partial")
+    """Write frames of the same columns into one file, as :func:`write_frame`; return its rows.
+
+    Where there is no row, no file is written.
+    """
+    partial = _partial(out)
     rows = 0
     writer: pq.ParquetWriter | None = None
     try:
@@ -42,3 +52,7 @@ def write_frames(frames: Iterable[pd.DataFrame], out: Path) -> int:
         partial.replace(out)
     partial.unlink(missing_ok=True)
     return rows
+
+
+def _partial(out: Path) -> Path:
+    return out.with_name(f".{out.name}.partial")

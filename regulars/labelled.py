@@ -1,7 +1,7 @@
-"""The commands on a plain table with a label: check it, train on it, score its customers.
+"""The work of check, train and score on a plain table whose outcomes are known.
 
-They answer to the same names as on orders, ``regulars check``, ``regulars train churn`` and
-``regulars score customers``, where the settings have a section ``[labelled]``.
+``regulars check``, ``regulars train churn`` and ``regulars score customers`` come here where the
+settings have a section ``[labelled]``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.errors import DataError, RegistryError, SettingsError
-from regulars.console import HEADLINES, progress_bars
+from features.wording import counted, first_few
+from regulars.console import HEADLINES, progress_bars, show_verdict
 from regulars.files import write_frame
 from regulars.settings import Settings
 from regulars.shop import read_customers
@@ -31,27 +32,26 @@ if TYPE_CHECKING:
     from training.given_label.table import LabelledTable
     from training.record import Outcome
 
-TABLE_HELP = "Score the rows of this file instead of the labelled table; same columns, no label."
 QUARANTINE = Path("quarantine") / "labelled" / "rows.parquet"
-_FEW = 8
+_COLUMNS_SHOWN = 8
 
 
 def check_labelled(console: Console, settings: Settings) -> None:
-    """Read the labelled table and print what its columns hold and which rows are set aside."""
+    """Check the labelled table, and print its columns and the rows that are set aside."""
     _show_table(console, settings, _read_labelled(settings)[1])
 
 
 def train_labelled(console: Console, settings: Settings, job: str, now: datetime) -> None:
-    """Train churn on the labelled table, judge it on rows not seen, and promote it if it may be.
+    """Train churn on the labelled table, judge it on held-out rows, promote it if the gate agrees.
 
-    Without a time the rows are held out by stratified cross-validation; with one the latest
-    fifth is, and what has drifted is said. While a column looks as if it gave the outcome away,
-    the model is kept aside.
+    Without a time column the rows are held out by stratified cross-validation; with one, the
+    latest fifth is, and drift is reported. While a column may leak the outcome, no model is
+    promoted.
 
     Raises
     ------
     SettingsError
-        Another job than churn is asked for.
+        A job other than churn is asked for.
     """
     if job not in {"churn", "all"}:
         raise SettingsError(
@@ -90,9 +90,9 @@ def score_labelled(
     """
     from models import registry
     from models.given_label.model import GivenLabelModel
-    from training.champions import model_name
     from training.given_label.scores import score_table
     from training.given_label.source import read_table
+    from training.publishing.champions import model_name
 
     labelled = _labelled(settings)
     champion = registry.champion(
@@ -101,7 +101,7 @@ def score_labelled(
     if champion is None:
         raise RegistryError(
             f"{settings.shop.name} has no champion for churn yet",
-            "run `regulars train churn`; what keeps a model from being promoted is said there",
+            "run `regulars train churn`; it says what keeps a model from being promoted",
         )
     wanted = None if customers is None else set(read_customers(customers))
     with _engine(settings) as engine:
@@ -113,19 +113,18 @@ def score_labelled(
     if wanted is not None:
         scored = scored[scored["customer_id"].isin(wanted)]
         if unknown := wanted - set(scored["customer_id"]):
-            shown = ", ".join(sorted(unknown)[:3]) + (" ..." if len(unknown) > 3 else "")
             console.print(f"  [yellow]{len(unknown):,} of the customers asked for are not in "
-                          f"the table:[/] {escape(shown)}")  # fmt: skip
+                          f"the table:[/] {escape(first_few(sorted(unknown)))}")  # fmt: skip
     write_frame(scored, out)
-    taught = int(scored["label"].notna().sum())
+    labelled_rows = int(scored["label"].notna().sum())
     console.print(
-        f"  Wrote {len(scored):,} customers to {out}: probability that {labelled.label} is "
-        f"{labelled.positive}, by churn version {champion.version}"
+        f"  Wrote {counted(len(scored), 'customer')} to {out}: probability that "
+        f"{labelled.label} is {labelled.positive}, by churn version {champion.version}"
     )
-    if taught:
+    if labelled_rows:
         console.print(
-            f"  {taught:,} of them have a label: the model may have learned from them, so judge "
-            "it by its scorecard and not by these scores"
+            f"  {labelled_rows:,} of them have a label: the model may have learned from them, so "
+            "judge it by its metrics in training and not by these scores"
         )
 
 
@@ -154,7 +153,7 @@ def _read_labelled(settings: Settings) -> tuple[LabelledSettings, LabelledTable]
 def _engine(settings: Settings) -> Iterator[Engine]:
     from features.engine import open_engine
 
-    # A table that fits on one machine needs no other engine, whatever the settings say.
+    # The table is read into memory as a whole: Spark would not help.
     limits = settings.engine.model_copy(update={"kind": "duckdb"})
     with open_engine(limits, settings.workspace / "tmp") as engine:
         yield engine
@@ -164,18 +163,20 @@ def _show_table(console: Console, settings: Settings, table: LabelledTable) -> N
     """Print how many rows and columns there are, and what is set aside and why."""
     kinds = pd.Series(list(table.kinds.values())).value_counts()
     held = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
-    console.print(f"  {len(table):,} rows, {table.outcomes.mean():.1%} positive; columns: {held}")
-    for name, reason in list(table.ignored.items())[:_FEW]:
+    console.print(
+        f"  {counted(len(table), 'row')}, {table.outcomes.mean():.1%} positive; columns: {held}"
+    )
+    for name, reason in list(table.ignored.items())[:_COLUMNS_SHOWN]:
         console.print(f"  [dim]not learned from: {escape(name)}: {reason}[/]")
     if len(table.quarantine):
         reasons = table.quarantine["reasons"].str.rstrip(";").str.split(";").explode()
         listed = ", ".join(f"{n:,} {name}" for name, n in reasons.value_counts().items())
         place = settings.workspace / QUARANTINE
-        console.print(f"  {len(table.quarantine):,} rows set aside ({listed}): {place}")
+        console.print(f"  {counted(len(table.quarantine), 'row')} set aside ({listed}): {place}")
 
 
 def _show_outcome(console: Console, found: LabelledReport, outcome: Outcome) -> None:
-    """Print the scorecard beside its baselines, the alarms, and what became of the model."""
+    """Print the metrics beside those of the baselines, suspected leaks, and the verdict."""
     report = found.report
     table = Table(title=f"churn: {report.definition['label']}; {report.definition['split']}")
     table.add_column("model")
@@ -197,5 +198,4 @@ def _show_outcome(console: Console, found: LabelledReport, outcome: Outcome) -> 
         if note not in said and not note.startswith("not learned from"):
             style = "yellow" if note.startswith("drift") else "default"
             console.print(f"  [{style}]{escape(note)}[/]")
-    word = "[green]promoted[/]" if outcome.standing == "promoted" else "[yellow]kept aside[/]"
-    console.print(f"  {word}: {escape(outcome.verdict.reason)}")
+    show_verdict(console, outcome)

@@ -1,4 +1,4 @@
-"""Offers at the front door: read and checked from their file, shown, put into the bundle."""
+"""The work of `regulars offers`: read and check the file of offers, put it into the bundle."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from features.errors import BundleError
-from models.bundle import Bundle, activate, current_version, read_bundle, write_bundle
+from features.wording import counted
+from models.bundle.folder import Bundle, activate, current_version, read_bundle, write_bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import (
     Caps,
@@ -22,10 +22,10 @@ from models.offers.declarations import (
 )
 from models.offers.errors import OfferError
 from models.offers.schema import rule_schema
-from regulars.server import contact_history, erased_customers
+from regulars.server import contact_history, erased_customers, served_version
 from regulars.settings import Settings
 
-_ALWAYS_SAID = {"context.channel", "context.today", "context.hour", "context.weekday"}
+_ALWAYS_GIVEN = {"context.channel", "context.today", "context.hour", "context.weekday"}
 
 
 def declared_offers(settings: Settings) -> Declarations:
@@ -34,7 +34,7 @@ def declared_offers(settings: Settings) -> Declarations:
     Raises
     ------
     OfferError
-        The file is missing, or says what cannot be.
+        The file is missing, or a declaration or rule in it is wrong.
     """
     if settings.serving.offers is None:
         return Declarations()
@@ -44,7 +44,7 @@ def declared_offers(settings: Settings) -> Declarations:
 
 
 def check_offers(console: Console, settings: Settings, now: datetime) -> None:
-    """Print every offer, its rules read back, and how many customers pass its gates.
+    """Print every offer, its rules as they were read, and how many customers pass its gates.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def check_offers(console: Console, settings: Settings, now: datetime) -> None:
         console.print(f"  {escape(place)}: [green]{escape(str(rule))}[/]", soft_wrap=True)
     version = current_version(settings.bundles)
     if version is None:
-        console.print("  How many customers pass is said once a bundle is there: regulars train")
+        console.print("  To count who passes each gate, publish a bundle first: regulars train")
         return
     bundle = with_offers(read_bundle(settings.bundles / version), declared, now)
     console.print(_gate_table(settings, bundle, now.replace(tzinfo=UTC)))
@@ -73,17 +73,15 @@ def apply_offers(console: Console, settings: Settings, now: datetime) -> None:
     BundleError
         There is none yet.
     """
-    from models.erasure import without_customers
+    from models.bundle.erasure import without_customers
 
     declared = _must_declare(settings)
-    version = current_version(settings.bundles)
-    if version is None:
-        raise BundleError("there is no bundle to put offers into", "train first: regulars train")
-    bundle = with_offers(read_bundle(settings.bundles / version), declared, now)
+    bundle = read_bundle(settings.bundles / served_version(settings))
+    bundle = with_offers(bundle, declared, now)
     bundle = without_customers(bundle, erased_customers(settings))
     folder = write_bundle(settings.bundles, bundle)
     activate(settings.bundles, bundle.manifest.version)
-    console.print(f"  {bundle.offers.num_rows} offers, published as {folder}")
+    console.print(f"  {counted(bundle.offers.num_rows, 'offer')}, published as {folder}")
 
 
 def _must_declare(settings: Settings) -> Declarations:
@@ -95,7 +93,9 @@ def _must_declare(settings: Settings) -> Declarations:
 
 
 def _offer_table(declared: Declarations) -> Table:
-    table = Table(title=f"{len(declared.offers)} offers, times in {declared.policy.time_zone}")
+    table = Table(
+        title=f"{counted(len(declared.offers), 'offer')}, times in {declared.policy.time_zone}"
+    )
     for heading in ("offer", "what", "when", "where", "gives", "caps"):
         table.add_column(heading)
     for offer in declared.offers:
@@ -165,10 +165,10 @@ def _gate_table(settings: Settings, bundle: Bundle, now: datetime) -> Table:
 
 
 def _notices(bundle: Bundle, declared: Declarations) -> Iterator[str]:
-    """Yield what makes rules unknown for everyone here: what is unknown does not pass."""
+    """Yield why a rule cannot be decided for anyone here: what is unknown does not pass."""
     known = {*bundle.customers.column_names, *bundle.vectors.column_names}
     for place, rule in compiled_rules(declared):
         if absent := [n for n in rule.names if n not in known and not n.startswith("context.")]:
-            yield f"{place}: {', '.join(absent)} is missing for all: the shop lacks that table"
-        if asked := [n for n in rule.names if n.startswith("context.") and n not in _ALWAYS_SAID]:
-            yield f"{place}: {', '.join(asked)} comes with each request; it is missing here"
+            yield f"{place}: {', '.join(absent)} is missing for all: the shop has no such table"
+        if asked := [n for n in rule.names if n.startswith("context.") and n not in _ALWAYS_GIVEN]:
+            yield f"{place}: {', '.join(asked)} comes with each request; here it counts as missing"

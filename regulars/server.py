@@ -1,4 +1,4 @@
-"""The server as this shop's settings describe it, and what the rest needs to know of its store."""
+"""The server as the shop's settings describe it, its store and the bundle that it answers from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from features.errors import BundleError
 from regulars.settings import Settings
 
 if TYPE_CHECKING:
-    from serving.decisions.gates.contact_policy import Contacted
+    from serving.decisions.gates.contact_policy import ContactHistory
     from serving.storage.sql_store import SqlStore
 
 
@@ -41,6 +42,22 @@ def serve_shop(
         )
 
 
+def served_version(settings: Settings) -> str:
+    """Return the version of the bundle that is served.
+
+    Raises
+    ------
+    BundleError
+        There is none yet.
+    """
+    from models.bundle.folder import current_version
+
+    version = current_version(settings.bundles)
+    if version is None:
+        raise BundleError(f"there is no bundle in {settings.bundles}", "run `regulars train` first")
+    return version
+
+
 def database_url(settings: Settings) -> str:
     """Return where events and decisions are kept."""
     if settings.serving.database is not None:
@@ -54,7 +71,7 @@ def erased_customers(settings: Settings) -> set[str]:
         return set() if store is None else store.erased()
 
 
-def contact_history(settings: Settings, since: datetime) -> dict[str, Contacted]:
+def contact_history(settings: Settings, since: datetime) -> dict[str, ContactHistory]:
     """Return whom offers were made to since then; nobody before the first serve."""
     with existing_store(settings) as store:
         return {} if store is None else store.contacts.history(None, since)

@@ -1,6 +1,6 @@
-"""The one settings reader: ``regulars.toml`` plus environment variables, checked, frozen.
+"""Settings: ``regulars.toml`` plus environment variables, checked and frozen.
 
-Each room declares its own settings; they are read here, at the front door, and passed down as
+Each room declares its own settings; they are read here and nowhere else, and passed down as
 values. ``REGULARS_SHOP__CURRENCY=GBP`` overrides ``[shop] currency``. A misspelt key is an
 error. Secrets come from the environment alone.
 """
@@ -59,7 +59,7 @@ class ServingSettings(PolicySettings):
     offers: Path | None = Field(None, description="TOML file of offers, their rules and caps")
     rescore: bool = Field(
         default=True,
-        description="score customers again within a minute of what they did, in a process beside "
+        description="score customers again within a minute of their events, in a process beside "
         "the workers; where several machines share a store, one is enough",
     )
 
@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     def _one_kind(self) -> Settings:
         if self.labelled is not None and self.tables:
             raise ValueError(
-                "labelled and tables: customers are known by their orders or by a labelled "
-                "table; keep a settings file for each"
+                "labelled and tables cannot be combined: a shop is described by orders or by a "
+                "labelled table; keep a settings file for each"
             )
         return self
 
@@ -165,7 +165,7 @@ def read_settings(path: Path) -> Settings:
             f"{path} is not valid TOML: {error}",
             "correct that line; texts, paths and column names stand in double quotes",
         ) from error
-    if "base" in content:  # ours to say: it is where the file lies
+    if "base" in content:  # set below, to the file's folder
         raise SettingsError(f"{path}: base: no such setting", "remove that line")
     try:
         settings = Settings(**content, base=path.resolve().parent)
@@ -181,8 +181,8 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
-def _meant(place: tuple[int | str, ...]) -> str:
-    """Return a phrase with the setting that was probably meant, or with those that there are."""
+def _suggestion(place: tuple[int | str, ...]) -> str:
+    """Return a phrase with the setting that was probably meant, or with the known ones."""
     model: Any = Settings
     for part in place[:-1]:
         model = model.model_fields[part].annotation if part in model.model_fields else None
@@ -199,7 +199,7 @@ def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
         place = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = "no such setting" + _meant(problem["loc"])
+            message = "no such setting" + _suggestion(problem["loc"])
         elif isinstance(problem["input"], int | float):
             message += f", and not {problem['input']}"
         lines.append(f"    {place}: {message}" if place else f"    {message}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+
+from rich.console import Console
 
 from features.engine import Engine, open_engine
 from features.errors import DataError
 from features.prepare import Prepared, prepare
 from features.progress import Progress
 from features.vocabulary import Columns as C
+from regulars.console import progress_bars
 from regulars.settings import Settings
 
 
@@ -31,18 +34,18 @@ class Shop:
         Raises
         ------
         DataError
-            No order lies before it, or the data end before it.
+            There is no order before it, or the orders end before it.
         """
         chosen = wanted or self.prepared.today
         if chosen <= self.prepared.first_day:
             raise DataError(
-                f"there are no orders before {chosen}: they begin on {self.prepared.first_day}",
+                f"there are no orders before {chosen}: the first is of {self.prepared.first_day}",
                 f"choose a date up to {self.prepared.today} with --as-of",
             )
         if chosen > self.prepared.today:
             raise DataError(
-                f"the orders end on {self.prepared.last_day}: nothing is known of the days from "
-                f"then to {chosen}, and everyone would seem to have left",
+                f"the orders end on {self.prepared.last_day}: nothing is known about the days from "
+                f"then to {chosen}, and every customer would seem to have left",
                 f"choose a date up to {self.prepared.today} with --as-of, or bring newer orders",
             )
         return chosen
@@ -50,7 +53,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class OrderCounts:
-    """What a shop's tables come to, to see whether they were read as they were meant.
+    """What a shop's tables add up to, for the owner to compare with what they know of the shop.
 
     Attributes
     ----------
@@ -93,22 +96,31 @@ def count_orders(shop: Shop) -> OrderCounts:
 def open_shop(
     settings: Settings, now: datetime, progress: Progress, *, rebuild: bool = False
 ) -> Iterator[Shop]:
-    """Prepare a shop's data, as far as it is new, and keep the engine open.
+    """Prepare what is new of a shop's data, and keep the engine open.
 
     Parameters
     ----------
     now
         Naive UTC.
     rebuild
-        Make everything anew.
+        Rebuild everything, even what has not changed.
     """
     with open_engine(settings.engine, settings.workspace / "tmp") as engine:
         prepared = prepare(engine, settings.data, now, progress, rebuild=rebuild)
         yield Shop(settings, engine, prepared)
 
 
+@contextmanager
+def open_shop_on(console: Console, settings: Settings, now: datetime) -> Iterator[Shop]:
+    """Open the shop as :func:`open_shop`, with progress bars only until its data is ready."""
+    with ExitStack() as stack:
+        with progress_bars(console) as progress:
+            shop = stack.enter_context(open_shop(settings, now, progress))
+        yield shop
+
+
 def read_customers(path: Path) -> list[str]:
-    """Read customer ids from a text or CSV file: the column customer_id, or one id a line.
+    """Read customer ids from a text or CSV file: the column customer_id, or one id per line.
 
     Raises
     ------
@@ -116,12 +128,13 @@ def read_customers(path: Path) -> list[str]:
         The file is missing, is not text, or names nobody.
     """
     if not path.is_file():
-        raise DataError(f"there is no file {path}", "name a file with one customer id a line")
+        raise DataError(f"there is no file {path}", "name a file with one customer id per line")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not a text file", "name a CSV, or a text with one customer id a line"
+            f"{path} is not a text file",
+            "name a CSV file, or a text file with one customer id per line",
         ) from error
     rows = [[cell.strip() for cell in row] for row in csv.reader(lines, skipinitialspace=True)]
     rows = [row for row in rows if any(row)]
@@ -129,5 +142,5 @@ def read_customers(path: Path) -> list[str]:
     place = 0 if header is None else header.index(C.CUSTOMER_ID)
     ids = [row[place] for row in rows if row is not header and len(row) > place and row[place]]
     if not ids:
-        raise DataError(f"{path} names no customer", "write one customer id a line")
+        raise DataError(f"{path} names no customer", "write one customer id per line")
     return ids

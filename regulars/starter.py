@@ -16,7 +16,7 @@ from regulars.settings import Settings
 _HEAD = """\
 # Regulars: what your shop's files and columns are called.
 # Only [[tables.orders]] is needed; every other table adds what it knows.
-# A column whose name is already ours needs no line. Check with: regulars check
+# A column that has the name on the left already needs no line. Check with: regulars check
 # How dates, numbers and files may be written: docs/tables.md.
 
 [shop]
@@ -25,11 +25,11 @@ currency = "EUR"
 margin_rate = 0.3        # margin as a share of revenue, used where unit_cost is unknown
 """
 _TAIL = """\
-# What else can be set, each with what holds where it is left out. To change one, remove the
-# number sign before its line and before the [section] above it.
+# All other settings, with their defaults. To change one, remove the number sign before its line
+# and before the [section] above it.
 """
-_SAID_ABOVE = {"name", "currency", "margin_rate"}
-_NOT_SECTIONS = {"shop", "tables", "labelled", "base"}
+_IN_HEAD = {"name", "currency", "margin_rate"}
+_WRITTEN_ELSEWHERE = {"shop", "tables", "labelled", "base"}
 
 
 def write_starter(path: Path) -> None:
@@ -45,18 +45,18 @@ def write_starter(path: Path) -> None:
     if not path.resolve().parent.is_dir():
         raise SettingsError(f"there is no folder {path.resolve().parent}", "create it first")
     fields = Settings.model_fields
-    shop = _settings(fields["shop"].annotation, without=_SAID_ABOVE)
+    shop = _settings(fields["shop"].annotation, without=_IN_HEAD)
     rest = (
         paragraph
         for name, field in fields.items()
-        if name not in _NOT_SECTIONS
-        for paragraph in _rooms(name, field.annotation)
+        if name not in _WRITTEN_ELSEWHERE
+        for paragraph in _commented_sections(name, field.annotation)
     )
-    parts = [_HEAD + _lines(shop), *map(_section, TABLES.values()), _TAIL, *rest]
+    parts = [_HEAD + _lines(shop), *map(_table_section, TABLES.values()), _TAIL, *rest]
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _section(spec: TableSpec) -> str:
+def _table_section(spec: TableSpec) -> str:
     off = "" if spec.name == "orders" else "# "
     lines = [f"# {spec.name}: {spec.row}", f"{off}[[tables.{spec.name}]]",
              f'{off}path = "{spec.name}.csv"', f"{off}[tables.{spec.name}.columns]"]  # fmt: skip
@@ -67,16 +67,16 @@ def _section(spec: TableSpec) -> str:
     return _lines(lines)
 
 
-def _rooms(section: str, model: Any) -> Iterator[str]:
-    """Write a section's settings, then those of the sections inside it, as comments."""
+def _commented_sections(section: str, model: Any) -> Iterator[str]:
+    """Write a section's settings, then those of its subsections, as comments."""
     yield _lines([f"# [{section}]", *_settings(model)])
     for name, field in model.model_fields.items():
         if _is_section(field.annotation):
-            yield from _rooms(f"{section}.{name}", field.annotation)
+            yield from _commented_sections(f"{section}.{name}", field.annotation)
 
 
 def _settings(model: Any, without: Iterable[str] = ()) -> Iterator[str]:
-    """Write settings that are values: name, default and meaning; without default, two of them."""
+    """Write each setting that is no section: name, default if it has one, and meaning."""
     for name, field in model.model_fields.items():
         if name in without or _is_section(field.annotation):
             continue

@@ -1,4 +1,4 @@
-"""Commands about bundles: which there are, and which of them is served."""
+"""Commands about bundles: list them, and choose the one that is served."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    bundles_app = typer.Typer(no_args_is_help=True, help="What the server answers from.")
+    bundles_app = typer.Typer(
+        no_args_is_help=True, help="Bundles: the snapshots that the server answers from."
+    )
     app.add_typer(bundles_app, name="bundles", rich_help_panel=SERVING)
     bundles_app.command("list")(list_bundles)
     bundles_app.command("activate")(activate_bundle)
 
 
 def list_bundles(config: Config = DEFAULT_CONFIG) -> None:
-    """List the bundles, oldest first; the one that is served has an asterisk."""
-    from models.bundle import current_version, list_versions, read_manifest
+    """List the bundles, oldest first; an asterisk marks the one that is served."""
+    from models.bundle.folder import current_version, list_versions, read_manifest
     from regulars.settings import read_settings
 
     root = read_settings(config).bundles
@@ -35,20 +37,20 @@ def list_bundles(config: Config = DEFAULT_CONFIG) -> None:
 
 
 def activate_bundle(
-    version: Annotated[str, typer.Argument(help="As `regulars bundles list` names it.")],
+    version: Annotated[str, typer.Argument(help="A version that `regulars bundles list` shows.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Serve another bundle, an earlier one too; running servers take it within about a second.
+    """Serve another bundle, or an earlier one; running servers switch within about a second.
 
-    Its files are compared with their checksums first. No request fails: each is answered by
-    the bundle that was served when it came.
+    Its checksums are verified first. No request fails: each is answered from the bundle that was
+    served when it arrived.
     """
-    from models.bundle import activate, current_version, read_bundle
-    from models.manifest import checked_version
+    from models.bundle.folder import activate, current_version, read_bundle
+    from models.bundle.manifest import checked_version
     from regulars.settings import read_settings
 
     root = read_settings(config).bundles
     read_bundle(root / checked_version(version))
     before = current_version(root)
     activate(root, version)
-    typer.echo(f"{version} is served now; before it was {before or 'none'}.")
+    typer.echo(f"Now serving {version}; before: {before or 'none'}")

@@ -30,9 +30,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG,
+    path: Annotated[Path, typer.Argument(help="File to write.")] = DEFAULT_CONFIG,
 ) -> None:
-    """Write a settings file to fill in: which files, and what their columns are called."""
+    """Write a settings file to fill in: your files, and what their columns are called."""
     from regulars.starter import write_starter
 
     write_starter(path)
@@ -40,14 +40,14 @@ def init(
 
 
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Where the tables go.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write the tables into.")],
     customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same shop.")] = 7,
 ) -> None:
-    """Simulate a shop whose truth is known: orders, browsing, offers, returns, surveys."""
+    """Simulate a shop with known truth: orders, browsing, offers, returns, surveys."""
     from features.simulate import ShopPlan
     from regulars.console import make_console
-    from regulars.workflow import simulate_shop
+    from regulars.prepare_shop import simulate_shop
 
     simulate_shop(make_console(), ShopPlan(n_customers=customers, seed=seed), folder)
 
@@ -56,8 +56,8 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
     """Read and check all tables; show what is kept, what is set aside, and why."""
     from regulars.console import make_console
     from regulars.labelled import check_labelled
+    from regulars.prepare_shop import check_shop
     from regulars.settings import read_settings
-    from regulars.workflow import check_shop
 
     settings = read_settings(config)
     if settings.labelled is not None:
@@ -70,23 +70,23 @@ def refresh(
     config: Config = DEFAULT_CONFIG,
     *,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make everything anew, whatever stands.")
+        bool, typer.Option("--rebuild", help="Rebuild everything, even what has not changed.")
     ] = False,
 ) -> None:
-    """Take in what is new: only new files are read, only what they touch is rolled up again.
+    """Read what is new: only new files are read, and only what they affect is rolled up again.
 
-    Every other command does the same before it begins; run this nightly to have it done.
+    Every command that needs the data does the same first; run this nightly to have it done.
     """
     from regulars.console import make_console
+    from regulars.prepare_shop import refresh_shop
     from regulars.settings import read_settings
-    from regulars.workflow import refresh_shop
 
     refresh_shop(make_console(), read_settings(config), now_utc(), rebuild=rebuild)
 
 
 def features(
     out: Annotated[
-        Path, typer.Option(help="Where to write: .html, or .csv for the figures.")
+        Path, typer.Option(help="File to write: .html, or .csv for the figures.")
     ] = Path("features.html"),
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
@@ -110,7 +110,7 @@ def features(
 
 
 def vectors(
-    out: Annotated[Path, typer.Option(help="A folder; Parquet files are written into it.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder to write Parquet files into.")] = Path(
         "vectors"
     ),
     config: Config = DEFAULT_CONFIG,
@@ -119,14 +119,14 @@ def vectors(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar=YEAR_MONTH_DAY,
-            help="Only what was known before it; repeatable.",
+            help="Use only what was known before this day (UTC); repeatable.",
         ),
     ] = None,
 ) -> None:
     """Write customer vectors: every feature of every customer, at one cutoff or many."""
     from regulars.console import make_console
+    from regulars.prepare_shop import write_shop_vectors
     from regulars.settings import read_settings
-    from regulars.workflow import write_shop_vectors
 
     days = [moment.date() for moment in as_of or []]
     write_shop_vectors(make_console(), read_settings(config), out, days, now_utc())

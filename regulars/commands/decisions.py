@@ -15,16 +15,16 @@ from regulars.commands.options import (
     Config,
     Customers,
     Out,
-    must_be_writable,
     now_utc,
 )
+from regulars.paths import must_be_writable
 
 _NOW = "now"
 
-Moment = Annotated[
+AsOfOrNow = Annotated[
     str,
     typer.Option(
-        help="now, or a day (2026-06-01): as then, by the newest bundle that knew nothing later."
+        help="now, or a day such as 2026-06-01: decide with the newest bundle known by then."
     ),
 ]
 
@@ -41,16 +41,19 @@ def decide(
     config: Config = DEFAULT_CONFIG,
     customers: Customers = None,
     channel: Annotated[
-        str, typer.Option(help="By which way: web, app, store, email or one of the offers' policy.")
+        str, typer.Option(help="web, app, store, email, or another channel of the offers' policy.")
     ] = "email",
-    as_of: Moment = _NOW,
+    as_of: AsOfOrNow = _NOW,
 ) -> None:
     """Choose the action worth most for each customer, in money, and show every term.
 
     Offers pass their rules and the contact policy first; what they are worth is P(accept) x
     margin + uplift x remaining value - what they give away - what the contact costs. Doing
-    nothing is worth 0 and wins where nothing is worth more. Nothing is sent and no contact is
-    written down: this is the list to act on.
+    nothing is worth 0 and wins where no offer is worth more. Nothing is sent and no contact is
+    logged: this is the list to act on.
+
+    Scores are the bundle's. The server also uses scores made since, where it rescores, and may
+    decide otherwise for a customer who was rescored.
 
     Example: regulars decide --customers march.csv --channel email --out decisions.parquet
     """
@@ -68,21 +71,22 @@ def retention_list(
     out: Out = Path("retention.csv"),
     config: Config = DEFAULT_CONFIG,
     contacts: Annotated[
-        int | None, typer.Option(min=1, help="Contact at most so many customers.")
+        int | None, typer.Option(min=1, help="Contact at most this many customers.")
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help="Spend at most so much money: contacts and incentives expected."),
+        typer.Option(min=0, help="Spend at most this much: contacts and expected incentives."),
     ] = None,
     customers: Customers = None,
-    as_of: Moment = _NOW,
+    as_of: AsOfOrNow = _NOW,
 ) -> None:
     """List whom to contact, with what and how, for the best use of contacts or money.
 
     A customer is on it when P(order | contacted) x (margin - incentive) - contact cost is more
     than P(order | left alone) x margin, and the list makes the most of the difference. That
-    takes campaigns with customers held out by lot (contacts with treated = false) and
+    takes campaigns with customers held out at random (contacts with treated = false) and
     `regulars train uplift`; without them it ranks by value at risk, and says so.
+    Scores are the bundle's, as for `regulars decide`.
 
     Example: regulars retention-list --contacts 500 --out list.csv
     """
@@ -94,8 +98,8 @@ def retention_list(
     must_be_writable(out)
     if contacts is None and budget is None:
         raise DataError(
-            "without a limit the list would be everyone worth contacting",
-            "say --contacts N, --budget MONEY, or both",
+            "without a limit the list would hold everyone worth contacting",
+            "add --contacts N, --budget MONEY, or both",
         )
     limits = Limits(contacts=contacts, money=budget)
     retention_list_to(
@@ -104,33 +108,35 @@ def retention_list(
 
 
 def why(
-    customer: Annotated[str, typer.Argument(help="Whose; left out with --decision.")] = "",
+    customer: Annotated[
+        str, typer.Argument(help="Customer id; leave it out with --decision.")
+    ] = "",
     config: Config = DEFAULT_CONFIG,
-    channel: Annotated[str, typer.Option(help="By which way, as for decide.")] = "email",
-    offer: Annotated[str | None, typer.Option(help="Tell of this offer alone.")] = None,
+    channel: Annotated[str, typer.Option(help="Channel, as for decide.")] = "email",
+    offer: Annotated[str | None, typer.Option(help="Show this offer only.")] = None,
     decision: Annotated[
-        str | None, typer.Option(help="Tell of this decision of the log, by its decision_id.")
+        str | None, typer.Option(help="Show a logged decision, by its decision_id.")
     ] = None,
-    as_of: Moment = _NOW,
+    as_of: AsOfOrNow = _NOW,
 ) -> None:
-    """Tell why a customer is made one offer and not another: each gate, rule and term of money.
+    """Show why a customer gets one offer and not another: every gate, rule and money term.
 
-    Decides as the server would, now or as on a day, and logs nothing; or reads back a decision
-    that was logged.
+    Decides by the bundle's scores, now or as on a day, and logs nothing; or explains a logged
+    decision.
 
     Example: regulars why C0008970 --channel email --offer winback-15
     """
     from regulars.console import make_console
-    from regulars.reports.offer_trace import decide_and_tell, tell_logged
+    from regulars.reports.offer_trace import show_decision, show_logged_decision
     from regulars.settings import read_settings
 
     console, settings = make_console(), read_settings(config)
     if decision is not None:
-        tell_logged(console, settings, decision, offer)
+        show_logged_decision(console, settings, decision, offer)
     elif customer:
-        decide_and_tell(console, settings, customer, channel, _day(as_of), now_utc(), offer)
+        show_decision(console, settings, customer, channel, _day(as_of), now_utc(), offer)
     else:
-        raise DataError("nobody is named", "say whose decision: `regulars why CUSTOMER`")
+        raise DataError("no customer is named", "name one: `regulars why CUSTOMER`")
 
 
 def _day(moment: str) -> date | None:

@@ -16,9 +16,9 @@ from regulars.commands.options import (
     Config,
     Out,
     day_of,
-    must_be_writable,
     now_utc,
 )
+from regulars.paths import must_be_writable
 
 Since = Annotated[
     datetime | None,
@@ -31,7 +31,7 @@ Since = Annotated[
 
 
 class PolicyChoice(StrEnum):
-    """What can be judged."""
+    """Which policy to evaluate."""
 
     value = "value"
     acceptance = "acceptance"
@@ -39,7 +39,7 @@ class PolicyChoice(StrEnum):
 
 
 class Reward(StrEnum):
-    """What a policy is judged by."""
+    """What a policy is evaluated by."""
 
     earned = "earned"
     accepted = "accepted"
@@ -47,7 +47,9 @@ class Reward(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    evaluate_app = typer.Typer(no_args_is_help=True, help="Judge what was decided, from its log.")
+    evaluate_app = typer.Typer(
+        no_args_is_help=True, help="Evaluate policies on the logged decisions."
+    )
     app.add_typer(evaluate_app, name="evaluate", rich_help_panel=DECISIONS)
     evaluate_app.command("policy")(evaluate_policy)
     app.command(rich_help_panel=DECISIONS)(outcomes)
@@ -66,7 +68,7 @@ def evaluate_policy(
 ) -> None:
     """Estimate what a policy would have earned on the logged decisions: IPS, SNIPS, DR.
 
-    Only decisions that explored can tell: set share under [serving.exploration].
+    Only decisions that explored count: set share under [serving.exploration].
     """
     from regulars.console import make_console
     from regulars.reports.policy import show_policy
@@ -85,13 +87,13 @@ def outcomes(
         bool,
         typer.Option(
             "--contacts",
-            help="As a contacts table, columns named as ours: [tables.contacts] path = OUT.",
+            help="As a contacts table, ready for the settings: [tables.contacts] path = OUT.",
         ),
     ] = False,
 ) -> None:
     """Write every offer shown and what came of it: clicked, accepted, rejected, earned.
 
-    With --contacts the next training learns from the file, once it is named in the settings.
+    With --contacts, training can learn from the file once the settings name it.
     """
     from regulars.console import make_console
     from regulars.reports.policy import write_outcomes

@@ -11,7 +11,7 @@ from regulars.commands.options import DECISIONS, DEFAULT_CONFIG, Config, now_utc
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    experiments_app = typer.Typer(no_args_is_help=True, help="Compare policies on customers.")
+    experiments_app = typer.Typer(no_args_is_help=True, help="Experiments that compare policies.")
     app.add_typer(experiments_app, name="experiments", rich_help_panel=DECISIONS)
     experiments_app.command("results")(results)
 
@@ -22,9 +22,9 @@ def results(
     ] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Each variant beside the control, in money, with intervals that hold on any day.
+    """Compare each variant with the control, in money, with intervals that hold at any time.
 
-    First the variants' sizes are checked: where they are not as designed, nothing is shown.
+    The variants' sizes are checked first: where they are not as designed, no result is shown.
     """
     from regulars.console import make_console
     from regulars.reports.policy import show_experiments

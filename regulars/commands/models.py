@@ -19,9 +19,9 @@ from regulars.commands.options import (
     Customers,
     Out,
     day_of,
-    must_be_writable,
     now_utc,
 )
+from regulars.paths import must_be_writable
 
 
 class Job(StrEnum):
@@ -53,25 +53,28 @@ def train(
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
     tune: Annotated[
-        int, typer.Option(min=0, help="Recipes to try on validation windows; churn or value.")
+        int,
+        typer.Option(
+            min=0, help="Hyperparameter sets to try on validation windows; churn or value."
+        ),
     ] = 0,
 ) -> None:
     """Train on earlier windows, judge on a later one beside baselines, promote what is better.
 
-    On a settings file with [labelled], the plain table is used: rows held out by stratified
-    folds, or the latest fifth where a time is named.
+    On a settings file with [labelled], that table is used instead: judged by stratified
+    cross-validation, or on the latest fifth of its rows where a time column is named.
     """
     from regulars.console import make_console
     from regulars.labelled import train_labelled
     from regulars.settings import read_settings
-    from regulars.workflow import train_shop
+    from regulars.train_shop import train_shop
 
     settings = read_settings(config)
     if settings.labelled is not None:
         if tune:
             raise SettingsError(
-                "--tune judges recipes on windows of orders, and a labelled table has none",
-                "leave it out: the recipe of labelled tables is chosen within the folds",
+                "--tune tries hyperparameters on windows of orders, and a labelled table has none",
+                "leave it out: for a labelled table they are chosen by cross-validation",
             )
         train_labelled(make_console(), settings, job.value, now_utc())
         return
@@ -90,10 +93,10 @@ def segments(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write it too: .csv for the figures, .html or .md.")
+        Path | None, typer.Option(help="Also write it: .csv for the figures, .html or .md.")
     ] = None,
 ) -> None:
-    """Show tiers, stages, segments and clusters: how many, worth what, and who moved."""
+    """Show tiers, stages, segments and clusters: their size, their value, and who moved."""
     from regulars.console import make_console
     from regulars.reports.segments import show_segments
     from regulars.settings import read_settings
@@ -103,7 +106,7 @@ def segments(
 
 
 def cross_sell_effect(config: Config = DEFAULT_CONFIG) -> None:
-    """Show whether customers who hold more leave less: as found, and adjusted."""
+    """Show whether customers who hold more leave less often: as found and adjusted."""
     from regulars.console import make_console
     from regulars.reports.breadth import show_breadth
     from regulars.settings import read_settings
@@ -121,11 +124,11 @@ def score_customers(
         typer.Option(help="With [labelled]: score this file's rows; same columns, no label."),
     ] = None,
 ) -> None:
-    """Churn probability, value, tier, segment, stage and value at risk of every customer."""
+    """Write every customer's churn probability, value, tier, segment, stage and value at risk."""
     from regulars.console import make_console
     from regulars.labelled import score_labelled
+    from regulars.score_shop import score_customers_to
     from regulars.settings import read_settings
-    from regulars.workflow import score_customers_to
 
     must_be_writable(out)
     settings, console = read_settings(config), make_console()
@@ -142,10 +145,10 @@ def score_recommendations(
     as_of: AsOf = None,
     customers: Customers = None,
 ) -> None:
-    """Each customer's best products for the next order, with rank and score."""
+    """Write each customer's best products for the next order, with rank and score."""
     from regulars.console import make_console
+    from regulars.score_shop import score_recommendations_to
     from regulars.settings import read_settings
-    from regulars.workflow import score_recommendations_to
 
     must_be_writable(out)
     score_recommendations_to(
@@ -159,9 +162,11 @@ def backtest_recommend(
     cutoffs: Annotated[
         int, typer.Option(min=0, help="Rolling cutoffs besides the last basket and horizon.")
     ] = 1,
-    out: Annotated[Path | None, typer.Option(help="Every metric too: .csv or .parquet.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write every metric: .csv or .parquet.")
+    ] = None,
 ) -> None:
-    """Every recommender beside every baseline: last basket, time split, rolling cutoffs."""
+    """Compare every recommender with every baseline: last basket, time split, rolling cutoffs."""
     from regulars.console import make_console
     from regulars.reports.backtest import show_backtest
     from regulars.settings import read_settings

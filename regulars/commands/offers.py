@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(config: Config = DEFAULT_CONFIG) -> None:
-    """Check every offer's rules, read them back, and count who passes each gate."""
+    """Check every offer's rules, print them, and count the customers who pass each gate."""
     from regulars.console import make_console
     from regulars.offers import check_offers
     from regulars.settings import read_settings
@@ -25,7 +25,7 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
 
 
 def apply(config: Config = DEFAULT_CONFIG) -> None:
-    """Put changed offers into the current bundle, without training; servers follow."""
+    """Put changed offers into the current bundle, without training; servers switch to it."""
     from regulars.console import make_console
     from regulars.offers import apply_offers
     from regulars.settings import read_settings

@@ -1,4 +1,4 @@
-"""Options that commands share, and the few checks that come before the work."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from features.errors import DataError
 from regulars.settings import FILE_NAME
 
 # Under which heading `regulars --help` lists a command.
@@ -24,26 +23,19 @@ AsOf = Annotated[
         help="Use only what was known before this day (UTC).",
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Where to write: .parquet or .csv.")]
+Out = Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")]
 Customers = Annotated[
-    Path | None, typer.Option(help="Only these: a file with one customer id a line, or a CSV.")
+    Path | None,
+    typer.Option(help="Only these customers: a text file with one id per line, or a CSV file."),
 ]
 DEFAULT_CONFIG = Path(FILE_NAME)
 
 
 def now_utc() -> datetime:
-    """Return the time now, naive UTC."""
+    """Return the current time, naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def day_of(moment: datetime | None) -> date | None:
     """Return the day of an option that is a time."""
     return None if moment is None else moment.date()
-
-
-def must_be_writable(out: Path) -> None:
-    """Refuse an unknown kind of file before the work, not after it."""
-    if out.suffix not in {".parquet", ".csv"}:
-        raise DataError(f"cannot write {out}: unknown kind {out.suffix!r}", "use .parquet or .csv")
-    if not out.resolve().parent.is_dir():
-        raise DataError(f"there is no folder {out.resolve().parent}", "create it first")

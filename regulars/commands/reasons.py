@@ -18,16 +18,16 @@ def add_to(app: typer.Typer) -> None:
 def churn_reasons(
     customer: Annotated[
         list[str] | None,
-        typer.Argument(help="Customer ids; by default those with most value at risk."),
+        typer.Argument(help="Customer ids; by default those with the most value at risk."),
     ] = None,
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
-    out: Annotated[Path | None, typer.Option(help="Write them too, as JSON lines.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write them, as JSON lines.")] = None,
 ) -> None:
-    """Say why customers may leave: what the model leans on, what they said, what was tested.
+    """Show why customers may leave: what drives the score, what they said, what was tested.
 
-    The three are kept apart: attribution is no cause, a stated reason is what somebody said,
-    and only a campaign whose held-out group chance decided tells what changes churn.
+    The three are kept apart: what drives the score is not a cause, a stated reason is what
+    somebody said, and only a campaign with a randomly held-out group shows what changes churn.
     """
     from regulars.console import make_console
     from regulars.reports.reasons import show_churn_reasons

@@ -1,4 +1,4 @@
-"""The command that scores customers again from what was sent since the bundle was made."""
+"""The command that scores customers again from events sent since the bundle was made."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def add_to(app: typer.Typer) -> None:
 def rescore(
     config: Config = DEFAULT_CONFIG,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until interrupted, looking every 3 seconds.")
+        bool,
+        typer.Option("--watch", help="Look for events every 3 seconds until interrupted."),
     ] = False,
 ) -> None:
-    """Score whoever bought, looked or answered since the bundle, with the bundle's own models.
+    """Score customers with events since the bundle was made, with the bundle's own models.
 
-    `regulars serve` does so by itself, in a process beside its workers: this command is for one
-    that serves without (`[serving] rescore = false`), such as several machines with one store,
-    of which one rescores:
+    `regulars serve` does this by itself, in a process beside its workers. Use this command where
+    it does not (`[serving] rescore = false`), as where several machines share one store:
 
-        regulars rescore            # whoever waits, once
+        regulars rescore            # once, every customer with new events
         regulars rescore --watch    # within a minute of every event, until interrupted
 
     It needs the registry (mlruns/), the workspace with its bundles and roll-ups, and the store of
-    events. It goes on where it was, and reads no new files: that is `regulars refresh`.
+    events. It resumes where it stopped, and reads no new files: `regulars refresh` does.
     """
     from regulars.console import make_console
     from regulars.rescoring.child import rescore_forever, rescore_once
@@ -38,7 +38,7 @@ def rescore(
 
     console, settings = make_console(), read_settings(config)
     if watch:
-        rescore_forever(settings, lambda step: console.print(f"  {step.words}"))
+        rescore_forever(settings, lambda step: console.print(f"  {step.summary}"))
         return
     for step in rescore_once(settings):
-        console.print(f"  {step.words}")
+        console.print(f"  {step.summary}")

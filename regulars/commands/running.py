@@ -1,4 +1,4 @@
-"""Commands that run something: the server, MLflow, the whole walk; and the keys they need."""
+"""Commands that run the server, MLflow or the demo, and that create keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config, now_utc
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    keys_app = typer.Typer(no_args_is_help=True, help="Keys for the server; kept hashed.")
+    keys_app = typer.Typer(
+        no_args_is_help=True, help="API keys for the server; only their hashes are kept."
+    )
     app.add_typer(keys_app, name="keys", rich_help_panel=SERVING)
     app.command(rich_help_panel=SERVING)(serve)
     app.command(rich_help_panel=SERVING)(ui)
@@ -24,19 +26,19 @@ def serve(
     config: Config = DEFAULT_CONFIG,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that answer.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
 ) -> None:
     """Serve recommendations, offers and scores over HTTP; documentation at /docs.
 
-    One line of JSON is printed for each request. Ctrl+C stops it; what is being answered is
-    finished first.
+    One line of JSON is printed for each request. Ctrl+C stops the server after the requests in
+    progress are answered.
     """
     from regulars.server import serve_shop
     from regulars.settings import read_settings
 
     settings = read_settings(config)
     address = f"http://{host or settings.serving.host}:{port or settings.serving.port}"
-    # Not on standard output: that is the log.
+    # Standard output is the log.
     typer.echo(f"Starting {settings.shop.name} on {address}, documentation at /docs", err=True)
     serve_shop(settings, host, port, workers)
 
@@ -46,10 +48,10 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:
     """Open MLflow on this shop's runs and models."""
+    from regulars.mlflow_server import serve_mlflow
     from regulars.settings import read_settings
-    from regulars.workflow import open_mlflow
 
-    open_mlflow(read_settings(config), port)
+    serve_mlflow(read_settings(config), port)
 
 
 def demo(
@@ -57,22 +59,22 @@ def demo(
     customers: Annotated[int, typer.Option(help="Customers of the simulated shop.")] = 20_000,
     config: Config = Path("examples/simulated_shop/regulars.toml"),
 ) -> None:
-    """Simulate a shop, check, train, promote and serve it: the whole walk in one command."""
+    """Simulate a shop, then check, train, publish and serve it, in one command."""
     from regulars.demo import run_demo
 
     run_demo(config, customers, port, now_utc())
 
 
 def create_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    name: Annotated[str, typer.Argument(help="Who the key is for.")],
     scope: Annotated[list[str], typer.Option(help="storefront, retention or admin; repeatable.")],
     keys: Annotated[Path, typer.Option(help="The file of hashed keys.")] = Path("keys.json"),
     requests_per_second: Annotated[
-        float | None, typer.Option(min=0.1, help="What each worker allows; no limit by default.")
+        float | None, typer.Option(min=0.1, help="Limit in each worker; none by default.")
     ] = None,
 ) -> None:
     """Create a key and print it once; only its hash is kept."""
     from serving.http.keys import create_key as make_key
 
     plaintext = make_key(keys, name, scope, requests_per_second)  # type: ignore[arg-type]  # checked there
-    typer.echo(f"{plaintext}\nKept hashed in {keys}; it cannot be shown again.")
+    typer.echo(f"{plaintext}\nOnly its hash is kept, in {keys}: it cannot be shown again.")

@@ -1,4 +1,4 @@
-"""The recommenders' backtest: every model beside every baseline, on several protocols."""
+"""The work of `regulars backtest recommend`: every model and baseline, on several protocols."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADINGS: Final = {
     "recall_at_10": "recall@10", "ndcg_at_10": "NDCG@10", "interval": "95 %",
     "phr_at_10": "PHR@10", "mrr_at_10": "MRR@10", "coverage_at_10": "coverage",
 }  # fmt: skip
-# What may be served beside what everybody would do: slices of all models would fill screens.
+# The models that may be served and the usual baselines: slices of all would fill screens.
 _SLICED: Final = ("two_stage", "blend", "frequency", "popular")
 
 
@@ -70,11 +70,11 @@ def show_backtest(
 
 
 def _headed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what is shown of a table, under headings that fit on a screen."""
-    told = table.copy()
-    if "ndcg_at_10_low" in told:
-        bounds = zip(told["ndcg_at_10_low"], told["ndcg_at_10_high"], strict=True)
-        told["interval"] = [f"{low:.3f} to {high:.3f}" for low, high in bounds]
-    if "customers" in told:
-        told["customers"] = [f"{count:,.0f}" for count in told["customers"]]
-    return told[[name for name in _HEADINGS if name in told]].rename(columns=_HEADINGS)
+    """Return the columns to show, under headings that fit on a screen."""
+    printed = table.copy()
+    if "ndcg_at_10_low" in printed:
+        bounds = zip(printed["ndcg_at_10_low"], printed["ndcg_at_10_high"], strict=True)
+        printed["interval"] = [f"{low:.3f} to {high:.3f}" for low, high in bounds]
+    if "customers" in printed:
+        printed["customers"] = [f"{count:,.0f}" for count in printed["customers"]]
+    return printed[[name for name in _HEADINGS if name in printed]].rename(columns=_HEADINGS)

@@ -1,4 +1,4 @@
-"""The command behind `regulars cross-sell-effect`: whether customers who hold more leave less."""
+"""The work of `regulars cross-sell-effect`: whether customers who hold more leave less often."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
-from features.errors import BundleError
-from models.bundle import current_version, read_manifest
+from models.bundle.folder import read_manifest
 from models.uplift.breadth import BreadthEffect
 from regulars.console import show_frame
+from regulars.server import served_version
 from regulars.settings import Settings
 
 
 def show_breadth(console: Console, settings: Settings) -> None:
-    """Print raw beside adjusted for each step, as published.
+    """Print each step's raw and adjusted effect, as published.
 
     Raises
     ------
     BundleError
-        Nothing is published.
+        No bundle is published.
     """
-    version = current_version(settings.bundles) if settings.bundles.is_dir() else None
-    if version is None:
-        raise BundleError(f"there is no bundle in {settings.bundles}", "run `regulars train` first")
-    manifest = read_manifest(settings.bundles / version)
+    manifest = read_manifest(settings.bundles / served_version(settings))
     if not manifest.breadth:
         console.print(
-            "  No step can be judged: each needs 20 customers with either number held who left, "
-            "and 20 who stayed"
+            "  No step can be judged: each needs 20 customers who left and 20 who stayed, at "
+            "either number of products held"
         )
         return
     title = f"Change in P(churned) within {manifest.horizon_days} days by holding one more"
@@ -36,14 +33,14 @@ def show_breadth(console: Console, settings: Settings) -> None:
     for effect in manifest.breadth:
         console.print(f"  {escape(effect.says)}: {escape(effect.because)}.")
     console.print(
-        "  Nobody drew by lot who holds what: at best the evidence is observational. An offer of "
-        "something new to the customer counts on the fall above, over the days of this horizon; "
-        "where the adjusted interval holds zero, on nothing."
+        "  Who holds what was not randomised: the evidence is observational at best. An offer of "
+        "something new to the customer is credited with the adjusted change, over this horizon; "
+        "where its interval contains zero, with nothing."
     )
 
 
 def breadth_table(effects: tuple[BreadthEffect, ...]) -> pd.DataFrame:
-    """Return one row per step, each change with its 95 % interval: written for people."""
+    """Return one row per step, as text: each change with its 95 % interval."""
     return pd.DataFrame(
         [
             {

@@ -1,4 +1,4 @@
-"""What a person is told about the features, before it is put on a page or in a terminal."""
+"""The contents of the feature report, before they are rendered on a page or in a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.family import Family
 from features.report import Histogram
+from models.drivers import wording
 
 JOBS = ("churn", "value")
 BARELY_COVERED = 0.5
@@ -79,22 +80,14 @@ def uniform(frame: pd.DataFrame) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Write a number for people: three significant digits, thousands apart."""
+    """Write a number for people, a dash where it is missing; see :func:`wording.number`."""
     if math.isnan(value):
         return "-"
-    size = abs(value)
-    if size >= 9_999_500:
-        return f"{value / 1e6:,.4g} M"
-    if size >= 99.95:
-        return f"{value:,.0f}"
-    if size < 5e-7:
-        return "0"
-    decimals = 2 - math.floor(math.log10(size))
-    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
+    return wording.number(value)
 
 
 def percent(share: float) -> str:
-    """Write a share as a percentage; little is not nothing, and nearly all is not all."""
+    """Write a share as a percentage; a little is never shown as 0, nor nearly all as 100."""
     if math.isnan(share):
         return "-"
     if 0 < share < 0.005:
@@ -105,7 +98,7 @@ def percent(share: float) -> str:
 
 
 def stability(psi: float) -> str:
-    """Write a population stability index: two decimals are what it is read by."""
+    """Write a population stability index, with the two decimals that its thresholds have."""
     return f"{psi:.2f}" if psi < 10 else f"{psi:.0f}"
 
 
@@ -122,7 +115,7 @@ def figure(value: float, unit: str) -> str:
 
 
 def spread(low: float, high: float, unit: str) -> str:
-    """Write a range of numbers, the unit's sign once."""
+    """Write a range of numbers, its percent sign once."""
     if math.isnan(low) or low == high:
         return figure(low, unit)
     first = 100 * low if unit == "share" else low

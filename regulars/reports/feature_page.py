@@ -54,7 +54,7 @@ def feature_page(findings: FeatureFindings) -> str:
 
 
 def _opening(findings: FeatureFindings) -> list[Element]:
-    """Say what is compared, by whom it is read, and what to keep in mind."""
+    """Return what is compared, which champions there are, and what to keep in mind."""
     lines = [
         element(
             "p",
@@ -163,7 +163,7 @@ def _row(findings: FeatureFindings, row: pd.Series[Any]) -> Element:
 
 
 def _number_cells(row: pd.Series[Any], currency: str) -> list[Element]:
-    def told(measure: str, *more: Element) -> Element:
+    def cell(measure: str, *more: Element) -> Element:
         then, now = (
             figure_with_unit(row[f"{measure}_{when}"], row["unit"], currency)
             for when in ("then", "now")
@@ -171,7 +171,7 @@ def _number_cells(row: pd.Series[Any], currency: str) -> list[Element]:
         return _cell(row[f"{measure}_now"], now, _small(f"was {then}"), *more, class_="figure")
 
     middle = spread(row["p5_now"], row["p95_now"], row["unit"])
-    return [told("median", _small(f"90 % in {middle}")), told("mean")]
+    return [cell("median", _small(f"90 % in {middle}")), cell("mean")]
 
 
 def _name_cells(row: pd.Series[Any]) -> list[Element]:
@@ -213,9 +213,9 @@ def _bar(share: float) -> Element:
 
 
 def _explanation(findings: FeatureFindings) -> list[str]:
-    told = [
-        "Covered is the share of customers who have the value; what its absence says stands "
-        "below. Median, mean and the range that holds 90 % are of those who have it.",
+    paragraphs = [
+        "Covered is the share of customers who have the value; what a missing value means is "
+        "written below. Median, mean and the range that holds 90 % are of those who have it.",
         "Small plots show the shares of customers then (line, or left bar) and now (area, or "
         "right bar); the heights are square roots, so that rare values stay visible, and the "
         "outermost hundredths are counted at the ends.",
@@ -226,9 +226,9 @@ def _explanation(findings: FeatureFindings) -> list[str]:
         "have the same value.",
     ]
     if findings.champions:
-        told.append(
-            "Importance is the share of what a champion gained in training by splitting on the "
-            "column; a dash where it does not read it. Columns that say nearly the same share it "
-            "between them. For value, whether and how much a customer buys count half each."
+        paragraphs.append(
+            "Importance is the share of a champion's gain in training from splits on the column; a "
+            "dash where it does not read it. Columns that say nearly the same share it between "
+            "them. For value, the models of whether and how much a customer buys count half each."
         )
-    return told
+    return paragraphs

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 150, 36
 def plot_histogram(histogram: Histogram, title: str) -> Element:
     """Draw a histogram: numbers as steps, categories as pairs of bars.
 
-    Heights are square roots of shares: a column that is zero for most would else look empty.
+    Heights are square roots of shares: a column that is zero for most would look empty otherwise.
     """
     draw = _name_bars if histogram.names else _number_steps
     return element(

@@ -1,4 +1,4 @@
-"""The feature report in a terminal: a table a family, a row a column."""
+"""The feature report in a terminal: one table per family, one row per column."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.family import Family
+from features.wording import counted
 from regulars.reports.feature_findings import (
     JOBS,
     FeatureFindings,
@@ -33,8 +34,8 @@ _WIDEST_NAME = 30
 def show_feature_table(console: Console, findings: FeatureFindings) -> None:
     """Print all families, then what stands out."""
     console.print(
-        f"  {len(findings.frame)} feature columns of {escape(findings.shop)}: "
-        f"{findings.customers_now:,} customers as of {findings.now}, beside "
+        f"  {counted(len(findings.frame), 'feature column')} of {escape(findings.shop)}: "
+        f"{counted(findings.customers_now, 'customer')} as of {findings.now}, compared with "
         f"{findings.customers_then:,} as of {findings.then}"
     )
     console.print(f"  Of customers with {findings.population}.\n")

@@ -1,4 +1,4 @@
-"""The command behind the feature report: two cutoffs measured, printed and written down."""
+"""The work of `regulars features`: measure two cutoffs, print and write the report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from features.report import at_cutoff, feature_histograms, measure_features
 from features.vectors import Vectors, available_families, build_vectors
 from models.registry import open_client
 from regulars.console import progress_bars
+from regulars.files import write_text
+from regulars.paths import must_be_writable
 from regulars.reports.feature_findings import JOBS, FeatureFindings
 from regulars.reports.feature_page import feature_page
 from regulars.reports.feature_table import show_feature_table
@@ -22,7 +24,8 @@ from regulars.shop import Shop, open_shop
 from training.dataset import population
 from training.importance import Importance, champion_importance, no_importance
 
-_USUAL_DISTANCE_DAYS = 90
+_KINDS = (".html", ".csv")
+_DEFAULT_DISTANCE_DAYS = 90
 
 
 def show_features(
@@ -52,7 +55,7 @@ def show_features(
         ``out`` cannot be written, a cutoff lies outside the orders, or nobody ordered in the
         look-back before one.
     """
-    _must_be_writable(out)
+    must_be_writable(out, _KINDS)
     importance = _read_importance(settings)
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)
@@ -89,15 +92,8 @@ def show_features(
     console.print(f"  Wrote {out}")
 
 
-def _must_be_writable(out: Path) -> None:
-    if out.suffix not in {".html", ".csv"}:
-        raise DataError(f"cannot write {out}: unknown kind {out.suffix!r}", "use .html or .csv")
-    if not out.resolve().parent.is_dir():
-        raise DataError(f"there is no folder {out.resolve().parent}", "create it first")
-
-
 def _read_importance(settings: Settings) -> Importance:
-    # MLflow would make a database, and take ten seconds, only to say that it is empty.
+    # MLflow would take ten seconds to create a database, only to find it empty.
     if not (settings.mlruns / "mlflow.db").is_file():
         return no_importance()
     return champion_importance(open_client(settings.mlruns), settings.shop.name)
@@ -107,7 +103,7 @@ def _earlier(shop: Shop, day: date, before: date | None, importance: Importance)
     """Return the cutoff to compare with: the one asked for, or a horizon before ``day``."""
     first = shop.prepared.first_day + timedelta(days=1)
     if before is None:
-        horizon_days = shop.settings.training.horizon_days or _USUAL_DISTANCE_DAYS
+        horizon_days = shop.settings.training.horizon_days or _DEFAULT_DISTANCE_DAYS
         if "churn" in importance.cards:
             horizon_days = importance.cards["churn"].card["definition"]["horizon_days"]
         before = max(day - timedelta(days=horizon_days), first)
@@ -142,7 +138,7 @@ def _champion_words(importance: Importance, job: str) -> str:
 
 
 def _notes(importance: Importance, vectors: Vectors) -> tuple[str, ...]:
-    """Say which importance there is not, and which is of other columns than today's."""
+    """Say for which job there is no importance, and where it is of outdated columns."""
     notes = [
         f"There is no champion for {job} yet, and so no importance: run `regulars train {job}`"
         for job in JOBS
@@ -161,12 +157,10 @@ def _notes(importance: Importance, vectors: Vectors) -> tuple[str, ...]:
 
 
 def _write(findings: FeatureFindings, out: Path) -> None:
-    """Write the page or the figures, whole or not at all."""
+    """Write the page or the figures."""
     if out.suffix == ".csv":
         dated = findings.frame.assign(as_of_then=findings.then, as_of_now=findings.now)
         text = dated.to_csv(index=False, lineterminator="\n")
     else:
         text = feature_page(findings)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(out)
+    write_text(text, out)

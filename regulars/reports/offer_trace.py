@@ -1,4 +1,4 @@
-"""The command behind `regulars why`: one decision in full, offer by offer and term by term."""
+"""The work of `regulars why`: one decision in full, offer by offer and term by term."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from rich.table import Table
 
 from features.errors import BundleError, DataError
 from features.progress import silent
-from models.bundle import list_versions, read_bundle
-from models.manifest import Manifest
+from models.bundle.folder import list_versions, read_bundle
+from models.bundle.manifest import Manifest
 from regulars.decisions import open_decisions
 from regulars.server import existing_store
 from regulars.settings import Settings
-from serving.answers import OfferItem
-from serving.decisions.gates.contact_policy import NEVER
+from serving.decisions.gates.contact_policy import NO_CONTACTS
 from serving.decisions.gates.moment import Context
 from serving.decisions.learning.logged_choices import read_trace_record
 from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
 from serving.decisions.offers import open_offer_book
 from serving.decisions.policies.experiments import Experiments
+from serving.decisions.terms import Terms
 from serving.decisions.traces.gate_trace import TraceEntry
 from serving.decisions.traces.logged_trace import read_trace
 from serving.storage.store_tables import DECISIONS
-from serving.terms import Terms
 
 _MONEY: Final = (
     ("discount", "- price cut, expected"),
@@ -43,7 +42,7 @@ _MONEY: Final = (
 
 
 @dataclass(frozen=True)
-class Told:
+class DecisionReport:
     """One decision, ready to be printed."""
 
     decision_id: str
@@ -57,7 +56,7 @@ class Told:
     considered: int
 
 
-def decide_and_tell(
+def show_decision(
     console: Console,
     settings: Settings,
     customer_id: str,
@@ -66,37 +65,40 @@ def decide_and_tell(
     now: datetime,
     offer_id: str | None,
 ) -> None:
-    """Decide for one customer as the server would, and print why; nothing is logged or sent."""
+    """Decide for one customer by the bundle's scores and print why; nothing is logged or sent."""
     opened = open_decisions(settings, channel, as_of, now, silent)
-    desk, at = opened.desk, opened.situation
-    if desk.catalogue.customers.position(customer_id) is None:
+    inputs, at = opened.inputs, opened.situation
+    if inputs.catalogue.customers.position(customer_id) is None:
         raise DataError(
             f"customer {customer_id} is not in the bundle",
             "check the id, or run `regulars train` on newer orders",
         )
     policy = Experiments(settings.serving).policy_of(customer_id, at.now.date())
-    past = at.history.get(customer_id, NEVER)
+    past = at.history.get(customer_id, NO_CONTACTS)
     outcome = next_best_offer(
-        desk,
+        inputs,
         at.shoppers.find(customer_id),
         OfferAsk(customer_id, channel=channel),
         Decider(f"{customer_id} {at.now}", at.now, policy, past),
     )
-    told = Told(
+    report = DecisionReport(
         "not logged",
         customer_id,
         at.now,
         channel,
         outcome.chosen.variant,
-        desk.catalogue.manifest,
-        [(_named(item), item.terms) for item in outcome.items],
+        inputs.catalogue.manifest,
+        [
+            (_action_name(item.name, item.offer_id, item.product_id), item.terms)
+            for item in outcome.items
+        ],
         outcome.trace(offer_id),
         outcome.considered,
     )
-    _print(console, told)
+    _print(console, report)
 
 
-def tell_logged(
+def show_logged_decision(
     console: Console, settings: Settings, decision_id: str, offer_id: str | None
 ) -> None:
     """Print why a decision of the log was made, by the offers of its own bundle."""
@@ -123,7 +125,7 @@ def tell_logged(
     at = row["ts"].replace(tzinfo=UTC)
     book, currency = open_offer_book(bundle), bundle.manifest.currency
     entries = read_trace(book, record, context, at, items, currency)
-    told = Told(
+    report = DecisionReport(
         decision_id,
         row["customer_id"],
         at,
@@ -131,38 +133,38 @@ def tell_logged(
         row["variant"],
         bundle.manifest,
         [
-            (item["name"] or item["offer_id"] or item["product_id"] or "do nothing",
+            (_action_name(item["name"], item["offer_id"], item["product_id"]),
              Terms(**item["terms"]))
             for item in items
         ],
         [entry for entry in entries if offer_id in (None, entry.offer_id)],
         row["candidates"],
     )  # fmt: skip
-    _print(console, told)
+    _print(console, report)
 
 
-def _named(item: OfferItem) -> str:
-    return item.name or item.offer_id or item.product_id or "do nothing"
+def _action_name(name: str | None, offer_id: str | None, product_id: str | None) -> str:
+    return name or offer_id or product_id or "do nothing"
 
 
-def _print(console: Console, told: Told) -> None:
-    manifest = told.manifest
+def _print(console: Console, report: DecisionReport) -> None:
+    manifest = report.manifest
     console.print(
-        f"[bold]Customer {escape(str(told.customer_id))}[/] by {escape(told.channel)} at "
-        f"{told.at:%Y-%m-%d %H:%M} UTC; bundle {manifest.version}, as of {manifest.as_of}; "
-        f"policy {told.variant}; decision {told.decision_id}"
+        f"[bold]Customer {escape(str(report.customer_id))}[/] by {escape(report.channel)} at "
+        f"{report.at:%Y-%m-%d %H:%M} UTC; bundle {manifest.version}, as of {manifest.as_of}; "
+        f"policy {report.variant}; decision {report.decision_id}"
     )
-    for name, terms in told.actions:
-        _print_action(console, name, terms, told.considered)
+    for name, terms in report.actions:
+        _print_action(console, name, terms, report.considered)
     table = Table(title="Every offer: where it stopped, and why", title_justify="left")
     for column in ("offer", "gate", "code", f"worth, {manifest.currency}", "why"):
         table.add_column(column, justify="right" if column.startswith("worth") else "left")
-    for entry in told.trace:
+    for entry in report.trace:
         worth = "" if entry.offer_value is None else f"{entry.offer_value:.2f}"
         cells = (f"{entry.offer_id}: {entry.name}", entry.gate, entry.code, worth, entry.reason)
         table.add_row(*map(escape, cells), style="bold" if entry.made else None)
     console.print(table)
-    _print_terms(console, told.trace)
+    _print_terms(console, report.trace)
 
 
 def _print_action(console: Console, name: str, terms: Terms, considered: int) -> None:

@@ -1,4 +1,4 @@
-"""What the decision log tells: a policy judged, an experiment's results, outcomes exported."""
+"""Reports on the decision log: a policy's value, an experiment's results, exported outcomes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from features.errors import DataError, SettingsError
+from features.wording import counted
 from models.policy.experiments import results
 from models.policy.sample_ratio import check_sample_ratio
 from regulars.console import show_frame
@@ -51,14 +52,14 @@ def show_policy(
     if judged.outside:
         console.print(
             f"  In {judged.outside:,} of {len(judged.log):,} placements the policy would have "
-            "taken a candidate that was not explored; its best explored one stands for it."
+            "taken a candidate that was not explored; its best explored one is used instead."
         )
     for reason, count in judged.left_out.items():
-        console.print(f"  Not judged, {reason}: {count:,} placements")
+        console.print(f"  Not judged, {reason}: {counted(count, 'placement')}")
 
 
 def show_experiments(console: Console, settings: Settings, name: str | None, now: datetime) -> None:
-    """Print every experiment's results, or those of one; none where its sizes are wrong.
+    """Print every experiment's results, or those of one; none where its variants' sizes are off.
 
     Raises
     ------
@@ -86,8 +87,8 @@ def _show_experiment(
     console.print(f"  {escape(name)}: {escape(ratio.says)}")
     if found.moved:
         console.print(
-            f"  {found.moved:,} customers were moved between variants: the settings changed while "
-            "the experiment ran; each counts for the first"
+            f"  {counted(found.moved, 'customer')} changed variant, as the settings changed while "
+            "the experiment ran: each counts towards their first variant"
         )
     if ratio.mismatch:
         return
@@ -95,7 +96,7 @@ def _show_experiment(
     table = results(found.earned, control, scale=described.hoped_difference)
     title = (
         f"{name}: {settings.shop.currency} per customer within {days} days, against {control}; "
-        "intervals hold whenever they are read"
+        "intervals hold at any time"
     )
     show_frame(console, table.reset_index(), title)
 
@@ -128,4 +129,4 @@ def write_outcomes(
             "no offer was shown in that time",
             "serve the shop first, or choose an earlier day with --since",
         )
-    console.print(f"  Wrote {rows:,} rows to {out}")
+    console.print(f"  Wrote {counted(rows, 'row')} to {out}")

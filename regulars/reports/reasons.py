@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from features.errors import DataError
 from features.vocabulary import Columns as C
-from models.bundle_schema import BundleColumns as B
+from models.bundle.schema import BundleColumns as B
 from models.drivers import ChurnReasons, churn_reasons, stated_reasons
 from models.drivers.tested import grade_trials, randomised_causes
 from regulars.console import progress_bars, show_frame
@@ -38,7 +38,7 @@ class Reasons:
     reasons
         By customer.
     graded
-        Every campaign with a held-out group, and how far its effect may be believed.
+        Every campaign with a held-out group, its effect, and the grade of that evidence.
     """
 
     day: date
@@ -55,7 +55,7 @@ def show_churn_reasons(
     as_of: date | None,
     now: datetime,
 ) -> None:
-    """Print the reasons of some customers, by default of those with most value at risk.
+    """Print the reasons of some customers, by default of those with the most value at risk.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def _find(
     now: datetime,
 ) -> Reasons:
     from models.registry import open_client
-    from training.champions import load_champions
-    from training.scores import score_customers
-    from training.trials import KNOWN_BEFORE, campaign_trials
+    from training.publishing.champions import load_champions
+    from training.publishing.scores import score_customers
+    from training.uplift.trials import KNOWN_BEFORE, campaign_trials
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)
@@ -125,12 +125,12 @@ def _show(console: Console, row: Mapping[Hashable, Any], reasons: ChurnReasons) 
     said = f"{churn:.0%}" if isinstance(churn, float) and not math.isnan(churn) else "not scored"
     console.print(f"[bold]{escape(str(row[C.CUSTOMER_ID]))}[/]: churn {said}")
     parts = {
-        "the model leans on": [driver["text"] for driver in reasons.model_attribution],
-        "the customer said": [
+        "drivers of the score": [driver["text"] for driver in reasons.model_attribution],
+        "stated by the customer": [
             f"{told['reason']} ({told['source']}: {told['evidence']})"
             for told in reasons.stated_reasons
         ],
-        "tested": [
+        "tested by a campaign": [
             f"{cause['campaign_id']}, {cause['arm']}: {cause['evidence']}"
             for cause in reasons.tested_causes
         ],

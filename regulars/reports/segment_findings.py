@@ -1,4 +1,4 @@
-"""What a person is told about segments and movements, before it is put on a page or a screen."""
+"""The contents of the segment report, before they are rendered on a page or in a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.vocabulary import Columns as C
 from regulars.reports.feature_findings import number, percent
-from training.movements import Movement
+from training.publishing.movements import Movement
 
 VIEWS: Mapping[str, str] = {
     "tier": "Value tiers",
@@ -31,14 +31,14 @@ class SegmentFindings:
     Attributes
     ----------
     as_of, since
-        The cutoffs; no ``since``, no movements.
+        The cutoffs; without ``since`` there are no movements.
     tables, movements
-        By view, see :func:`training.movements.segment_table` and :class:`Movement`.
+        By view, see :func:`training.publishing.movements.segment_table` and :class:`Movement`.
     moved
-        :func:`training.movements.most_moved`; empty without ``since``.
+        :func:`training.publishing.movements.most_moved`; empty without ``since``.
     stated
-        What those who then ordered no more had said by ``since``, see
-        :func:`models.drivers.stated_among_churners`; empty where nobody said anything.
+        Reasons stated by ``since``, among those who ordered afterwards and those who did not, see
+        :func:`models.drivers.stated_among_churners`; empty where there are none.
     clusters
         Each cluster in words, by name; empty where none are stable.
     notes
@@ -78,14 +78,14 @@ class SegmentFindings:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One table in words: columns of text, then columns of figures.
+    """One table as text: columns of words, then columns of figures.
 
     Attributes
     ----------
     texts
         How many columns of text.
     notes
-        Lines to stand below.
+        Lines below the table.
     """
 
     title: str
@@ -127,7 +127,7 @@ def _segments(findings: SegmentFindings, view: str, table: pd.DataFrame) -> Shee
         (
             plain(row["name"]), f"{row['customers']:,}", percent(row["share"]),
             number(row["mean_value"]), number(row["total_value"]), percent(row["mean_churn"]),
-            # What was sent back may outweigh what those who are not scored bought.
+            # Negative where customers without a score returned more than they bought.
             percent(max(row["revenue_share"], 0.0)),
         )
         for row in table.to_dict("records")
@@ -196,7 +196,7 @@ def _stated(findings: SegmentFindings) -> Sheet:
         f"What customers had stated by {findings.since}, and who ordered no more until "
         f"{findings.as_of}"
     )
-    note = "What people say is no cause: only campaigns with a hold-out by chance can test one."
+    note = "A stated reason is not a cause: only campaigns with a random hold-out can test one."
     return Sheet(title, headings, rows, texts=2, notes=(note,))
 
 

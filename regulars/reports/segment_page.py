@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from rich import box
@@ -15,32 +16,72 @@ from training.scorecard.markup import element, head, render
 
 # Nothing is loaded from anywhere: a customer's id may say anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# Columns between two columns of a table in the terminal.
+_GAP = 2
 
 
 def show_segment_tables(console: Console, findings: SegmentFindings) -> None:
-    """Print every table."""
+    """Print every table, no word broken where the console is wide enough for the words."""
     console.print(f"  {escape(_opening(findings))}\n")
     for sheet in sheets(findings):
-        title = f"[bold]{escape(sheet.title)}[/]"
-        table = Table(
-            title=title,
-            title_justify="left",
-            title_style="",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            show_edge=False,
-            padding=(0, 1, 0, 0),
-        )
-        for place, heading in enumerate(sheet.headings):
-            justify: JustifyMethod = "left" if place < sheet.texts else "right"
-            table.add_column(escape(heading), justify=justify, overflow="fold")
-        for row in sheet.rows:
-            table.add_row(*(escape(cell) for cell in row))
-        console.print(table)
-        for note in sheet.notes:
+        room = console.width - _GAP * len(sheet.headings)
+        fitting = sheet if sum(_longest_words(sheet)) <= room else _numbered(sheet)
+        console.print(_terminal_table(fitting, room))
+        for note in fitting.notes:
             console.print(f"  {escape(note)}\n")
     for note in findings.notes:
         console.print(f"  {escape(note)}")
+
+
+def _terminal_table(sheet: Sheet, room: int) -> Table:
+    table = Table(
+        title=f"[bold]{escape(sheet.title)}[/]",
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    widths = _column_widths(sheet, room)
+    for place, (heading, width) in enumerate(zip(sheet.headings, widths, strict=True)):
+        justify: JustifyMethod = "left" if place < sheet.texts else "right"
+        table.add_column(escape(heading), justify=justify, overflow="fold", width=width)
+    for row in sheet.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+def _numbered(sheet: Sheet) -> Sheet:
+    """Return a sheet with numbers for the headings of its figures, and a note of what they are."""
+    texts, figures = sheet.headings[: sheet.texts], sheet.headings[sheet.texts :]
+    named = [f"{number} {heading}" for number, heading in enumerate(figures, 1)]
+    numbers = tuple(str(number) for number in range(1, len(figures) + 1))
+    note = f"Columns: {', '.join(named)}."
+    return replace(sheet, headings=(*texts, *numbers), notes=(note, *sheet.notes))
+
+
+def _column_widths(sheet: Sheet, room: int) -> list[int]:
+    """Return each column's width: its longest word, and more where there is room for more."""
+    widths = _longest_words(sheet)
+    wanted = [max(map(len, column)) for column in _columns(sheet)]
+    spare = room - sum(widths)
+    for place in sorted(range(len(widths)), key=lambda place: wanted[place] - widths[place]):
+        more = max(min(wanted[place] - widths[place], spare), 0)
+        widths[place] += more
+        spare -= more
+    return widths
+
+
+def _longest_words(sheet: Sheet) -> list[int]:
+    return [
+        max((len(word) for cell in column for word in cell.split()), default=1)
+        for column in _columns(sheet)
+    ]
+
+
+def _columns(sheet: Sheet) -> list[tuple[str, ...]]:
+    return list(zip(sheet.headings, *sheet.rows, strict=True))
 
 
 def segments_page(findings: SegmentFindings) -> str:

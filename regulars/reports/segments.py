@@ -1,4 +1,4 @@
-"""The command behind `regulars segments`: who is in which segment, and how customers moved."""
+"""The work of `regulars segments`: who is in which segment, and how customers moved."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from features.errors import DataError
 from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
+from features.wording import counted
 from models.drivers import stated_among_churners, stated_reasons
 from models.registry import open_client
 from models.segments import Segmentation
 from regulars.console import progress_bars
+from regulars.files import write_text
+from regulars.paths import must_be_writable
 from regulars.reports.segment_findings import VIEWS, SegmentFindings
 from regulars.reports.segment_page import segments_markdown, segments_page, show_segment_tables
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop
-from training.champions import Champions, load_champions
-from training.movements import lookback_words, most_moved, movement, segment_table
-from training.scores import CustomerScores, score_customers
-from training.segments import keep_segmentation, published_names
+from training.publishing.champions import Champions, load_champions
+from training.publishing.movements import lookback_words, most_moved, movement, segment_table
+from training.publishing.scores import CustomerScores, score_customers
+from training.publishing.segments import keep_segmentation, published_names
 
 _MOST_MOVED = 20
 _KINDS = (".csv", ".html", ".md")
@@ -40,9 +43,9 @@ def show_segments(
 ) -> None:
     """Print every segment as of a day and how customers moved since an earlier one.
 
-    Cut-points and clusters are placed once for a value champion, when it is published or in the
-    first report with it: until another model is champion, a word means the same here and in
-    every answer.
+    Cut-points and clusters are fixed once per value champion, when it is published or in the
+    first report that uses it: until another model becomes champion, a segment's name means the
+    same here and in every answer of the server.
 
     Parameters
     ----------
@@ -61,7 +64,8 @@ def show_segments(
     RegistryError
         A job has no champion yet.
     """
-    _must_be_writable(out)
+    if out is not None:
+        must_be_writable(out, _KINDS)
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)
         earlier = None if since is None else _earlier(shop, day, since)
@@ -79,8 +83,8 @@ def show_segments(
 def _scored_at(
     days: list[date], shop: Shop, champions: Champions, settings: Settings, progress: Progress
 ) -> list[CustomerScores]:
-    """Score everyone on some days, ascending; names hold from one to the next, or as published."""
-    tick = progress(f"Scores at {len(days)} cutoffs", len(days))
+    """Score everyone on some ascending days; segments change with hysteresis from day to day."""
+    tick = progress(f"Scores at {counted(len(days), 'cutoff')}", len(days))
     scored: list[CustomerScores] = []
     for place, day in enumerate(days):
         since = days[place - 1] if place else date.min
@@ -123,14 +127,14 @@ def find_segments(
 
 
 def _stated(before: CustomerScores, after: CustomerScores) -> pd.DataFrame:
-    """Set what the scored customers had stated against whether they ordered since."""
+    """Compare what the scored customers had stated with whether they ordered since."""
     stated = stated_reasons(before.vectors.frame)
     if stated.empty:
         return stated
     scored = before.frame[before.frame["churn_probability"].notna()]
     days = (_cutoff(after) - _cutoff(before)).days
     recency = after.vectors.frame.set_index(C.CUSTOMER_ID)["recency_days"]
-    # Counted from the later day; a missing one is an order that was since returned.
+    # Recency counts from the later day; it is missing where the order was returned since.
     ordered = recency.reindex(scored[C.CUSTOMER_ID]).to_numpy() <= days
     ids = scored[C.CUSTOMER_ID].to_numpy(dtype=str)
     return stated_among_churners(stated, ids, np.where(ordered, 0.0, 1.0))
@@ -159,8 +163,8 @@ def _cutoff(scores: CustomerScores) -> date:
 
 def _notes(segmentation: Segmentation, day: date, lookback_days: int) -> tuple[str, ...]:
     notes = [
-        f"Cut-points were placed on {segmentation.as_of} and stay until another value model "
-        "is champion; tiers and stages change only past them by a margin.",
+        f"Cut-points were fixed on {segmentation.as_of} and stay until another value model becomes "
+        "champion; customers change tier or stage only when they pass one by a margin.",
         f"{lookback_words(day, lookback_days)}.",
     ]
     clusters = segmentation.clusters
@@ -169,11 +173,11 @@ def _notes(segmentation: Segmentation, day: date, lookback_days: int) -> tuple[s
 
 
 def _with_hindsight(findings: SegmentFindings, champions: Champions) -> SegmentFindings:
-    """Say so when a model has learned from days that the earlier scores pretend not to know."""
+    """Say so when a model learned from days after the earlier cutoff."""
     first = findings.since or findings.as_of
     late = [
         f"The {job} model learned from data up to {champions.cards[job].card['as_of']}, later "
-        f"than {first}: values of that day are seen with hindsight."
+        f"than {first}: its scores of that day benefit from hindsight."
         for job in ("churn", "value")
         if date.fromisoformat(champions.cards[job].card["as_of"]) > first
     ]
@@ -189,23 +193,10 @@ def _earlier(shop: Shop, day: date, since: date) -> date:
     return shop.as_of(since)
 
 
-def _must_be_writable(out: Path | None) -> None:
-    if out is None:
-        return
-    if out.suffix not in _KINDS:
-        raise DataError(
-            f"cannot write {out}: unknown kind {out.suffix!r}", f"use {', '.join(_KINDS)}"
-        )
-    if not out.resolve().parent.is_dir():
-        raise DataError(f"there is no folder {out.resolve().parent}", "create it first")
-
-
 def _write(findings: SegmentFindings, out: Path) -> None:
-    """Write the report or its figures, whole or not at all."""
+    """Write the report or its figures."""
     if out.suffix == ".csv":
         text = findings.figures().to_csv(index=False, lineterminator="\n")
     else:
         text = segments_page(findings) if out.suffix == ".html" else segments_markdown(findings)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(out)
+    write_text(text, out)

@@ -1,1 +1,1 @@
-"""Customers scored again within a minute of what they did, beside the server and never in it."""
+"""Score customers again within a minute of their events, beside the server and never in it."""

@@ -24,16 +24,16 @@ _LOG = logging.getLogger("regulars.rescoring")
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
-# Who lived so long did not fail for what made the one before fail.
-_LONG_LIFE_SECONDS: Final = 600.0
-_FAREWELL_SECONDS: Final = 5.0
-# Below the workers: whoever asks comes first.
+# A process that ran this long failed for a reason of its own: the next starts without delay.
+_STABLE_AFTER_SECONDS: Final = 600.0
+_TERMINATION_SECONDS: Final = 5.0
+# Below the workers' priority: requests come first.
 _NICENESS: Final = 10
 
 
 @contextmanager
 def rescoring_beside(settings: Settings) -> Iterator[None]:
-    """Rescore in a child process while the block runs; whatever ends it, it is started again."""
+    """Rescore in a child process while the block runs; the process is restarted if it ends."""
 
     def child() -> Any:
         context = multiprocessing.get_context("spawn")
@@ -46,18 +46,20 @@ def rescoring_beside(settings: Settings) -> Iterator[None]:
         yield
     finally:
         stopping.set()
-        keeper.join(2 * _FAREWELL_SECONDS)
+        keeper.join(2 * _TERMINATION_SECONDS)
 
 
 def keep_running(
     make: Callable[[], Any], stopping: threading.Event, pause_seconds: float = _FIRST_PAUSE_SECONDS
 ) -> None:
-    """Start a process, again whenever it ends, later and later; end it when told to stop.
+    """Start a process, restart it after growing pauses whenever it ends, and stop it in the end.
 
     Parameters
     ----------
     make
-        Returns a :class:`multiprocessing.Process` that was not started.
+        Returns a new :class:`multiprocessing.Process`, not yet started.
+    stopping
+        Set by the caller to end the process and return.
     """
     pause = pause_seconds
     while not stopping.is_set():
@@ -68,25 +70,25 @@ def keep_running(
         if stopping.is_set():
             _end(process)
             return
-        if time.monotonic() - began > _LONG_LIFE_SECONDS:
+        if time.monotonic() - began > _STABLE_AFTER_SECONDS:
             pause = pause_seconds
-        _LOG.warning("rescoring ended with %s; it begins again", process.exitcode)
+        _LOG.warning("rescoring ended with exit code %s; restarting", process.exitcode)
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _end(process: Any) -> None:
-    """End a process. Whatever it was writing is whole or not there: it writes transactions."""
+    """End a process; that is safe at any time, for it writes in transactions."""
     process.terminate()
-    process.join(_FAREWELL_SECONDS)
+    process.join(_TERMINATION_SECONDS)
     if process.is_alive():
         process.kill()
         process.join()
 
 
 def _rescore(settings: Settings) -> None:
-    """Run in the child: rescore until the parent ends it, or is no more."""
-    # Ctrl+C reaches parent and child alike; it is the parent who answers it.
+    """Run in the child: rescore until the parent ends it or is gone."""
+    # Ctrl+C reaches both processes; the parent handles it for both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -95,14 +97,14 @@ def _rescore(settings: Settings) -> None:
     logging.config.dictConfig(logging_settings(access_log=False))
     try:
         rescore_forever(settings, lambda _step: None)
-    except Exception:  # noqa: BLE001 - whatever it is, another process begins anew
-        # Of its words only the kind is written: they may quote what was sent.
+    except Exception:  # noqa: BLE001 - whatever it is, a new process is started
+        # The log format writes only its kind: the message may quote what was sent.
         _LOG.exception("rescoring failed")
         sys.exit(1)
 
 
 def rescore_forever(settings: Settings, tell: Callable[[Step], None]) -> None:
-    """Rescore until interrupted; ``tell`` hears of each step in which somebody was scored."""
+    """Rescore until interrupted; ``tell`` is called with each step that scored somebody."""
     from regulars.rescoring.watch import watch
 
     with _opened(settings) as rescoring:
@@ -110,12 +112,12 @@ def rescore_forever(settings: Settings, tell: Callable[[Step], None]) -> None:
 
 
 def rescore_once(settings: Settings) -> Iterator[Step]:
-    """Rescore whoever waits now, and yield each step.
+    """Rescore every customer who is waiting now, and yield each step.
 
     Raises
     ------
     RegularsError
-        The store, a model or the shop's history is away.
+        The store, a model or the shop's history is not available.
     """
     with _opened(settings) as rescoring:
         step = rescoring.step()
@@ -126,7 +128,7 @@ def rescore_once(settings: Settings) -> Iterator[Step]:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Rescoring]:
-    # One core: the server has the rest. Before anything that reads it is loaded.
+    # One core, the rest is the server's; set before any library reads it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from regulars.rescoring.watch import Rescoring, utc_now
     from regulars.server import database_url

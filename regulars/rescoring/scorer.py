@@ -13,17 +13,17 @@ import orjson
 
 from features.engine import Engine, open_engine
 from features.errors import BundleError, RegistryError
-from features.prepare import Prepared, as_it_stands
+from features.prepare import Prepared, open_prepared
 from features.vocabulary import Columns as C
-from models.bundle import current_version, read_bundle
-from models.bundle_schema import BundleColumns as B
+from models.bundle.folder import current_version, read_bundle
+from models.bundle.schema import BundleColumns as B
 from models.registry import open_client
 from regulars.rescoring.records import fresh_records, order_of
 from regulars.settings import Settings
 from serving.customers.rescored import Rescored
 from serving.events import MAX_AHEAD
 from serving.storage.times import without_zone
-from training.rescoring import Rescorer
+from training.publishing.rescoring import Rescorer
 
 Sent = Mapping[str, Any]
 """An event as the store has it; times are naive UTC."""
@@ -38,7 +38,7 @@ class Scorer:
     Attributes
     ----------
     state
-        What the workspace says of its tables: when it differs, a scorer is to be opened anew.
+        :func:`state_of` when it was opened: once that differs, open another scorer.
     """
 
     rescorer: Rescorer
@@ -62,7 +62,7 @@ class Scorer:
         return self.prepared.checked_at.replace(tzinfo=UTC)
 
     def score(self, sent: Sequence[Sent], now: datetime) -> list[Rescored]:
-        """Score whoever sent something again, as of the end of today.
+        """Score the customers of some events again, as of the end of today.
 
         Parameters
         ----------
@@ -149,13 +149,13 @@ def open_scorer(settings: Settings) -> Iterator[Scorer]:
     Raises
     ------
     RegularsError
-        One of them is not there, or they do not fit each other.
+        One of them is missing, or they do not fit together.
     """
     version, state = version_to_score(settings), state_of(settings)
     # One core, by whatever wrote the tables: the server has the rest.
     engine_settings = settings.engine.model_copy(update={"kind": "duckdb", "threads": 1})
     with open_engine(engine_settings, settings.workspace / "tmp") as engine:
-        prepared = as_it_stands(engine, settings.data)
+        prepared = open_prepared(engine, settings.data)
         bundle = read_bundle(settings.bundles / version, verify=False)
         client = open_client(settings.mlruns)
         rescorer = Rescorer.of(bundle, client, settings.shop, settings.checks)
@@ -163,7 +163,7 @@ def open_scorer(settings: Settings) -> Iterator[Scorer]:
 
 
 def state_of(settings: Settings) -> bytes:
-    """Return what bundle is active and what the workspace says of its tables; cheap to ask."""
+    """Return what identifies the active bundle and the state of the tables; cheap to read."""
     parts = (settings.bundles / "current", settings.workspace / "state.json")
     return b"".join(part.read_bytes() for part in parts if part.is_file())
 

@@ -1,4 +1,4 @@
-"""The loop: whoever sent something since the mark is scored again, and the mark moves on."""
+"""The loop: customers with events since the mark are scored again, and the mark moves on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from features.errors import RegularsError
+from features.wording import counted
 from regulars.settings import Settings
 from serving.storage.score_store import Mark, ScoreStore
 
@@ -18,26 +19,26 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("regulars.rescoring")
 
-EVERY_SECONDS: Final = 3.0
-"""Between two looks at the store."""
+POLL_SECONDS: Final = 3.0
+"""Pause between two looks at the store."""
 
-_LONGEST_SECONDS: Final = 60.0
-# Each note is a write, which every worker then asks about.
-_SEEN_EVERY: Final = timedelta(seconds=20)
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+# A heartbeat is a write, and every worker reads it.
+_HEARTBEAT_EVERY: Final = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one look at the store came to.
+    """The result of one look at the store.
 
     Parameters
     ----------
     customers
-        How many were scored again.
+        Number scored again.
     waited_seconds
-        How long the first of their events had waited; None where nobody sent anything.
+        Age of the oldest of their new events; None where there was none.
     more
-        Whether others wait already.
+        Whether other customers are waiting already.
     """
 
     customers: int = 0
@@ -45,10 +46,12 @@ class Step:
     more: bool = False
 
     @property
-    def words(self) -> str:
-        """For the person who looks on."""
-        waited = f", after {self.waited_seconds:.0f} s" if self.waited_seconds is not None else ""
-        return f"Scored {self.customers:,} customers again{waited}"
+    def summary(self) -> str:
+        """The step in a sentence."""
+        said = f"Scored {counted(self.customers, 'customer')} again"
+        if self.waited_seconds is None:
+            return said
+        return f"{said}, {self.waited_seconds:.0f} s after the first event"
 
 
 class Rescoring:
@@ -70,12 +73,12 @@ class Rescoring:
         self._scorer: Scorer | None = None
 
     def step(self) -> Step:
-        """Score customers with events since the mark, at most some thousands.
+        """Score customers with events since the mark, at most a few thousand.
 
         Raises
         ------
         RegularsError
-            The store, a model or the shop's history is away; nothing was written.
+            The store, a model or the shop's history is not available; nothing was written.
         """
         from regulars.rescoring.scorer import version_to_score
 
@@ -88,7 +91,7 @@ class Rescoring:
             )
         touched = self._scores.touched(mark.heard)
         if not touched.customer_ids:
-            self._tell_that_it_runs(mark)
+            self._send_heartbeat(mark)
             return Step()
         scorer = self._fitting_scorer()
         sent = self._scores.events_of(touched.customer_ids, scorer.since, scorer.received_after)
@@ -97,18 +100,18 @@ class Rescoring:
         if scorer.model_version != mark.model_version or not self._scores.keep(
             rescored, mark, touched.heard, now
         ):
-            # Another bundle, or somebody else who rescores: the next step begins from there.
+            # Another bundle was activated or another process rescored: start over in the next step.
             return Step()
         waited = None if touched.since is None else (now - touched.since).total_seconds()
         return Step(len(rescored), waited, touched.more)
 
     def close(self) -> None:
-        """Let go of models and tables; the next step opens them again."""
+        """Close models and tables; the next step opens them again."""
         self._scorer = None
         self._opened.close()
 
     def _fitting_scorer(self) -> Scorer:
-        """Return what is open, opened anew where the bundle or the shop's tables have changed."""
+        """Return the open scorer, reopened if the bundle or the shop's tables have changed."""
         from regulars.rescoring.scorer import open_scorer, state_of
 
         if self._scorer is None or self._scorer.state != state_of(self._settings):
@@ -116,16 +119,16 @@ class Rescoring:
             self._scorer = self._opened.enter_context(open_scorer(self._settings))
         return self._scorer
 
-    def _tell_that_it_runs(self, mark: Mark) -> None:
+    def _send_heartbeat(self, mark: Mark) -> None:
         now = self._clock()
-        if now - mark.seen_at > _SEEN_EVERY:
+        if now - mark.seen_at > _HEARTBEAT_EVERY:
             self._scores.seen(mark, now)
 
 
 def watch(
     rescoring: Rescoring, sleep: Callable[[float], None], tell: Callable[[Step], None]
 ) -> None:
-    """Take steps for ever; while something is away later and later, up to a minute.
+    """Take steps forever; after errors at growing intervals of up to a minute.
 
     Parameters
     ----------
@@ -135,18 +138,18 @@ def watch(
     Raises
     ------
     Exception
-        Whatever is no :class:`RegularsError`: a process that begins anew may do better.
+        Anything other than a :class:`RegularsError`: a new process may recover from it.
     """
-    pause = EVERY_SECONDS
+    pause = POLL_SECONDS
     while True:
         try:
             step = rescoring.step()
         except RegularsError as error:
             rescoring.close()
             _LOG.warning("customers are not scored again for now: %s", error.problem)
-            pause = min(2 * pause, _LONGEST_SECONDS)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
-            pause = 0.0 if step.more else EVERY_SECONDS
+            pause = 0.0 if step.more else POLL_SECONDS
             if step.customers:
                 tell(step)
         sleep(pause)

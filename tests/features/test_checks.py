@@ -106,9 +106,9 @@ def test_too_many_bad_rows_stop_the_run_and_say_what_to_do(
         open_folder(tmp_path, {"orders": name})
     message = str(raised.value)
     assert "orders: 20.0% of 10 rows are bad, above the tolerance of 1.0%" in message
-    assert "1 rows: ts is not a date [ts_unreadable]" in message
+    assert "1 row: ts is not a date [ts_unreadable]" in message
     assert "first: row 9 of orders.csv holds 'next week'; write ts as a date" in message
-    assert "1 rows: unit_price is below zero [unit_price_negative]" in message
+    assert "1 row: unit_price is below zero [unit_price_negative]" in message
     quarantine = tmp_path / ".regulars" / "quarantine" / "orders"
     assert 'add "ts_unreadable" to checks.expected; or raise checks.tolerance' in message
     assert f"all bad rows are listed in {quarantine}" in message
@@ -140,7 +140,7 @@ def test_where_no_row_is_left_the_run_stops_even_if_that_was_expected(
 ) -> None:
     name = write(tmp_path, "1,,tea,2025-01-01,1,10")
     checks = CheckSettings(tolerance=1.0, expected=frozenset({"customer_id_missing"}))
-    with pytest.raises(DataError, match="none of 1 rows can be used") as raised:
+    with pytest.raises(DataError, match="none of 1 row can be used") as raised:
         open_folder(tmp_path, {"orders": name}, checks=checks)
     assert "customer_id is missing [customer_id_missing]" in str(raised.value)
 
@@ -191,9 +191,12 @@ def test_overlapping_exports_are_matched_copy_by_copy(tmp_path: Path, open_folde
 
 
 def test_a_line_that_one_export_repeats_is_two_lines(tmp_path: Path, open_folder: Any) -> None:
-    shop = open_folder(tmp_path, {"orders": write(tmp_path, GOOD, GOOD)})
-    assert len(shop.clean("orders")) == 2
+    other = "1,bob,tea,2025-01-01,1,10"
+    shop = open_folder(tmp_path, {"orders": write(tmp_path, GOOD, other, GOOD, GOOD)})
+    assert len(shop.clean("orders")) == 4
     assert shop.quarantine().empty
+    (report,) = shop.prepared.reports
+    assert report.repetitions == 2
 
 
 def test_a_bad_copy_does_not_push_out_a_good_one(tmp_path: Path, open_folder: Any) -> None:

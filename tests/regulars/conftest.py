@@ -16,7 +16,7 @@ from models import registry
 from regulars.cli import main
 from regulars.settings import read_settings
 from regulars.shop import open_shop
-from training.champions import JOBS, model_name
+from training.publishing.champions import JOBS, model_name
 from training.run import choose_horizons, run_job
 from training.tracking import track
 

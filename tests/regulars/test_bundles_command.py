@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.bundle import Bundle, SparseRows, current_version, write_bundle
-from models.bundle_schema import MATRICES
-from models.manifest import Manifest, activate
+from models.bundle.folder import Bundle, SparseRows, current_version, write_bundle
+from models.bundle.manifest import Manifest, activate
+from models.bundle.schema import MATRICES
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ def test_the_list_marks_what_is_served(regulars: Any, config: Path) -> None:
 
 def test_an_earlier_bundle_is_served_again_by_its_name(regulars: Any, config: Path) -> None:
     shown = regulars("bundles", "activate", "v1", "-c", config)
-    assert shown.out == "v1 is served now; before it was v2.\n"
+    assert shown.out == "Now serving v1; before: v2\n"
     assert current_version(config.parent / ".regulars" / "bundles") == "v1"
 
 

@@ -12,7 +12,7 @@ import pytest
 import typer.core
 import typer.main
 
-from models.bundle import current_version, read_bundle
+from models.bundle.folder import current_version, read_bundle
 from regulars import __version__
 from regulars.cli import app
 from regulars.settings import read_settings
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {"help"}
 PROMISED = [
     "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier", "segment",
-    "stage", "value_at_risk", "value_basis",
+    "stage", "value_at_risk", "value_basis", "churn_horizon_days", "value_horizon_days", "currency",
 ]  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_simulate_then_check(regulars: Any, tmp_path: Path) -> None:
     assert f"{len(lines):,}" in shown.out
     assert f"by {lines['customer_id'].nunique():,} customers" in shown.one_line
     money = (lines["quantity"] * lines["unit_price"] - lines["discount"].fillna(0)).sum()
-    assert f"for {money:,.2f} EUR net of returns" in shown.one_line
+    assert f"revenue {money:,.2f} EUR net of returns" in shown.one_line
     assert "quarantine" not in shown.out
 
 
@@ -101,6 +101,7 @@ def test_check_says_where_bad_rows_are_and_what_to_do(regulars: Any, tmp_path: P
     shown = regulars("check", "-c", path).one_line
     assert "orders: 1 row bad: unit_price is not a number" in shown
     assert "with a decimal point" in shown
+    assert "orders: 198 rows repeating an earlier one of the same files exactly: kept" in shown
     assert str(tmp_path / ".regulars" / "quarantine") in shown
 
 
@@ -110,9 +111,9 @@ def test_refresh_says_what_it_took_and_vectors_are_written_by_cutoff(
     assert regulars("simulate", tmp_path / "data", "--customers", "30", "--seed", "1").code == 0
     path = tmp_path / "regulars.toml"
     path.write_text('[tables.orders]\npath = "data/orders/*.parquet"\n', encoding="utf-8")
-    assert "orders: made anew" in regulars("refresh", "-c", path).one_line
+    assert "orders: rebuilt" in regulars("refresh", "-c", path).one_line
     assert "orders: nothing new" in regulars("refresh", "-c", path).one_line
-    assert "roll-ups: made anew" in regulars("refresh", "-c", path, "--rebuild").one_line
+    assert "roll-ups: rebuilt" in regulars("refresh", "-c", path, "--rebuild").one_line
     out = tmp_path / "vectors"
     days = ("2026-02-01", "2026-04-01")
     shown = regulars(
@@ -137,7 +138,7 @@ def test_train_shows_the_scorecard_beside_baselines_and_the_verdict(
     assert "Churn within 60 days: set in training.horizon_days" in said
     for word in ("roc_auc", "logistic_regression", "recency", "base_rate"):
         assert word in said
-    assert "promoted:" in said or "kept aside:" in said
+    assert "promoted:" in said or "not promoted:" in said
     version = current_version(read_settings(trained).bundles)
     assert version is not None
     assert version in "".join(shown.out.split())
@@ -170,7 +171,10 @@ def test_customers_asked_for_are_scored_and_strangers_named(
     asked.write_text("\n".join([*wanted, "stranger"]), encoding="utf-8")
     shown = regulars("score", "customers", "-c", trained, "--out", few, "--customers", asked)
     assert shown.code == 0
-    assert "1 of the customers asked for have no history and no scores: stranger" in shown.one_line
+    assert (
+        "1 of the customers asked for have no history, and are not in the file: stranger"
+        in shown.one_line
+    )
     lines = everyone.read_text().splitlines()
     assert few.read_text().splitlines() == [lines[0], lines[4], lines[41]]
 
@@ -184,7 +188,7 @@ def test_recommendations_are_n_for_each_and_strangers_get_the_popular(
         "score", "recommendations", "-c", trained, "--out", out, "--n", "7", "--customers", asked
     )
     assert shown.code == 0
-    assert "have no history: they get what is popular: stranger" in shown.one_line
+    assert "have no history, and get the most popular products: stranger" in shown.one_line
     frame = pd.read_csv(out)
     assert frame.columns.tolist() == ["customer_id", "product_id", "rank", "score"]
     for _, rows in frame.groupby("customer_id"):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from models.bundle import Manifest, activate
-from models.manifest import write_manifest
+from models.bundle.folder import Manifest, activate
+from models.bundle.manifest import write_manifest
 from models.uplift.breadth import BreadthEffect
 
 EFFECT = BreadthEffect(
@@ -54,7 +54,7 @@ def test_raw_and_adjusted_are_shown_with_the_evidence(
         "an offer may count on a fall of 4.0%",
         "1 to 2 categories",
         "-21.0% (-25.0% to -17.0%)",
-        "Nobody drew by lot",
+        "was not randomised",
     ):
         assert words in said.one_line
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from features.progress import silent
-from models.bundle import activate, current_version, read_bundle, write_bundle
+from models.bundle.folder import activate, current_version, read_bundle, write_bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import Declaration, Declarations
 from models.registry import open_client
@@ -21,14 +21,14 @@ from regulars.server import database_url
 from regulars.settings import read_settings
 from regulars.shop import open_shop
 from serving.catalogue import open_catalogue
-from serving.decisions.desk import open_desk
+from serving.decisions.inputs import open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
 from serving.decisions.ready_offer import ready_offer
 from serving.products.shoppers import Shopper
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import Decision
-from training.champions import load_champions
-from training.publish import publish
+from training.publishing.champions import load_champions
+from training.publishing.publish import publish
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -58,7 +58,7 @@ def test_decide_writes_a_row_for_each_customer_asked_for(
         "decide", "-c", published, "--customers", wanted, "--channel", "web", "--out", out
     )
     assert said.code == 0, said.err
-    assert "1 customers are not in the bundle: stranger" in said.one_line
+    assert "1 of the customers asked for are not in the bundle: stranger" in said.one_line
     assert "Evidence: risk_only" in said.one_line
     rows = pd.read_parquet(out)
     assert rows["customer_id"].tolist() == ["C0000001", "C0000002"]
@@ -76,7 +76,7 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
     out = tmp_path / "list.csv"
     said = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
     assert said.code == 0, said.err
-    assert "expected_gain is empty" in said.one_line
+    assert "no expected_gain" in said.one_line
     rows = pd.read_csv(out)
     assert len(rows) == 5
     assert rows["value_at_risk"].is_monotonic_decreasing
@@ -88,7 +88,7 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("retention-list", "--out", "list.csv"), "say --contacts N, --budget MONEY"),
+        (("retention-list", "--out", "list.csv"), "add --contacts N, --budget MONEY"),
         (("decide", "--as-of", "tomorrow"), "write now, or a day"),
         (("decide", "--as-of", "2020-01-01"), "every bundle knows of days after 2020-01-01"),
         (("decide", "--out", "decisions.xlsx"), "use .parquet or .csv"),
@@ -156,17 +156,17 @@ def test_why_tells_each_gate_and_each_term(
     stranger = regulars("why", "stranger", "-c", published)
     assert stranger.code == 1
     assert "customer stranger is not in the bundle" in stranger.err
-    assert "nobody is named" in regulars("why", "-c", published).err
+    assert "no customer is named" in regulars("why", "-c", published).err
 
 
 def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], published: Path) -> None:
     settings = read_settings(published)
     version = current_version(settings.bundles)
     assert version is not None
-    desk = open_desk(open_catalogue(read_bundle(settings.bundles / version)))
+    inputs = open_decision_inputs(open_catalogue(read_bundle(settings.bundles / version)))
     at = NOW.replace(tzinfo=UTC)
-    outcome = next_best_offer(desk, Shopper(), OfferAsk("C0000001"), Decider("d-1", at))
-    ready = ready_offer(desk, OfferAsk("C0000001"), outcome, None, None)
+    outcome = next_best_offer(inputs, Shopper(), OfferAsk("C0000001"), Decider("d-1", at))
+    ready = ready_offer(inputs, OfferAsk("C0000001"), outcome, None, None)
     store = SqlStore(database_url(settings))
     store.add_decisions(
         [

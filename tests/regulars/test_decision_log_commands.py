@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from features.vocabulary import CONTACTS
-from models.bundle import Bundle, SparseRows, write_bundle
-from models.bundle_schema import MATRICES
-from models.manifest import Manifest, activate
+from models.bundle.folder import Bundle, SparseRows, write_bundle
+from models.bundle.manifest import Manifest, activate
+from models.bundle.schema import MATRICES
 from regulars.server import database_url
 from regulars.settings import read_settings
 from serving.decisions.learning.logged_choices import write_choices

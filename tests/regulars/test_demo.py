@@ -57,14 +57,14 @@ def test_one_command_walks_from_nothing_to_answers(config: Path) -> None:
     first = run_until_ready(config, port)
     assert "Traceback" not in first
     assert "1. A simulated shop" in first
-    assert first.count("promoted") == 3, first
+    assert first.count("promoted, the first of its kind: ") == 3, first
     assert first.count(f"curl -s 'http://127.0.0.1:{port}/") == 5
     for answer in ("EUR at risk; no order within", "raises churn", "1. P0", ": worth "):
         assert answer in first
 
     second = run_until_ready(config, port)
     assert "Simulating" not in second
-    assert "trained before" in second
+    assert "trained earlier" in second
     assert second.count("curl -s") == 5
 
 

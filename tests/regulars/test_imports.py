@@ -52,6 +52,6 @@ def test_the_server_never_loads_mlflow() -> None:
 def test_mlflow_comes_in_by_two_doors_alone() -> None:
     """Jobs, scores and bundles know nothing of it."""
     jobs = "training.churn, training.value, training.recommend.job"
-    loaded = loaded_by(f"import {jobs}, models.bundle")
+    loaded = loaded_by(f"import {jobs}, models.bundle.folder")
     assert "lightgbm" in loaded
     assert "mlflow" not in loaded

@@ -10,9 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.bundle import Bundle, SparseRows, activate, current_version, read_bundle, write_bundle
-from models.bundle_schema import MATRICES
-from models.manifest import Manifest
+from models.bundle.folder import (
+    Bundle,
+    SparseRows,
+    activate,
+    current_version,
+    read_bundle,
+    write_bundle,
+)
+from models.bundle.manifest import Manifest
+from models.bundle.schema import MATRICES
 from serving.decisions.offers import open_offer_book
 
 SETTINGS = """
@@ -112,7 +119,7 @@ def test_offers_are_shown_and_their_rules_read_back(regulars: Any, shop: Path) -
         "1 in 7 d",
         "offer coffee, eligible: orders >= 2",
         'offer coffee, suitable: tier in ["top_1", "top_5"]',
-        "once a bundle is there",
+        "publish a bundle first",
     ):
         assert words in said.one_line
 
@@ -168,7 +175,7 @@ def test_a_mistake_is_told_with_its_remedy(
 
 
 def test_without_offers_or_bundle_the_next_step_is_said(regulars: Any, shop: Path) -> None:
-    assert "train first" in regulars("offers", "apply", "--config", shop).err
+    assert "there is no bundle" in regulars("offers", "apply", "--config", shop).err
     shop.write_text(SETTINGS.partition("[serving]")[0], encoding="utf-8")
     for command in ("check", "apply"):
         said = regulars("offers", command, "--config", shop)

@@ -25,8 +25,8 @@ def test_reasons_are_told_by_source_and_written(
         assert line["model_attribution"]
         assert line["model_attribution"][0]["text"].split(" (")[0] in shown.one_line
         assert line["tested_causes"] == []  # this shop keeps no contacts
-    assert shown.one_line.count("the model leans on:") == 5
-    assert "tested: nothing" in shown.one_line
+    assert shown.one_line.count("drivers of the score:") == 5
+    assert "tested by a campaign: nothing" in shown.one_line
 
 
 def test_a_stranger_is_named(regulars: Any, trained: Path) -> None:
@@ -43,7 +43,7 @@ def test_tuning_prints_what_was_tried_and_trains_with_the_best(
     settings.write_text(text.replace("warm_up_days = 300", "warm_up_days = 60"), encoding="utf-8")
     shown = regulars("train", "churn", "--tune", "2", "-c", settings)
     assert shown.code == 0, shown.err
-    assert "Recipes tried, best first" in shown.one_line
+    assert "Hyperparameters tried, best first" in shown.one_line
     assert "log_loss" in shown.out
     assert "churn: test cutoff" in shown.one_line
 

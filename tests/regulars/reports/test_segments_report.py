@@ -22,8 +22,8 @@ from models.segments import Segmentation
 from regulars.reports.segment_findings import plain, sheets, signed
 from regulars.reports.segments import find_segments, show_segments
 from regulars.settings import Settings, read_settings
-from training.champions import load_champions
-from training.scores import CustomerScores
+from training.publishing.champions import load_champions
+from training.publishing.scores import CustomerScores
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -34,11 +34,15 @@ EARLIER = date(2026, 5, 1)
 
 
 def show(
-    settings: Settings, out: Path | None, as_of: date | None = None, since: date | None = None
+    settings: Settings,
+    out: Path | None,
+    as_of: date | None = None,
+    since: date | None = None,
+    width: int = 140,
 ) -> str:
     """Make the report and return what was printed, in one line."""
     said = io.StringIO()
-    show_segments(Console(file=said, width=140), settings, out, as_of, since, NOW)
+    show_segments(Console(file=said, width=width), settings, out, as_of, since, NOW)
     return " ".join(said.getvalue().split())
 
 
@@ -69,10 +73,10 @@ def test_every_view_is_told_and_how_customers_moved_in_it(
         assert f"{title}: from {EARLIER} (rows) to {TODAY} (columns), customers" in said
     assert "who rose and who fell, and what it is worth" in said
     assert "Customers whose predicted value moved most" in said
-    assert f"Cut-points were placed on {Segmentation.load(kept_in(settings)).as_of}" in said
+    assert f"Cut-points were fixed on {Segmentation.load(kept_in(settings)).as_of}" in said
     assert "lusters of behaviour" in said
     # The champions of this shop have learned until today.
-    assert "seen with hindsight" in said
+    assert "benefit from hindsight" in said
 
 
 def test_the_figures_of_every_view_are_of_the_same_customers(written: tuple[str, Path]) -> None:
@@ -97,9 +101,21 @@ def test_cut_points_stay_with_the_champions(
     out = tmp_path / "now.csv"
     said = show(settings, out)
     assert (folder / "cut_points.json").read_bytes() == before
-    assert f"Cut-points were placed on {Segmentation.load(folder).as_of}" in said
+    assert f"Cut-points were fixed on {Segmentation.load(folder).as_of}" in said
     assert " (rows) to " not in said
     assert set(pd.read_csv(out)["kind"]) == {"segment"}
+
+
+def test_no_word_is_broken_on_a_narrow_screen(
+    written: tuple[str, Path], settings: Settings
+) -> None:
+    """Movements between more segments than fit have numbered columns, explained below."""
+    said = show(settings, None, since=EARLIER, width=80).split()
+    for name in pd.read_csv(written[1])["name"].dropna().unique():
+        assert set(plain(name).split()) <= set(said)
+    assert "Columns:" in said
+    headings = {"customers", "share", "mean", "total", "value", "churn", "revenue"}
+    assert headings <= set(said)
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from features.progress import silent
-from models.bundle import current_version, read_bundle
+from models.bundle.folder import current_version, read_bundle
 from models.registry import open_client
 from regulars.settings import Settings, read_settings
 from regulars.shop import open_shop
 from tests.regulars.rescoring.two_workers import CREATED, Scene, put_out, some
-from training.champions import load_champions
-from training.scores import score_customers
-from training.segments import names_in
+from training.publishing.champions import load_champions
+from training.publishing.scores import score_customers
+from training.publishing.segments import names_in
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from features.errors import RegistryError
-from models.bundle import current_version
+from models.bundle.folder import current_version
 from regulars.rescoring.watch import Step
 from regulars.settings import Settings, read_settings
 from tests.regulars.rescoring.two_workers import CREATED, Scene, put_out, some
@@ -164,4 +164,4 @@ def test_the_command_scores_who_waits_and_says_how_many(
     # What was sent before the clock of this machine is long past: the bundle counts to then.
     said = regulars("rescore", "--help").one_line
     assert "--watch" in said
-    assert "It goes on where it was" in said
+    assert "It resumes where it stopped" in said

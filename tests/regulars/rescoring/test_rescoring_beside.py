@@ -14,7 +14,7 @@ import pytest
 from features.errors import DataError
 from regulars.rescoring.child import keep_running
 from regulars.rescoring.records import fresh_records, order_of
-from regulars.rescoring.watch import EVERY_SECONDS, Step, watch
+from regulars.rescoring.watch import POLL_SECONDS, Step, watch
 
 TS = datetime(2026, 7, 1, 10)  # noqa: DTZ001  the store's times are naive UTC
 PRICES = {"p1": 5.0}
@@ -61,7 +61,7 @@ def test_errors_are_met_later_and_later_and_forgotten_once_it_goes_well() -> Non
     away = DataError("the store is away", "bring it back")
     rescoring = Scripted(*[away] * 6, Step(), away)
     slept, told = pauses(rescoring)
-    assert slept == [6, 12, 24, 48, 60, 60, EVERY_SECONDS, 6]
+    assert slept == [6, 12, 24, 48, 60, 60, POLL_SECONDS, 6]
     assert rescoring.closed == 7, "whatever was open may be what failed"
     assert told == []
 
@@ -74,9 +74,9 @@ def test_what_nobody_foresaw_ends_the_process_for_another_to_begin() -> None:
 def test_who_waits_already_is_not_kept_waiting() -> None:
     full, last = Step(5_000, 12.0, more=True), Step(3, 1.0)
     slept, told = pauses(Scripted(full, full, last, Step()))
-    assert slept == [0, 0, EVERY_SECONDS, EVERY_SECONDS]
+    assert slept == [0, 0, POLL_SECONDS, POLL_SECONDS]
     assert told == [full, full, last]
-    assert last.words == "Scored 3 customers again, after 1 s"
+    assert last.summary == "Scored 3 customers again, 1 s after the first event"
 
 
 class Process:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from features.progress import silent
-from models.bundle import current_version, read_bundle
+from models.bundle.folder import current_version, read_bundle
 from models.registry import open_client
 from regulars.rescoring.watch import Rescoring
 from regulars.settings import Settings
@@ -18,8 +18,8 @@ from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.storage.sql_store import SqlStore
 from tests.in_process import running
-from training.champions import load_champions
-from training.publish import publish
+from training.publishing.champions import load_champions
+from training.publishing.publish import publish
 
 CREATED = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
 

@@ -1,0 +1,157 @@
+"""The work of `regulars train`: train, record, judge, and publish what is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from features.errors import RegistryError, SettingsError
+from regulars.console import HEADLINES, progress_bars, show_frame, show_scorecard
+from regulars.offers import declared_offers
+from regulars.server import erased_customers
+from regulars.settings import Settings
+from regulars.shop import Shop, open_shop_on
+
+if TYPE_CHECKING:
+    from models.offers.declarations import Declarations
+    from models.registry import Client
+    from training.report import JobReport
+    from training.run import Horizons
+
+JOBS = ("churn", "value", "recommend")
+_TUNABLE = {"churn", "value"}
+_TRIALS_SHOWN = 5
+
+
+def train_shop(
+    console: Console,
+    settings: Settings,
+    job: str,
+    as_of: date | None,
+    now: datetime,
+    tuning_trials: int = 0,
+) -> None:
+    """Train one job or all, record them, and publish a bundle once every job has a champion.
+
+    Parameters
+    ----------
+    tuning_trials
+        Hyperparameters of churn or value to try first, the present ones among them.
+    """
+    from models.registry import open_client
+    from training.record import record
+    from training.run import choose_horizons
+
+    if tuning_trials and job not in _TUNABLE:
+        raise SettingsError(
+            f"--tune works on one job at a time, churn or value, and not on {job}",
+            "name the job: regulars train churn --tune 20, or train value --tune 20",
+        )
+    offers = declared_offers(settings)  # before the training, so that a mistake costs no time
+    with open_shop_on(console, settings, now) as shop:
+        day = shop.as_of(as_of)
+        horizons = choose_horizons(
+            shop.engine, shop.prepared, settings.shop, settings.training, day
+        )
+        console.print(f"  Churn within {horizons.churn_days} days: {horizons.churn_evidence}")
+        console.print(f"  Value over {horizons.value_reach_days} days: {horizons.value_evidence}")
+        with progress_bars(console) as progress:
+            tick = progress("Registry, opened", 1)
+            client = open_client(settings.mlruns)
+            tick()
+        jobs = JOBS if job == "all" else (job,)
+        fingerprint = shop.prepared.fingerprint
+        for report in _train_jobs(console, shop, jobs, horizons, day, tuning_trials):
+            with progress_bars(console) as progress:
+                tick = progress(f"{report.name.capitalize()}, recorded", 1)
+                outcome = record(client, report, settings.mlruns, settings.shop, fingerprint, now)
+                tick()
+            show_scorecard(console, outcome)
+        _publish(console, shop, client, offers, day, now)
+
+
+def _train_jobs(
+    console: Console,
+    shop: Shop,
+    jobs: tuple[str, ...],
+    horizons: Horizons,
+    day: date,
+    tuning_trials: int,
+) -> Iterator[JobReport]:
+    """Train jobs one after the other; what several of them learn from is built once."""
+    from training.curves import CurveCache
+    from training.run import run_job, shared_table, tune_job
+
+    data = (shop.prepared, shop.settings.shop, shop.settings.training)
+    table, curves = None, CurveCache()
+    for name in jobs:
+        hyperparameters = None
+        with progress_bars(console) as progress:
+            if table is None and (len(jobs) > 1 or tuning_trials):
+                table = shared_table(shop.engine, *data, horizons, day, progress, jobs)
+            if table is not None and tuning_trials:
+                hyperparameters, trials = tune_job(
+                    name, *data, horizons, day, table, tuning_trials, progress
+                )
+            report = run_job(
+                name, shop.engine, *data, horizons, day, progress, table, hyperparameters, curves
+            )
+        if hyperparameters is not None:
+            show_frame(console, trials.head(_TRIALS_SHOWN), "Hyperparameters tried, best first")
+        yield report
+
+
+def _publish(
+    console: Console,
+    shop: Shop,
+    client: Client,
+    offers: Declarations,
+    day: date,
+    now: datetime,
+) -> None:
+    """Publish a bundle of the champions, or print why there cannot be one."""
+    from training.publishing.champions import load_champions
+    from training.publishing.publish import publish
+    from training.record import learned_until
+
+    settings = shop.settings
+    try:
+        champions = load_champions(client, settings.shop.name)
+    except RegistryError as missing:
+        console.print(f"  Nothing published: {missing.problem}")
+        return
+    if any(learned_until(card) > day for card in champions.cards.values()):
+        console.print(f"  Nothing published: the champions learned from days after {day}")
+        return
+    with progress_bars(console) as progress:
+        folder = publish(
+            shop.engine,
+            shop.prepared,
+            champions,
+            settings.shop,
+            day,
+            now,
+            settings.bundles,
+            progress,
+            erased_customers(settings),
+            offers,
+        )
+    console.print(f"  Published {folder}")
+    if champions.uplift is None and "contacts" in shop.prepared.clean:
+        console.print("  The effect of contacts is not learned yet: run `regulars train uplift`")
+
+
+def show_champions(console: Console, settings: Settings) -> None:
+    """Print the headline metrics of each champion."""
+    from models.registry import open_client
+    from training.publishing.champions import load_champions
+
+    champions = load_champions(open_client(settings.mlruns), settings.shop.name)
+    for job, champion in champions.cards.items():
+        measured = champion.card["metrics"]
+        metrics = {name: measured[name] for name in HEADLINES[job] if name in measured}
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        console.print(f"  {job} {champion.version} (judged from {champion.card['test']}): {shown}")
