@@ -1,7 +1,7 @@
 """Adjustments: order lines that are no goods, such as postage, fees, credits and corrections.
 
-Their money moves between the customer and the shop and counts in revenue, refunds and margin on
-its day. They are no purchase: no product, no unit, no order of their own.
+Their money counts in revenue, refunds and margin on its day. They are no purchase: they have no
+product and no units, and make no order of their own.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def is_product(lines: ir.Table, checks: CheckSettings) -> ir.BooleanValue:
     return lines[C.PRODUCT_ID].re_search(checks.product_id_pattern)
 
 
-def without_codes(lines: ir.Table, checks: CheckSettings) -> ir.Table:
-    """Take the code off order lines that are no goods: ``product_id`` missing marks them."""
+def without_adjustment_codes(lines: ir.Table, checks: CheckSettings) -> ir.Table:
+    """Mark adjustments by a missing ``product_id``, in place of their code."""
     if checks.product_id_pattern is None:
         return lines
     nothing = ibis.null().cast("string")

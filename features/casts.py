@@ -1,4 +1,4 @@
-"""Give the user's values our types; what does not fit becomes missing and is named."""
+"""Convert the user's values to our types; unreadable ones become missing, with a reason."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORMS = {
     "a date": ", year first: 2026-01-31 or 2026-01-31 14:05 (docs/tables.md turns others)",
     "a number": " with a decimal point: 1234.50, without currency signs or thousands separators",
 }
-# What is a date and what a number is said here: engines differ in what else they would take.
+# What counts as a date or a number is defined here: engines differ in what else they accept.
 _LOCAL_TIME = (
     r"^\s*\d{4}(-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2})"
     r"([T ]([01]?\d|2[0-3]):\d{1,2}(:\d{1,2}(\.\d*)?)?)?\z"
@@ -41,12 +41,12 @@ def original(name: str) -> str:
 
 
 def typed(raw: ir.Table, spec: TableSpec, source_index: int) -> ir.Table:
-    """Return our columns, typed, beside the text that they were read from.
+    """Return a table's columns with their types, and the text that they were read from.
 
     Returns
     -------
-    Place, every column of the vocabulary, ``original_<column>`` (missing where the source had a
-    type of its own) and ``reasons``: the type rules that a row fails.
+    The row's place (source, file, row), every column of the vocabulary, ``original_<column>``
+    (missing where the source was not text) and ``reasons``: the type rules that the row fails.
     """
     columns: dict[str, Any] = {SOURCE_INDEX: ibis.literal(source_index)}
     for column in spec.columns:
@@ -69,9 +69,9 @@ def typed(raw: ir.Table, spec: TableSpec, source_index: int) -> ir.Table:
 
 
 def flagged(table: ir.Table, rules: list[Rule]) -> ir.Table:
-    """Add to the reasons the names of all rules that a row fails, each ended by a semicolon.
+    """Append to ``reasons`` the names of all rules that a row fails, each ended by a semicolon.
 
-    Texts are put together for bad rows alone: for all of them that would take most of the time.
+    Only bad rows concatenate text: for all rows that would take most of the time.
     """
     if not rules:
         return table
@@ -110,7 +110,7 @@ def _cast(value: ir.Value, column: ColumnSpec) -> ir.Value:
 
 
 def _time(text: ir.StringValue) -> ir.Value:
-    """Read a time: in UTC, unless the text says how far from it."""
+    """Read a time: in UTC, unless the text states another offset."""
     dashed = text.replace("/", "-")
     precise = dashed.strip()
     seconds = ibis.ifelse(precise[16:17] == ":", "", ":00")
@@ -129,13 +129,13 @@ def _number(text: ir.StringValue) -> ir.FloatingValue:
 
 
 def _whole(number: ir.NumericValue) -> ir.IntegerValue:
-    """Return whole numbers as such; what has a fraction is missing."""
+    """Return whole numbers as integers, and missing for numbers with a fraction."""
     whole = number.try_cast("int64")
     return ibis.ifelse(whole.cast("float64") == number, whole, None)
 
 
 def _is_blank(t: ir.Table, name: str) -> ir.BooleanValue:
-    """Return whether nothing was written, looking closely only at what may be nothing."""
+    """Return whether a value is missing, or a word for it such as NULL."""
     value = t[name]
     if value.type().is_string():
         is_word = ibis.ifelse(value.length() <= 4, value.lower().isin(_NOTHING), _NO)

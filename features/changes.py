@@ -1,4 +1,4 @@
-"""What is to be done for each roll-up to say what the checked tables say: nothing, some, or all."""
+"""What to do to bring each roll-up up to date: nothing, append new parts, or rebuild."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from features.rollup import Rollup, discover_rollups
 from features.store import Store
 
-# Past so many small files reading suffers: then all is rolled up anew, from checked tables.
+# More files than this slow reading down: then the roll-up is rebuilt.
 _MOST_PARTS = 40
 
 Inputs = dict[str, list[str]]
@@ -23,9 +23,11 @@ class Change:
     Attributes
     ----------
     part
-        Name of the part that it is to get.
+        Name of the part to be written.
+    inputs
+        The checked tables that it is made from, each with all of its parts.
     new
-        The parts of checked tables to append; ``None`` means a rebuild from all.
+        Those parts of them that are to be appended; ``None`` means a rebuild from all.
     """
 
     rollup: Rollup
@@ -34,25 +36,25 @@ class Change:
     new: Inputs | None
 
 
-def plan_changes(store: Store, definition: str, *, stands: bool) -> list[Change]:
-    """Compare what each roll-up was made from with what there is now.
+def plan_changes(store: Store, definition: str, *, catalogue_unchanged: bool) -> list[Change]:
+    """Compare what each roll-up was made from with the checked tables as they are now.
 
     Parameters
     ----------
     definition
-        Digest of the settings that shape roll-ups.
-    stands
-        Whether lines rolled up already would look up the same in the catalogue of now.
+        Digest of the settings that roll-ups depend on.
+    catalogue_unchanged
+        Whether today's catalogue says the same of the products in lines rolled up before.
     """
     changes: list[Change] = []
     for rollup in discover_rollups():
         if not rollup.stored or not possible(store, rollup):
             continue
         known, inputs = store.rollups.get(rollup.name), _inputs(store, rollup)
-        anew = {change.rollup.name for change in changes if change.new is None}
+        rebuilt = {change.rollup.name for change in changes if change.new is None}
         new = None
-        same = known is not None and known.definition == definition and stands
-        if known is not None and same and anew.isdisjoint(rollup.reads):
+        same = catalogue_unchanged and known is not None and known.definition == definition
+        if known is not None and same and rebuilt.isdisjoint(rollup.reads):
             new = _added(known.files[0], inputs) if len(known.parts) < _MOST_PARTS else None
         if new != {}:
             changes.append(Change(rollup, store.new_part(), inputs, new))
@@ -60,7 +62,7 @@ def plan_changes(store: Store, definition: str, *, stands: bool) -> list[Change]
 
 
 def possible(store: Store, rollup: Rollup) -> bool:
-    """Return whether the shop has all that a roll-up is made from."""
+    """Return whether the shop has all tables that a roll-up needs."""
     others = {each.name: each for each in discover_rollups()}
     return all(
         possible(store, others[name]) if name in others else name in store.tables
@@ -69,9 +71,9 @@ def possible(store: Store, rollup: Rollup) -> bool:
 
 
 def _inputs(store: Store, rollup: Rollup) -> Inputs:
-    """Return the checked tables that a roll-up stands on, each with its parts.
+    """Return the checked tables that a roll-up is made from, each with its parts.
 
-    The catalogue is only looked up: whether its changes matter is asked of its content.
+    The catalogue is left out: its changes are judged by its content.
     """
     others = {each.name: each for each in discover_rollups()}
 
@@ -85,7 +87,7 @@ def _inputs(store: Store, rollup: Rollup) -> Inputs:
 
 
 def _added(before: Inputs, now: Inputs) -> Inputs | None:
-    """Return the parts that were added since, or None where anything else happened."""
+    """Return the parts added since, or None if anything else changed."""
     grown = before.keys() == now.keys() and all(
         now[name][: len(parts)] == parts for name, parts in before.items()
     )
@@ -95,7 +97,7 @@ def _added(before: Inputs, now: Inputs) -> Inputs | None:
 
 
 def read_by(changes: Sequence[Change]) -> set[str]:
-    """Name the checked tables and stored roll-ups that changes read, if only through others."""
+    """Name the checked tables and stored roll-ups that changes read, directly or indirectly."""
     not_stored = {each.name: each for each in discover_rollups() if not each.stored}
 
     def names(rollup: Rollup) -> Iterator[str]:

@@ -15,10 +15,10 @@ _WHOLE = "check that the file is whole and of the kind that its name says"
 
 
 def explain(message: str) -> tuple[str, str]:
-    """Turn what an engine says of a file into what is wrong with it, and a remedy.
+    """Turn an engine's error about a file into a problem and a remedy.
 
-    Of its words only the first line is kept, and no line of the file: a message is no place
-    for a customer's data.
+    At most the first line of the message is kept, and no line of the file: error messages must
+    not show customers' data.
     """
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"line {line[1]}" if line else "a line"
@@ -38,19 +38,19 @@ def explain(message: str) -> tuple[str, str]:
     return message.splitlines()[0], _WHOLE
 
 
-def unsplit(file: Path, column: str) -> tuple[str, str] | None:
+def explain_unsplit(file: Path, column: str) -> tuple[str, str] | None:
     """Explain why a file was read as one column though its header names several.
 
-    An engine gives up splitting when a line among the first has another number of values.
+    Engines do not split lines if one of the first has another number of values than the header.
 
     Parameters
     ----------
     column
-        The name of the one column: the header, when it could not be split.
+        The name of the one column: the whole header, if it was not split.
 
     Returns
     -------
-    What is wrong and a remedy; None where the header names one column indeed.
+    A problem and a remedy; None where the header does name a single column.
     """
     separator = max(_SEPARATORS, key=column.count)
     if separator not in column:

@@ -1,4 +1,4 @@
-"""The catalogue and the customers of a shop that has no tables of them: read off its orders."""
+"""The products and customers tables of a shop that has none, derived from its orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def products_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir.
     Parameters
     ----------
     known
-        What was derived from earlier orders; the answer is as if all came at once.
+        The table derived from earlier orders, to be extended by ``orders``; the result is the same
+        as from all orders at once.
     """
     is_sale = (orders[C.QUANTITY] > 0) & (orders[C.UNIT_PRICE] > 0)
     sold = orders.filter(orders[C.PRODUCT_ID].notnull() & is_sale)
@@ -32,12 +33,13 @@ def products_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir.
 
 
 def customers_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir.Table:
-    """Describe each customer by the first order known: a later one would tell of the future.
+    """Describe each customer by the first order known: a later one would reveal the future.
 
     Parameters
     ----------
     known
-        What was derived from earlier orders; the answer is as if all came at once.
+        The table derived from earlier orders, to be extended by ``orders``; the result is the same
+        as from all orders at once.
     """
     since = ibis.greatest(orders[C.TS], orders[C.AVAILABLE_AT].fill_null(orders[C.TS]))
     met = new = orders.select(C.CUSTOMER_ID, C.COUNTRY, signed_up_at=since)
@@ -49,7 +51,7 @@ def customers_from_orders(orders: ir.Table, known: ir.Table | None = None) -> ir
     described = first.select(*met.columns, **_absent("customers", set(met.columns)))
     if known is None:
         return described
-    # Whoever did not come again stays as described.
+    # Customers without a new order stay as they were.
     return described.union(known.anti_join(new, C.CUSTOMER_ID).select(*described.columns))
 
 
@@ -62,7 +64,7 @@ def _first_row(table: ir.Table, key: str, order_by: list[ir.Value]) -> ir.Table:
 
 
 def _absent(table: str, present: set[str]) -> dict[str, ir.Value]:
-    """Return the vocabulary's other columns of a table, all missing."""
+    """Return a table's columns that are not present, as missing values."""
     return {
         column.name: ibis.null().cast(column.type)
         for column in TABLES[table].columns

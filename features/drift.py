@@ -3,10 +3,10 @@
 The population stability index is the symmetrised Kullback-Leibler divergence over bins,
 ``sum (q - p) ln(q / p)`` with ``p`` the shares then and ``q`` those now. By the usual reading
 it is stable below 0.1 and shifted above 0.25 (Siddiqi 2006, "Credit Risk Scorecards").
-Of few customers chance alone makes it larger than that: if nothing had moved it would be about
+With few customers chance alone makes it larger than that: if nothing had moved it would be about
 ``(1/n + 1/m)`` times a chi-squared variable of one degree of freedom less than there are bins
-(Yurdakul 2018, "Statistical Properties of Population Stability Index"), so what chance explains
-counts as stable here.
+(Yurdakul 2018, "Statistical Properties of Population Stability Index"), so a value that chance
+explains counts as stable here.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Drift:
-    """What became of one column.
+    """How far one column has moved.
 
     Attributes
     ----------
     psi
         Population stability index, 0 or more.
     psi_by_chance
-        What it would stay below in 95 of 100 cases if nothing had moved and the two groups were
-        drawn apart; for the same customers met twice that is cautious.
+        Its 95th percentile if nothing had moved and the two groups were independent; cautious
+        where they share customers.
     reading
-        ``uniform`` where all customers of a cutoff share one value, as with the season: it can
-        move only with the calendar, or by a fault of the records.
+        ``uniform`` where all customers of a cutoff share one value, as of the season: it can only
+        move with the calendar, or by an error in the records.
     """
 
     psi: float
@@ -71,8 +71,8 @@ def measure_drift(then: pd.Series[Any], now: pd.Series[Any], *, category: bool) 
 def stability_index(counts_then: Counts, counts_now: Counts) -> float:
     """Return the population stability index of counts in the same bins.
 
-    Half a customer is added to each bin, so that an empty one is rare and not impossible. Bins
-    that are empty on both sides do not count.
+    Half a customer is added to each bin, so that an empty one does not make the index infinite.
+    Bins that are empty on both sides are left out.
     """
     used = (counts_then + counts_now) > 0
     then, now = counts_then[used] + 0.5, counts_now[used] + 0.5
@@ -95,8 +95,8 @@ def _known_or_not(values: pd.Series[Any]) -> Counts:
 def _number_bins(then: pd.Series[Any], now: pd.Series[Any]) -> tuple[Counts, Counts]:
     """Count by the deciles of ``then``, missing values last.
 
-    A value so frequent that several deciles fall on it is a bin of its own: if all were 1 and
-    are 0 now, both would else lie below the same edge.
+    A value so frequent that several deciles fall on it gets a bin of its own: else a column that
+    was 1 for all, and is 0 now, would stay in one bin.
     """
     known = then.dropna().to_numpy(dtype=np.float64)
     inner = np.arange(1, _QUANTILE_BINS) / _QUANTILE_BINS

@@ -43,7 +43,7 @@ class DuckDBEngine:
         Raises
         ------
         DataError
-            It needs more disk than ``engine.temp_limit`` or more memory than it may have.
+            It needs more disk than ``engine.temp_limit`` or memory than ``engine.memory_limit``.
         """
         try:
             return self.connection.execute(sql)
@@ -61,7 +61,7 @@ class DuckDBEngine:
 
     def read_csv(self, name: str, file: Path) -> ir.Table:
         """Open a CSV file as text columns with ``source_file`` and ``source_row``."""
-        # The quote is said, not guessed: the first one may stand far below what is sampled.
+        # The quote is stated, not guessed: the first one may come far below the sampled rows.
         how = "header = true, all_varchar = true, quote = '\"', escape = '\"'"
         relation = f"read_csv({sql_literal(str(file))}, {how})"
         return self._numbered(name, file, relation)
@@ -84,7 +84,7 @@ class DuckDBEngine:
         )
 
     def open(self, name: str, paths: Sequence[Path]) -> ir.Table:
-        """Open our own Parquet files, or folders of them; at least one file must exist."""
+        """Open Parquet files of the workspace, or folders of them; at least one must exist."""
         listed = ", ".join(
             sql_literal(str(path / "**/*.parquet" if path.is_dir() else path)) for path in paths
         )
@@ -106,7 +106,7 @@ class DuckDBEngine:
     def create_all(self, expressions: Mapping[str, ir.Table]) -> list[ir.Table]:
         """Compute expressions one after the other, each into the temporary table of its name.
 
-        While one is computed the next are put into SQL, which takes one processor alone.
+        While one is computed another thread compiles the next to SQL.
         """
         with ThreadPoolExecutor(max_workers=1) as ahead:
             return [
@@ -117,7 +117,7 @@ class DuckDBEngine:
             ]
 
     def drop(self, *names: str) -> None:
-        """Forget temporary tables that exist."""
+        """Drop temporary tables, where they exist."""
         for name in names:
             self.execute(f"DROP TABLE IF EXISTS {name}")
 
@@ -141,7 +141,7 @@ class DuckDBEngine:
         partial.replace(whole)
 
     def content_hash(self, table: ir.Table) -> int:
-        """Return a number that changes when any row does, whatever their order; it adds up."""
+        """Return the sum of all rows' hashes: independent of their order, and additive."""
         columns = ", ".join(_identifier(name) for name in table.columns)
         sql = f"SELECT sum(hash({columns})) FROM ({compile_sql(table)})"
         return int(self.execute(sql).fetchall()[0][0] or 0)
@@ -158,7 +158,7 @@ class DuckDBEngine:
         )
 
     def _readable(self, relation: str, without: Collection[str] = ()) -> str:
-        """Select a relation's columns; of types that Ibis does not know, their text."""
+        """Select a relation's columns; those of types unknown to Ibis as text."""
         described = self.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         return ", ".join(
             _identifier(row[0])
@@ -183,8 +183,8 @@ def open_duckdb(settings: EngineSettings, temp_folder: Path) -> Iterator[DuckDBE
         connection.execute(f"SET max_temp_directory_size = {sql_literal(settings.temp_limit)}")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
-        # Facts are paired with few cutoffs in the order in which they lie: sorting them for it
-        # would scatter the customers.
+        # A nested loop pairs facts with the few cutoffs in their stored order; the alternative
+        # sorts the facts, and a customer's rows would no longer be adjacent.
         connection.execute(f"SET nested_loop_join_threshold = {_MOST_CUTOFFS_AT_A_TIME}")
         if settings.threads is not None:
             connection.execute(f"SET threads = {settings.threads}")
@@ -196,7 +196,7 @@ def open_duckdb(settings: EngineSettings, temp_folder: Path) -> Iterator[DuckDBE
 def _stored(expression: ir.Table) -> str:
     """Return the SQL of an expression whose sums of whole numbers stay whole numbers.
 
-    DuckDB adds them up in 128 bits, which Parquet does not know and would make floats of.
+    DuckDB sums in 128 bits, a type that Parquet lacks: such columns would become floats.
     """
     sql = compile_sql(expression)
     whole = [name for name, kind in expression.schema().items() if kind.is_int64()]

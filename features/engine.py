@@ -1,8 +1,8 @@
-"""The door to the engine: DuckDB on one machine, Spark where that is outgrown.
+"""What the room needs from an engine: DuckDB on one machine, Spark where that is outgrown.
 
-Everything is written once, as Ibis expressions. Ibis serves as a compiler only: each engine
-runs the SQL on its own connection, which is faster than Ibis' live backends and keeps all that
-is particular to an engine in one file.
+Queries are written once, as Ibis expressions. Ibis serves as a compiler only: each engine runs
+the SQL on its own connection, which is faster than Ibis' live backends and keeps everything
+particular to an engine in one file.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ BUCKET = "bucket"
 
 
 class EngineError(Exception):
-    """The engine cannot run what it was asked to, or read the files for it; says why in a line."""
+    """The engine cannot run a query or read its files; the message is one line that says why."""
 
 
 class Engine(Protocol):
-    """What the room asks of an engine; names are of temporary views and tables.
+    """What the room asks of an engine; names are those of temporary views and tables.
 
     Attributes
     ----------
     numbers_customers
-        Whether vectors are to be grouped by whole numbers in place of customers' ids.
+        Whether vectors are computed faster with integers in place of customer ids; see
+        :mod:`features.numbering`.
     """
 
     numbers_customers: bool
@@ -50,7 +51,7 @@ class Engine(Protocol):
         """Open a table of a DuckDB file with ``source_file`` and ``source_row``."""
 
     def open(self, name: str, paths: Sequence[Path]) -> ir.Table:
-        """Open our own Parquet files, or folders of them; at least one file must exist."""
+        """Open Parquet files of the workspace, or folders of them; at least one must exist."""
 
     def register(self, name: str, frame: pd.DataFrame) -> ir.Table:
         """Copy a frame into a temporary table."""
@@ -62,7 +63,7 @@ class Engine(Protocol):
         """Compute expressions one after the other, each into the temporary table of its name."""
 
     def drop(self, *names: str) -> None:
-        """Forget temporary tables that exist."""
+        """Drop temporary tables, where they exist."""
 
     def frame(self, expression: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows."""
@@ -74,7 +75,7 @@ class Engine(Protocol):
         """
 
     def content_hash(self, table: ir.Table) -> int:
-        """Return a number that changes when any row does, whatever their order; it adds up."""
+        """Return the sum of all rows' hashes: independent of their order, and additive."""
 
 
 def compile_sql(expression: ir.Table, dialect: str = "duckdb") -> str:
@@ -84,14 +85,14 @@ def compile_sql(expression: ir.Table, dialect: str = "duckdb") -> str:
 
 @functools.lru_cache(maxsize=512)
 def _compiled(operation: Any, dialect: str) -> str:
-    """Compile once what is asked for often: for small shops it takes longer than the query."""
+    """Cache compilation: for small shops it takes longer than running the query."""
     if dialect == "pyspark":
         return spark_sql(operation.to_expr())
     return str(ibis.to_sql(operation.to_expr(), dialect=dialect, pretty=False))
 
 
 def bucket_of(key: ir.Column, buckets: int) -> ir.IntegerValue:
-    """Return which of ``buckets`` shares a key belongs to, from 0."""
+    """Return the number of the share, 0 to ``buckets - 1``, that a key belongs to."""
     if buckets == 1:
         return ibis.literal(0, "int64")
     return ((key.hash() % buckets) + buckets) % buckets

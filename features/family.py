@@ -1,4 +1,4 @@
-"""What a feature family is, and the only way for one to look at the past.
+"""What a feature family is, and how it looks at the past without seeing the future.
 
 A family is a function from roll-ups and a table of cutoffs to columns keyed by
 ``(customer_id, as_of_day)``: many cutoffs in one pass. Add one by adding a file to
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -28,7 +28,7 @@ FIRST_SEEN = "first_seen"
 
 @dataclass(frozen=True)
 class Column:
-    """One feature: what it is called, means and is counted in, and what missing says."""
+    """One feature: its name, meaning and unit, and what a missing value says."""
 
     name: str
     meaning: str
@@ -44,12 +44,12 @@ class Family:
     Attributes
     ----------
     reads
-        The roll-ups it needs; where a shop lacks one, the family is left out.
+        The roll-ups it needs; a shop that lacks one does without the family.
     compute
         ``(rollups, cutoffs) -> table`` with the two keys and exactly ``columns``, at most one
         row per key. ``cutoffs`` has one column, ``as_of_day``.
     parts
-        Families that compute some of the columns each, for who asks for those alone.
+        Families that each compute some of the columns, for callers that need no more.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Family:
 
 
 def narrowed(family: Family, names: Collection[str]) -> tuple[Family, ...]:
-    """Return what computes some of a family's columns, reading no more than they need."""
+    """Return families that compute only the named columns, from as few roll-ups as possible."""
     if family.parts:
         return tuple(each for part in family.parts for each in narrowed(part, names))
     columns = tuple(column for column in family.columns if column.name in names)
@@ -76,9 +76,9 @@ def narrowed(family: Family, names: Collection[str]) -> tuple[Family, ...]:
 
 
 def history(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
-    """Pair every fact with each cutoff that could see it, and add ``age_days`` (1 or more).
+    """Pair every fact with each cutoff at which it was known, and add ``age_days`` (1 or more).
 
-    Families must take roll-ups through here, or through :func:`first_seen`: it is what keeps
+    Families must take roll-ups through this function or :func:`first_seen`: that is what keeps
     them from the future.
     """
     paired = rollup.cross_join(cutoffs)
@@ -87,11 +87,10 @@ def history(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
 
 
 def first_seen(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
-    """Give every fact the first cutoff that could see it; facts that none sees are left out.
+    """Pair every fact with the first cutoff at which it was known; drop facts known at none.
 
-    What a cutoff knows is then all that was first seen by it or by an earlier one: for sums that
-    only grow, each fact is read once and not once for each cutoff. The other way to the past,
-    beside :func:`history`.
+    A running sum over ``first_seen`` is then what each cutoff knew. For sums without a window
+    this reads each fact once, where :func:`history` reads it once for each cutoff.
     """
     before = cutoffs[AS_OF_DAY].lag().over(order_by=cutoffs[AS_OF_DAY])
     spans = cutoffs.select(cutoffs[AS_OF_DAY].name(FIRST_SEEN), not_by=before)
@@ -100,8 +99,15 @@ def first_seen(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
     return paired.filter((paired[KNOWN_FROM] < paired[FIRST_SEEN]) & is_new).drop("not_by")
 
 
-def held(states: ir.Table, cutoffs: ir.Table) -> ir.Table:
-    """Pair what stood of each customer from ``first_seen`` on with the cutoffs until the next."""
+def carried_forward(states: ir.Table, cutoffs: ir.Table) -> ir.Table:
+    """Repeat each customer's latest state at every cutoff, as observations are carried forward.
+
+    Parameters
+    ----------
+    states
+        One row per customer and ``first_seen``, the cutoff from which the state holds until the
+        customer's next row.
+    """
     customer = [states[C.CUSTOMER_ID]]
     following = states[FIRST_SEEN].lead().over(group_by=customer, order_by=states[FIRST_SEEN])
     paired = states.mutate(following=following).cross_join(cutoffs)
@@ -111,13 +117,13 @@ def held(states: ir.Table, cutoffs: ir.Table) -> ir.Table:
 
 
 def known_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Return all orders, void ones included, as they were known at each cutoff."""
+    """Return all orders as they were known at each cutoff, wholly returned ones included."""
     orders = history(rollups["order_states"], cutoffs)
     return orders.filter(orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= orders[AS_OF_DAY]))
 
 
-def standing_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Return the net-positive orders of each cutoff: seen, and not known to be void by then."""
+def net_positive_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Return the orders that still left revenue, as far as each cutoff knew of returns."""
     orders = known_orders(rollups, cutoffs)
     return orders.filter(orders[STANDS])
 
@@ -125,18 +131,23 @@ def standing_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 def within(table: ir.Table, days: int) -> ir.IntegerValue:
     """Return 1 where a fact is at most ``days`` old at its cutoff, else 0.
 
-    Multiplying by it is much faster than a filtered aggregate per window.
+    Multiplying by it is much faster than one filtered aggregate for each window.
     """
     return (table[AGE_DAYS] <= days).cast("int64")
 
 
-def faded(table: ir.Table, half_life_days: int) -> ir.FloatingValue:
-    """Return a weight of 1 for today's facts that halves every ``half_life_days``."""
+def half_life_weight(table: ir.Table, half_life_days: int) -> ir.FloatingValue:
+    """Return ``0.5 ** (age_days / half_life_days)``."""
     return (table[AGE_DAYS] * (-math.log(2) / half_life_days)).exp()
 
 
+def left_join(left: ir.Table, right: ir.Table, keys: Sequence[str] = KEYS) -> ir.Table:
+    """Join on equal keys and keep one copy of them."""
+    return left.left_join(right, list(keys)).drop(*(f"{key}_right" for key in keys))
+
+
 def discover_families() -> tuple[Family, ...]:
-    """Return every family in :mod:`features.families`, by file name."""
+    """Return every family in :mod:`features.families`, in the order of the file names."""
     names = sorted(module.name for module in pkgutil.iter_modules(features.families.__path__))
     modules = (importlib.import_module(f"features.families.{name}") for name in names)
     return tuple(module.FAMILY for module in modules)

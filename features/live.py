@@ -1,8 +1,8 @@
-"""One customer now: the same families from stored roll-ups and what has just happened.
+"""Vectors of a few customers now: the same families, over stored roll-ups and fresh records.
 
-Roll-up rows add, so fresh records are rolled up alone and put under the stored rows of the
-customers whom they concern; the states of their orders are computed again from all moves. What
-comes out equals what a refresh and a batch would give.
+Roll-ups are additive, so fresh records are rolled up alone and appended to the stored rows of the
+customers whom they concern; what is not additive, such as the states of their orders, is computed
+again from all of their rows. The vectors equal those of a refresh and a batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, datetime
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.adjustments import without_codes
+from features.adjustments import without_adjustment_codes
 from features.casts import flagged, typed
 from features.engine import SOURCE_FILE, SOURCE_ROW, Engine
 from features.errors import DataError
@@ -46,22 +46,23 @@ def vectors_now(
     Parameters
     ----------
     fresh
-        Records that no file holds yet, by table of the vocabulary; optional columns may lack.
+        Records that are in no file yet, by table of the vocabulary; optional columns may be
+        absent.
     as_of
-        The cutoff; tomorrow, for today's records to count.
+        The cutoff: tomorrow, if today's records are to count.
     now
-        Naive UTC; records dated later are impossible.
+        Naive UTC; records dated later are bad.
     customers
-        Those asked for besides the ones in ``fresh``.
+        Ids to compute vectors for, besides the customers named in ``fresh``.
     checks
-        The shop's own: they say which lines are no products.
+        The shop's settings, which tell products from adjustments.
     set_aside
-        Leave bad records out, as a batch does, instead of refusing all for one.
+        Leave bad records out, as a batch does, instead of raising on the first.
 
     Raises
     ------
     DataError
-        A fresh record is bad, or of a table that the shop's files do not have.
+        A fresh record is bad, or belongs to a table that the shop's files do not have.
     """
     tables = {
         table: _checked(
@@ -85,7 +86,7 @@ def _checked(
     *,
     set_aside: bool,
 ) -> ir.Table:
-    """Give fresh records their types; where one is bad, leave it out or refuse them."""
+    """Give fresh records their types and check them; bad ones are left out or raise."""
     if table not in prepared.store.tables:
         raise DataError(
             f"{table}: fresh records came of a table that the shop's files do not have",
@@ -106,7 +107,7 @@ def _checked(
             f"{table}: fresh record {first[SOURCE_ROW].iloc[0]} is bad: {first[REASONS].iloc[0]}",
             "correct it and send it again",
         )
-    checked = without_codes(checked, checks) if table == "orders" else checked
+    checked = without_adjustment_codes(checked, checks) if table == "orders" else checked
     return checked.select(*(column.name for column in spec.columns))
 
 
@@ -122,14 +123,18 @@ def _with_fresh(
     def write(rollup: Rollup, made: ir.Table) -> ir.Table:
         made = engine.create(f"fresh_{rollup.name}", made)
         before = stored[rollup.name]
-        if rollup.by_customer:
+        of_customers = C.CUSTOMER_ID in before.columns
+        if of_customers:
             before = before.semi_join(wanted, C.CUSTOMER_ID)
         together = made if rollup.restates else before.union(made.select(*before.columns))
-        live[rollup.name] = engine.create(f"live_{rollup.name}", together)
+        # A copy of what is about the whole shop would cost more than reading it in place.
+        live[rollup.name] = (
+            engine.create(f"live_{rollup.name}", together) if of_customers else together
+        )
         return made
 
     def choose(rollup: Rollup, tables: Tables) -> Tables:
-        """Give what restates every move of the customers' orders."""
+        """Let what restates read all rows of its customers, the stored ones included."""
         name = rollup.reads[0]
         return {**tables, name: live[name]} if rollup.restates else tables
 

@@ -1,7 +1,7 @@
-"""Whole numbers in place of customers' ids, while vectors are computed.
+"""Integers in place of customer ids while vectors are computed.
 
-Text is grouped, ordered and joined by at a multiple of what whole numbers cost, and every family
-does so for every cutoff. Families do not notice: the column keeps its name.
+Every family groups, sorts and joins by customer for every cutoff, which costs several times as
+much with text as with integers. The column keeps its name, so families do not notice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBER = "customer_number"
 
 
 def number_customers(engine: Engine, rollups: Rollups) -> ir.Table:
-    """Give everyone with an order line or a cost a number, in the order of their ids."""
+    """Give a number to everyone with an order line or a cost, in the order of their ids."""
     customers = rollups["customer_day"].select(C.CUSTOMER_ID).distinct()
     number = ibis.row_number().over(order_by=customers[C.CUSTOMER_ID]).cast("int32")
     return engine.create(NUMBERS, customers.mutate(number.name(_NUMBER)))
@@ -33,11 +33,11 @@ def number_customers(engine: Engine, rollups: Rollups) -> ir.Table:
 def with_numbers(
     engine: Engine, rollups: Rollups, families: Sequence[Family], numbers: ir.Table
 ) -> Rollups:
-    """Put numbers for ids in the roll-ups that families read.
+    """Replace ids by numbers in the roll-ups that families read.
 
-    What several families read is kept until :func:`forget_numbered`, the rest read where it is.
+    A roll-up that several families read becomes a temporary table, until :func:`forget_numbered`.
     """
-    # Whoever asks for vectors reads the customers' days too.
+    # Besides the families, the list of customers with vectors reads ``customer_day``.
     readers = Counter(["customer_day", *(name for family in families for name in family.reads)])
     tables = dict(rollups.tables)
     for name, times in readers.items():
@@ -48,12 +48,12 @@ def with_numbers(
 
 
 def forget_numbered(engine: Engine, rollups: Rollups) -> None:
-    """Drop what :func:`with_numbers` kept."""
+    """Drop the temporary tables of :func:`with_numbers`."""
     engine.drop(*map(_kept, rollups.tables))
 
 
 def with_ids(vectors: ir.Table, numbers: ir.Table) -> ir.Table:
-    """Put customers' ids again."""
+    """Replace numbers by the customers' ids again."""
     features = [name for name in vectors.columns if name not in KEYS]
     numbered = vectors.rename({_NUMBER: C.CUSTOMER_ID})
     return numbered.join(numbers, _NUMBER).select(*KEYS, *features)

@@ -1,7 +1,6 @@
-"""Read a user's table from PostgreSQL (11 or newer): streamed into a CSV file, as it stood once.
+"""Read a user's table from PostgreSQL (11 or newer), by streaming one snapshot into a CSV file.
 
-The server tells whether a table has changed by a digest of its rows, so that an unchanged one
-is not read again.
+The server computes a digest of the rows, so that an unchanged table is not read again.
 """
 
 from __future__ import annotations
@@ -43,14 +42,14 @@ JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
-# The star is expanded, whatever the columns are called; the text tells a missing value apart.
+# `ROW(r.*)` works whatever the columns are called; as text, NULL differs from an empty string.
 _DIGEST = b"""
 SELECT pg_catalog.count(*),
        pg_catalog.sum(pg_catalog.hashtextextended(ROW(r.*)::pg_catalog.text, 0))
 FROM (%s) AS r
 """
-# All values in quotes: readers that guess the dialect from the first rows guess right. It costs
-# a fifth more disk and no time.
+# All values are quoted, so that readers which guess the dialect from the first rows guess right.
+# It costs a fifth more disk and no time.
 _COPY = b"COPY (%s) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)"
 
 
@@ -75,11 +74,11 @@ def table_columns(url: str, table: str) -> tuple[str, ...]:
 
 
 def table_digest(url: str, table: str, columns: Sequence[str] | None = None) -> str:
-    """Return what changes when any row of the columns does, computed by the server.
+    """Return a digest of all rows of some columns, computed by the server.
 
-    Rows are counted and the 64-bit hashes of their text summed: their order does not matter,
-    repeated rows do. It costs the server one scan, about two million rows of six columns a
-    second and core; nothing but the sum travels. Nothing cheaper is exact: PostgreSQL's own
+    It is the number of rows and the sum of the 64-bit hashes of their text: their order does not
+    matter, repeated rows do. It costs the server one scan, about two million rows of six columns a
+    second and core; only the result is transferred. Nothing cheaper is exact: PostgreSQL's
     counters of changes may be lost in a crash, and views have no row versions.
 
     Take the digest before landing: what changes in between is then read again next time.
@@ -103,31 +102,30 @@ def land_table(
 ) -> Path:
     """Stream a table into ``<folder>/<table>.csv``, whole or not at all, and return that path.
 
-    One read-only transaction sees the table as it stood at one moment. The file is UTF-8 CSV
-    with a header: times are UTC and ISO 8601, floats have all their digits, booleans are ``t``
-    and ``f``, money is a plain number. A missing value is an empty field, and so is an infinite
-    time, which says that there is no such date. An empty text is ``""``; the checks take both
-    for missing. The file is not compressed: gzip makes it a quarter of the size and takes three
-    times as long, and it is read only once.
+    One read-only transaction sees one snapshot of the table. The file is UTF-8 CSV with a header:
+    times are UTC and ISO 8601, floats have all their digits, booleans are ``t`` and ``f``, money
+    is a plain number. A missing value is an empty field, and so is an infinite time, which means
+    that there is no such date. An empty text is ``""``; the checks take both for missing. The file
+    is not compressed: gzip would make it a quarter of the size and take three times as long, and
+    the file is read only once.
 
     Parameters
     ----------
     table
-        ``schema.table``, or ``table`` where the search path finds it; written as it is stored,
-        upper and lower case told apart.
+        ``schema.table``, or ``table`` where the search path finds it; case-sensitive.
     columns
         The columns to read, or None for all.
     folder
-        One for each source: the same table of two databases has one name.
+        One for each source, since tables of two databases may share a name.
     progress
-        Told of each million rows.
+        Called after each million rows.
 
     Raises
     ------
     RegularsError
         psycopg is not installed.
     SettingsError
-        The address holds a password, or is none.
+        The address holds a password, or is malformed.
     DataError
         No connection, no such table or column, no permission, or the stream broke.
     """
@@ -150,7 +148,7 @@ def land_table(
 
 
 def _file_name(table: str) -> str:
-    """Spell out what file systems and patterns take for something else, each differently."""
+    """Percent-encode characters that have a meaning in paths or glob patterns."""
     return re.sub(r"[^\w.-]", lambda found: quote(found[0], safe=""), table)
 
 
@@ -171,7 +169,7 @@ def _stream(connection: Connection[Any], rows: bytes, path: Path, tick: Tick) ->
 
 
 def _expected_ticks(connection: Connection[Any], rows: bytes) -> int:
-    """Return how many ticks the server's planner expects; it knows without counting."""
+    """Return the number of ticks that the server's planner expects, without counting rows."""
     [[[plan]]] = connection.execute(b"EXPLAIN (FORMAT json) %s" % rows).fetchall()
     return int(plan["Plan"]["Plan Rows"]) // _ROWS_PER_TICK + 1
 

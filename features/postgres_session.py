@@ -1,4 +1,4 @@
-"""Open a PostgreSQL database for reading; what goes wrong in it is said with a remedy.
+"""Open a PostgreSQL database for reading, with errors that name a remedy.
 
 Passwords come from where PostgreSQL's own programs take them (``PGPASSWORD``, ``~/.pgpass``, a
 service file), never from the settings, and so never reach a message.
@@ -28,14 +28,14 @@ _DEFAULTS = {
     "fallback_application_name": "regulars",
     "client_encoding": "utf8",
 }
-# The same value is always the same text, whatever the server, database or role is set to.
+# So that a value has the same text whatever the settings of the server, database or role.
 _SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "3",
-    # Rows in the order in which they are stored, and all the time that reading them takes.
+    # Rows in the order in which they are stored, and no time limit for reading them.
     "synchronize_seqscans": "off",
     "statement_timeout": "0",
 }
@@ -43,21 +43,21 @@ _SETTINGS = {
 
 @contextmanager
 def read_only_session(url: str, table: str) -> Iterator[Connection[Any]]:
-    """Open one read-only transaction that sees the database as it stood at one moment.
+    """Open one read-only transaction that sees one snapshot of the database.
 
     Parameters
     ----------
     table
-        What is to be read: named in every message.
+        The table to be read, for error messages.
 
     Raises
     ------
     RegularsError
         psycopg is not installed.
     SettingsError
-        The address holds a password, or is none.
+        The address holds a password, or is malformed.
     DataError
-        No connection, or the server refused or broke off what was asked inside.
+        No connection, or a query in the session was refused or failed.
     """
     try:
         import psycopg  # noqa: PLC0415  an optional extra, and slow to load
@@ -96,7 +96,7 @@ def read_only_session(url: str, table: str) -> Iterator[Connection[Any]]:
 
 
 def _options(url: str, table: str) -> dict[str, Any]:
-    """Take an address apart; one that may hold a password is refused and not repeated."""
+    """Parse an address; refuse one that may hold a password, without repeating it."""
     from psycopg import Error, conninfo  # noqa: PLC0415  see above
 
     try:
@@ -109,7 +109,7 @@ def _options(url: str, table: str) -> dict[str, Any]:
             "take it out (postgresql://user@host:5432/database) and set the variable PGPASSWORD, "
             "or write it into the file ~/.pgpass",
         )
-    # Of a password with a slash in it, parts end up in the port and the database's name.
+    # Parts of a password with a slash in it end up in the port and the database's name.
     is_whole = re.fullmatch(r"[\d,]*", str(options.get("port", "")))
     if not is_whole or "@" in str(options.get("dbname", "")):
         raise SettingsError(
@@ -121,7 +121,7 @@ def _options(url: str, table: str) -> dict[str, Any]:
 
 
 def _settle(connection: Connection[Any]) -> None:
-    """Set what the text of values depends on, until the transaction ends."""
+    """Set what the text of values depends on, for this transaction."""
     each = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(_SETTINGS))
     values = [text for setting in _SETTINGS.items() for text in setting]
     connection.execute(f"SELECT {each}".encode(), values)

@@ -1,8 +1,8 @@
 """From the user's files to checked tables and roll-ups, with as little work as that takes.
 
 The workspace remembers what each table was made from: files, their sizes and times, settings.
-What is unchanged is not read again; of a table of happenings that gained files only the new ones
-are read, and their records appended; anything else is made anew.
+Unchanged tables are not read again. Of a table of events (without a key) that gained files only
+the new ones are read, and their records appended. Anything else is rebuilt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Work = Literal["kept", "appended", "rebuilt"]
 
 _CHECKED_AT = "checked_at"
 _DERIVED = {"products": products_from_orders, "customers": customers_from_orders}
-# About what a share of the customers may hold, and what an order line takes in a file.
+# Estimates: the order lines that one share of the customers may hold, and bytes per line in files.
 _LINES_PER_BUCKET = 8_000_000
 _BYTES_PER_LINE = {".parquet": 14, ".gz": 14}
 _BYTES_PER_LINE_OF_TEXT = 70
@@ -47,15 +47,15 @@ class Prepared:
     Attributes
     ----------
     first_day, last_day
-        Days of the first and last order line. Today, for the data, is the day after the last.
+        Days of the first and last order line.
     fingerprint
-        Changes when any kept row of any table changes.
+        Changes when any good row of any table changes.
     lines_without_cost
-        Order lines whose margin is assumed from the shop's margin rate.
+        Number of order lines whose margin is assumed from the shop's margin rate.
     checked_at
-        When something new was last found in the tables, naive UTC.
+        When new data were last found in the tables, naive UTC.
     work
-        What each table and the roll-ups took: kept, appended or rebuilt.
+        What was done with each table and the roll-ups: kept, appended or rebuilt.
     """
 
     reports: tuple[TableReport, ...]
@@ -71,12 +71,12 @@ class Prepared:
 
     @property
     def today(self) -> date:
-        """The first midnight at which every record was known."""
+        """The cutoff that sees all orders: the day after the last order line."""
         return self.last_day + timedelta(days=1)
 
     @property
     def reused(self) -> bool:
-        """Whether everything stood already."""
+        """Whether everything was up to date already."""
         return set(self.work.values()) == {"kept"}
 
 
@@ -93,11 +93,9 @@ def prepare(
     Parameters
     ----------
     now
-        Naive UTC; rows dated later are impossible.
-    progress
-        Told of each step.
+        Naive UTC; rows dated later are bad.
     rebuild
-        Make everything anew.
+        Read and roll up everything again.
 
     Raises
     ------
@@ -111,7 +109,7 @@ def prepare(
         for table, sources in settings.tables.items()
     }
     store = Store(workspace) if rebuild else Store.read(workspace)
-    # Spark shares out its work by itself.
+    # Spark partitions its work by itself.
     by_size = 1 if settings.engine.kind == "spark" else _buckets(places["orders"], store)
     buckets = settings.engine.buckets or by_size
     if buckets != store.buckets or not store.tables:
@@ -137,13 +135,13 @@ def prepare(
     return _opened(engine, store, settings, work)
 
 
-def as_it_stands(engine: Engine, settings: DataSettings) -> Prepared:
-    """Open what was checked and rolled up before; nothing is read anew, nothing written.
+def open_prepared(engine: Engine, settings: DataSettings) -> Prepared:
+    """Open what :func:`prepare` made before, without reading files or writing anything.
 
     Raises
     ------
     DataError
-        Nothing was, or by another version.
+        There is nothing, or it was made by an incompatible version.
     """
     store = Store.read(settings.base / settings.workspace)
     if _CHECKED_AT not in store.facts or not settings.tables.keys() <= store.tables.keys():
@@ -159,7 +157,7 @@ def _refresh_table(
     places: list[Place],
     now: datetime,
 ) -> Work:
-    """Check what is new of one table: nothing, some files, or all."""
+    """Check what is new in one table: nothing, some files, or all of it."""
     signatures = [place.signature for place in places]
     definition = _definition(settings, table)
     known = store.tables.get(table)
@@ -167,7 +165,7 @@ def _refresh_table(
     if known is not None:
         grown = known.definition == definition and all(f in signatures for f in known.files)
         new = [p for p, file in zip(places, signatures, strict=True) if file not in known.files]
-        # Copies are looked for among all rows of a table, so they need all to be there.
+        # Duplicates by key or across sources can only be found among all rows of a table.
         alone = not TABLES[table].key and len({place.index for place in places}) == 1
         if grown and not new:
             return "kept"
@@ -191,7 +189,7 @@ def _refresh_table(
 
 
 def _derive(engine: Engine, store: Store, table: str) -> None:
-    """Read a table that the shop does not bring off its orders."""
+    """Derive a table that the shop does not bring from its orders."""
     orders, known = store.tables["orders"].parts, store.tables.get(table)
     if known is not None and known.files == orders:
         return
@@ -228,7 +226,7 @@ def _opened(
 
 
 def data_fingerprint(store: Store, tables: Iterable[str]) -> str:
-    """Return a digest of every kept row of some checked tables."""
+    """Return a digest of all good rows of some checked tables."""
     reports = [TableReport.from_json(store.tables[table].report or {}) for table in tables]
     joined = "".join(f"{report.table}:{report.fingerprint};" for report in reports)
     return hashlib.sha256(joined.encode()).hexdigest()[:16]
@@ -241,7 +239,7 @@ def _report(store: Store, table: str) -> TableReport:
 
 
 def _facts(engine: Engine, store: Store, settings: DataSettings) -> dict[str, Any]:
-    """Return what is worth knowing of the data and takes a look at all of it."""
+    """Return facts about the data that take a scan of all of it."""
     moves = store.open_rollups(engine, names=("order_moves",))["order_moves"]
     totals = moves.aggregate(
         first=moves[DAY].min(), last=moves[DAY].max(), assumed=moves.lines_assumed.sum()
@@ -256,7 +254,7 @@ def _facts(engine: Engine, store: Store, settings: DataSettings) -> dict[str, An
 
 
 def _notices(engine: Engine, store: Store, settings: DataSettings) -> dict[str, str]:
-    """Name what is odd but usable: orders of customers or products that no table describes."""
+    """Report what is odd but usable: orders of customers or products that no table describes."""
     orders = store.open_clean(engine, "orders")
     notices = {}
     for table, key, what in (
@@ -278,7 +276,7 @@ def _notices(engine: Engine, store: Store, settings: DataSettings) -> dict[str, 
 
 
 def _buckets(orders: list[Place], store: Store) -> int:
-    """Choose in how many shares to work; what stands is only changed when far off."""
+    """Choose the number of shares by size; keep the present one within a factor of 2."""
     lines = sum(
         place.size_bytes / _BYTES_PER_LINE.get(place.file.suffix, _BYTES_PER_LINE_OF_TEXT)
         for place in orders
@@ -289,7 +287,7 @@ def _buckets(orders: list[Place], store: Store) -> int:
 
 
 def _definition(settings: DataSettings, table: str) -> str:
-    """Digest of the settings that shape a checked table."""
+    """Return a digest of the settings that a checked table depends on."""
     sources = [source.model_dump(mode="json") for source in settings.tables[table]]
     checks = settings.checks.model_dump(mode="json", exclude={"tolerance"})
     checks["expected"] = sorted(checks["expected"])

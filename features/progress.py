@@ -1,4 +1,4 @@
-"""How long work tells where it is, without knowing who is watching."""
+"""How long-running work reports its progress, whatever displays it."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ Progress = Callable[[str, int], Tick]
 
 
 def silent(_phrase: str, _total: int) -> Tick:
-    """Tell nobody."""
+    """Report nothing."""
     return lambda: None

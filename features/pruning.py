@@ -10,15 +10,15 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 from ibis.common.graph import Graph, Node
 
-# Values by the name of the column that they make; all else that a relation holds shapes its rows.
-_MADE = ("values", "metrics")
+# Arguments of a relation that define columns by name; all others decide on its rows.
+_DEFINE_COLUMNS = ("values", "metrics")
 
 
 def columns_read(table: ir.Table) -> dict[str, set[str]]:
-    """Return, of each table that an expression reads, the columns that its result depends on.
+    """Return, for each table that an expression reads, the columns that its result depends on.
 
-    From the result down, each relation asks those below it for what the columns asked of it are
-    made of and for what decides on its rows.
+    From the result down, each relation asks the relations below it for the columns from which its
+    own requested columns are computed, and for those that decide on its rows.
     """
     root = table.op()
     asked: dict[Node, set[str]] = defaultdict(set)
@@ -33,7 +33,7 @@ def columns_read(table: ir.Table) -> dict[str, set[str]]:
 
 
 def narrow(table: ir.Table, columns: Collection[str]) -> ir.Table:
-    """Leave all but some columns missing: they keep their place, and cost nothing."""
+    """Replace all but some columns by missing values: the schema stays, and nothing is read."""
     return table.select(
         **{
             name: table[name] if name in columns else ibis.null().cast(kind)
@@ -43,7 +43,7 @@ def narrow(table: ir.Table, columns: Collection[str]) -> ir.Table:
 
 
 def _asks(relation: Node, names: set[str]) -> Iterator[tuple[Node, set[str]]]:
-    """Yield what a relation, asked for some of its columns, asks the relations below it for."""
+    """Yield the relations below, each with columns that the named columns depend on."""
     if isinstance(relation, ops.Set | ops.Distinct):
         adds_rows = isinstance(relation, ops.Union) and not relation.distinct
         for below in relation.__children__:
@@ -52,7 +52,7 @@ def _asks(relation: Node, names: set[str]) -> Iterator[tuple[Node, set[str]]]:
     shapes = [
         part
         for name, part in zip(relation.argnames, relation.args, strict=True)
-        if name not in _MADE
+        if name not in _DEFINE_COLUMNS
     ]
     made = [relation.values[name] for name in names & relation.values.keys()]
     for part in Graph.from_bfs((shapes, made), filter=lambda node: not _is_relation(node)):

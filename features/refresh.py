@@ -1,8 +1,8 @@
 """Bring roll-ups up to date with the checked tables: append what is new, rebuild what must be.
 
-New records are rolled up alone and appended; the orders that they touch are stated again from
-all their moves, and their earlier states marked as restated. A rebuild goes through the
-customers share by share, so that no step needs memory for everyone.
+New records are rolled up alone and appended. What is not additive, such as the states of orders,
+is computed again for the keys that new records touch, and their earlier rows are marked as
+restated. A rebuild goes through the customers share by share, to bound memory.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def build_rollups(
     Parameters
     ----------
     write
-        Stores a roll-up and returns it as stored; or as it is, to be computed where it is read.
+        Stores a roll-up and returns the table that the roll-ups after it read.
     choose
-        What a roll-up is to read instead of all ``tables`` so far.
+        Returns the tables that a roll-up is to read, given all so far; by default these.
     """
     so_far = dict(tables)
     names = {rollup.name for rollup in wanted}
@@ -58,7 +58,7 @@ def build_rollups(
 
 
 def _built(rollup: Rollup, tables: Tables, shop: ShopSettings) -> ir.Table:
-    """Return a roll-up's expression; for the same tables it is put together only once."""
+    """Return a roll-up's expression, cached by the tables that it reads."""
     names = (*rollup.reads, *(name for name in rollup.may_read if name in tables))
     return _remembered(rollup, tuple((name, tables[name].op()) for name in names), shop)
 
@@ -71,18 +71,18 @@ def _remembered(rollup: Rollup, reads: tuple[tuple[str, Any], ...], shop: ShopSe
 def refresh_rollups(
     engine: Engine, store: Store, shop: ShopSettings, definition: str, progress: Progress
 ) -> Literal["kept", "appended", "rebuilt"]:
-    """Make every roll-up say what the checked tables say, with as little work as that takes.
+    """Bring every roll-up up to date, with as little work as that takes.
 
     Returns
     -------
-    What was done; of what little a refresh makes anew (profiles) nothing is said.
+    What was done. ``appended`` where anything was, though some small roll-ups were rebuilt.
     """
     for rollup in discover_rollups():
         if rollup.name in store.rollups and not possible(store, rollup):
             del store.rollups[rollup.name]
             store.forget(store.rollup_folder(rollup.name), store.restated_folder(rollup.name))
-    stands = not _catalogue_changed(engine, store)
-    changes = plan_changes(store, definition, stands=stands)
+    unchanged = not _catalogue_changed(engine, store)
+    changes = plan_changes(store, definition, catalogue_unchanged=unchanged)
     rebuilt = [change for change in changes if change.new is None]
     appended = [change for change in changes if change.new is not None]
     if rebuilt:
@@ -104,8 +104,8 @@ def _by_customer(table: str) -> bool:
     return any(column.name == C.CUSTOMER_ID for column in TABLES[table].columns)
 
 
-def _numbered(change: Change, made: ir.Table) -> ir.Table:
-    """Say of rows that may be restated which part they are of."""
+def _with_part(change: Change, made: ir.Table) -> ir.Table:
+    """Add the number of the part to rows that may be restated."""
     if not change.rollup.restates:
         return made
     return made.mutate(ibis.literal(int(change.part.removeprefix(PART)), "int32").name(PART))
@@ -128,7 +128,7 @@ def _rebuild(
         def write(rollup: Rollup, made: ir.Table, bucket: int = bucket) -> ir.Table:
             change = by_name[rollup.name]
             folder = store.rollup_folder(rollup.name) / f"{BUCKET}={bucket}"
-            engine.write(_numbered(change, made), folder, change.part)
+            engine.write(_with_part(change, made), folder, change.part)
             return open_parts(engine, f"stored_{rollup.name}", folder, [change.part])
 
         tables = {
@@ -147,7 +147,7 @@ def _rebuild(
 def _append(
     engine: Engine, store: Store, shop: ShopSettings, appended: Sequence[Change], new: Inputs
 ) -> None:
-    """Roll up new parts alone, where they are what a roll-up lacks, and add them to what stands."""
+    """Roll up new parts alone, and append them to the roll-ups that lack exactly these parts."""
     changes = [change for change in appended if change.new == new]
     by_name = {change.rollup.name: change for change in changes}
     rollups = [change.rollup for change in changes]
@@ -157,7 +157,7 @@ def _append(
     def write(rollup: Rollup, made: ir.Table) -> ir.Table:
         change, folder = by_name[rollup.name], store.rollup_folder(rollup.name)
         store.remove_part(folder, change.part)
-        made = engine.create(f"made_{rollup.name}", _numbered(change, made))
+        made = engine.create(f"made_{rollup.name}", _with_part(change, made))
         if rollup.restates:
             keys = made.select(*rollup.restates, PART).distinct()
             engine.write(keys, store.restated_folder(rollup.name), change.part)
@@ -168,7 +168,7 @@ def _append(
         return open_parts(engine, f"stored_{rollup.name}", folder, [change.part])
 
     def choose(rollup: Rollup, tables: Tables) -> Tables:
-        """Give what restates all moves of the orders that new ones touch."""
+        """Let what restates read all rows of the keys that new rows touch, old rows included."""
         if not rollup.restates:
             return tables
         name = rollup.reads[0]
@@ -199,7 +199,7 @@ def _append(
 
 
 def _catalogue_changed(engine: Engine, store: Store) -> bool:
-    """Tell whether lines already rolled up would look up something else in the catalogue now."""
+    """Return whether the catalogue now says something else of products already rolled up."""
     known = store.rollups.get(_CATALOGUE)
     if known is None or known.files == [store.tables["products"].parts]:
         return False
@@ -214,7 +214,7 @@ def _catalogue_changed(engine: Engine, store: Store) -> bool:
 
 
 def _keep_catalogue(engine: Engine, store: Store, definition: str) -> None:
-    """Keep what was looked up, to compare the next catalogue with."""
+    """Store what lines take from the catalogue, to compare the next catalogue with."""
     known, products = store.rollups.get(_CATALOGUE), store.tables["products"].parts
     if known is not None and known.files == [products]:
         return

@@ -1,7 +1,6 @@
 """What the feature columns look like at a cutoff, and how far they moved since an earlier one.
 
-Measuring only: two sets of vectors in, one frame and one histogram a column out. How it is
-shown is told elsewhere.
+Two sets of vectors in; one frame, and one histogram for each column, out.
 """
 
 from __future__ import annotations
@@ -58,10 +57,10 @@ class Histogram:
     then, now
         Shape (bins,); each adds up to 1, or is 0 throughout where all values are missing.
     low, high
-        Of numbers: where the bins begin and end; the outermost hold what lies beyond as well.
-        Missing where all values are.
+        Of numbers: where the bins begin and end; the outermost bins also hold the values beyond.
+        NaN where all values are missing.
     names
-        Of categories: what each bar counts, the last being all other names where there are.
+        Of categories: what each bin counts; the last one may stand for all other names.
     """
 
     then: Floats
@@ -155,19 +154,19 @@ def feature_histograms(then: Vectors, now: Vectors) -> dict[str, Histogram]:
 
 
 def _number_histogram(then: pd.Series[Any], now: pd.Series[Any]) -> Histogram:
-    """Count in equal steps between the outermost hundredths of both together."""
+    """Count in equal bins between the 1st and 99th percentile of both together."""
     before, after = (part.dropna().to_numpy(dtype=np.float64) for part in (then, now))
     both = np.concatenate([before, after])
     if len(both) == 0:
         return Histogram(np.zeros(1), np.zeros(1))
-    # Measured values, not points between them: what holds a tail must itself have occurred.
+    # Observed values, not points interpolated between them.
     low, high = np.quantile(both, [_TAIL, 1 - _TAIL], method="inverted_cdf").tolist()
     edges = _edges(low, high, whole=bool((both == np.rint(both)).all()))
     return Histogram(_shares(before, edges), _shares(after, edges), low, high)
 
 
 def _edges(low: float, high: float, *, whole: bool) -> Floats:
-    """Give each of a few whole numbers a bin of its own; else cut the range in equal steps."""
+    """Return bin edges: one bin for each of a few whole numbers, else equal steps."""
     if whole and high - low < _HISTOGRAM_BINS:
         return np.arange(low, high + 2) - 0.5
     if low == high:
@@ -181,7 +180,7 @@ def _shares(values: Floats, edges: Floats) -> Floats:
 
 
 def _name_histogram(then: pd.Series[Any], now: pd.Series[Any]) -> Histogram:
-    """Count the names that are the commonest of both together, and all others as one."""
+    """Count the most common names of both together, and all others as one."""
     both = pd.concat([then, now])
     common = common_values(both, _HISTOGRAM_NAMES)
     others = both.nunique() - len(common)

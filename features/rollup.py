@@ -1,15 +1,15 @@
-"""What a roll-up is: facts of one kind, added up by customer and day, and when each was known.
+"""What a roll-up is: facts of one kind, summed by customer and day, and when each became known.
 
-Only roll-ups read the vocabulary's raw tables; every family reads roll-ups. Add one by adding
-it to a file in :mod:`features.rollups`. Days are whole numbers, days since 1970-01-01 UTC. Two
-columns make roll-ups honest about time:
+Only roll-ups read the checked input tables; feature families read roll-ups. Add one by adding it
+to a file in :mod:`features.rollups`. Days are whole numbers, counted from 1970-01-01 UTC. Two
+columns keep features from seeing the future:
 
 ``known_from``
-    the first day on which the fact stood in the shop's systems; a cutoff sees facts with
+    the first day on which the shop's systems held the fact; a cutoff sees facts with
     ``known_from < as_of_day``.
 ``known_until``
-    of orders only: the day from which later records of the same order, a return or a line that
-    arrived late, changed what was known of it; missing while that is the last word.
+    of orders only: the day from which a later record of the same order (a return, a line that
+    arrived late) replaced this state of it; missing for the latest state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KNOWN_FROM = "known_from"
 KNOWN_UNTIL = "known_until"
 FIRST_KNOWN_FROM = "first_known_from"
 STANDS = "stands"
-# Sums of prices are not exact in binary: less than half a cent is nothing.
+# Sums of prices are not exact in binary: amounts below half a cent count as zero.
 HALF_A_CENT = 0.005
 
 Tables = Mapping[str, ir.Table]
@@ -43,23 +43,25 @@ _EPOCH = date(1970, 1, 1)
 class Rollup:
     """One rolled-up table and how it is made.
 
-    Rows add: those made from new records alone, put under those that stand, say the same as if
-    all had been made at once. So a day's refresh appends, and families must add up over rows.
+    Rows are additive: those made from new records alone, appended to the stored ones, are worth
+    as much as a rebuild from all records. So a daily refresh only appends, several rows may
+    describe one day, and families must sum over them.
 
     Attributes
     ----------
     reads
-        Checked tables and earlier roll-ups that it needs; where a shop lacks one it is left out.
+        Checked tables and other roll-ups that it needs; a shop that lacks one does without it.
     may_read
         Those that it uses where the shop has them.
     build
         ``(tables, shop) -> table``.
     by_customer
-        Whether rows belong to a customer; else they are about the whole shop.
+        Whether a row is stored in its customer's share; else every share reads all rows.
     stored
-        Whether it is kept; else it only serves other roll-ups.
+        Whether it is written to the workspace; else it is only a step towards other roll-ups.
     restates
-        For rows that do not add: the keys whose earlier rows a refresh replaces.
+        For rows that are not additive: the key columns. A refresh computes all rows of the keys
+        that new records touch again, and their earlier rows no longer count.
     """
 
     name: str
@@ -74,14 +76,14 @@ class Rollup:
 
 @dataclass(frozen=True)
 class Rollups:
-    """The rolled-up tables that exist for a shop, as Ibis expressions, by name.
+    """The rolled-up tables of a shop, as Ibis expressions, by name.
 
     Attributes
     ----------
     buckets
-        In how many shares the customers are kept.
+        Number of shares that the customers are split into, by a hash of their ids.
     open_bucket
-        Opens the same tables for one share; everyone at once where it is left out.
+        Opens the same tables for one share; None where everyone is taken at once.
     """
 
     tables: Tables
@@ -95,9 +97,9 @@ class Rollups:
         return name in self.tables
 
     def shares(self) -> Iterator[Rollups]:
-        """Yield the tables share by share, so that no step needs memory for everyone.
+        """Yield the tables of one share of the customers after the other, to bound memory.
 
-        A share is valid until the next is asked for.
+        The tables of a share are valid until the next share is asked for.
         """
         if self.open_bucket is None:
             yield self
@@ -121,19 +123,19 @@ def epoch_day(ts: ir.TimestampValue) -> ir.IntegerValue:
 
 
 def known_from(table: ir.Table, day: ir.IntegerValue) -> ir.IntegerValue:
-    """Return the later of the day it happened and the day it could first be read."""
+    """Return the day a record happened, or the day it could first be read where that is later."""
     return ibis.greatest(day, epoch_day(table[C.AVAILABLE_AT].fill_null(table[C.TS])))
 
 
 def dated(table: ir.Table) -> ir.Table:
-    """Add ``day`` and ``known_from`` to a table of records that say when they happened."""
+    """Add ``day`` and ``known_from`` to a table of records with a ``ts``."""
     day = epoch_day(table[C.TS])
     known = known_from(table, day) if C.AVAILABLE_AT in table.columns else day
     return table.mutate(day=day, known_from=known)
 
 
 def discover_rollups() -> tuple[Rollup, ...]:
-    """Return every roll-up in :mod:`features.rollups`, each after those that it reads."""
+    """Return every roll-up in :mod:`features.rollups`, each one after those that it reads."""
     names = sorted(module.name for module in pkgutil.iter_modules(features.rollups.__path__))
     modules = (importlib.import_module(f"features.rollups.{name}") for name in names)
     return _in_order([rollup for module in modules for rollup in module.ROLLUPS])

@@ -51,12 +51,12 @@ def rules_for(spec: TableSpec, checks: CheckSettings, now: datetime) -> list[Rul
 
 
 def copy_rules_for(spec: TableSpec, sources: int) -> list[Rule]:
-    """Return the rules that look for copies of a row; they need its ``reasons`` so far.
+    """Return the rules that look for duplicates of a row; they need its ``reasons`` so far.
 
     Parameters
     ----------
     sources
-        From how many places the table is read: overlapping exports are looked for from two.
+        Number of sources of the table: two or more may overlap.
     """
     if spec.key:
         return [_key_rule(spec)]
@@ -95,14 +95,14 @@ def _key_rule(spec: TableSpec) -> Rule:
 
 
 def number_copies(table: ir.Table, spec: TableSpec) -> ir.Table:
-    """Add ``nth_copy``: which repetition of its own content a line is within its source."""
+    """Add ``nth_copy``: the number of earlier equal lines in the same source."""
     groups = [table[name] for name in (*spec.required, SOURCE_INDEX)]
     within = ibis.window(group_by=groups, order_by=[table[SOURCE_FILE], table[SOURCE_ROW]])
     return table.mutate(ibis.row_number().over(within).name(NTH_COPY))
 
 
 def _is_copy(t: ir.Table, group_by: list[str]) -> ir.BooleanValue:
-    """Return whether a row is not the one of its group to keep: the first good one."""
+    """Return whether a row is not the one to keep of its group, which is the first good one."""
     groups = [t[name] for name in group_by]
     order = [t[REASONS] != "", t[SOURCE_INDEX], t[SOURCE_FILE], t[SOURCE_ROW]]
     return ibis.row_number().over(ibis.window(group_by=groups, order_by=order)) > 0
@@ -111,9 +111,9 @@ def _is_copy(t: ir.Table, group_by: list[str]) -> ir.BooleanValue:
 def _overlap_rule(spec: TableSpec) -> Rule:
     """Build the rule that finds lines present in two exports of the same period.
 
-    The n-th copy of a line in one source matches the n-th copy in another, so lines that a
-    single source honestly repeats are all kept. Only the required columns are compared:
-    descriptions are edited between exports, facts are not.
+    The n-th copy of a line in one source matches the n-th copy in another, so repetitions within
+    a single source are all kept. Only the required columns are compared, because descriptions
+    may be edited between exports.
     """
     content = list(spec.required)
 

@@ -1,8 +1,8 @@
-"""A simulated shop with known truth: the front door.
+"""A simulated shop with known truth: the entry point of :mod:`features.simulation`.
 
-Customers arrive, buy, browse, are sent e-mails at random, send goods back, answer surveys, collect
-points, hold passes, bring others and one day drop out unseen. The tables look like a shop's own
-records; beside them lies the truth that no shop has, so that models can be judged by it.
+Customers arrive, buy, browse, are sent e-mails at random, return goods, answer surveys, collect
+points, hold passes, refer others and one day drop out unseen. The tables look like a shop's own
+records; the truth that no shop has comes with them, so that models can be judged by it.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ _PLAN_FILE = "plan.json"
 
 @dataclass(frozen=True)
 class SimulatedChunk:
-    """Some customers and all that is theirs.
+    """Some customers and all of their records.
 
     ``tables`` and ``truth`` hold frames by name. The tables that belong to no customer
-    (``products``, ``offers``; in the truth ``products``, ``complements``) come with the first
-    chunk only. ``n_customers`` counts the customers in the chunk.
+    (``products``, ``offers``; in the truth ``products``, ``complements``) are only in the first
+    chunk. ``n_customers`` is the number of customers in the chunk.
     """
 
     tables: Frames
@@ -70,7 +70,7 @@ class SimulatedChunk:
 
 
 def simulate(plan: ShopPlan, chunk_customers: int = 10_000) -> Iterator[SimulatedChunk]:
-    """Simulate a shop, chunk by chunk, so that memory is bounded by the chunk.
+    """Simulate a shop chunk by chunk, with memory bounded by the chunk.
 
     Parameters
     ----------
@@ -102,17 +102,17 @@ def write_shop(
     """Simulate a shop into a folder of Parquet, all or nothing.
 
     Writes ``<table>/part-00000.parquet`` and so on, one part per chunk, ``truth/<table>/``
-    likewise, and ``plan.json``. The folder appears when everything is in it; an earlier simulated
-    shop of the same name is replaced.
+    likewise, and ``plan.json``. The folder appears once it is complete; an earlier simulated shop
+    of the same name is replaced.
 
     Parameters
     ----------
     plan
         The shop.
     folder
-        Where it goes.
+        Where to write it.
     progress
-        Called after each chunk with the customers done and the customers in all.
+        Called after each chunk with the numbers of customers done and of all customers.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Open a user's table under our names: CSV, Parquet or a database, one place or many.
+"""Open a user's table under our column names: CSV, Parquet or a database, from any number of files.
 
-What comes out still holds the user's values, with the file and row that each came from;
-:mod:`features.casts` gives them types and :mod:`features.checks` judges them.
+Values are still as the user wrote them, with their file and row; :mod:`features.casts` converts
+them and :mod:`features.checks` checks them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Place:
     index
         Which of the table's sources it belongs to, from 0.
     file
-        The file; for a table of PostgreSQL, the folder that it is brought into when it is read.
+        The file; for a table in PostgreSQL, the folder that it is downloaded into.
     digest
-        What the server says of such a table's content, to tell whether it changed.
+        Digest of such a table's content, computed by the server; empty for files.
     """
 
     index: int
@@ -57,17 +57,22 @@ class Place:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the file, where it is one."""
+        """Size of the file; 0 where the place is none."""
         return self.file.stat().st_size if self.file.is_file() else 0
 
 
 def find_places(spec: TableSpec, sources: Sources, base: Path, landing: Path) -> list[Place]:
-    """Return every place of every source of a table; a :class:`DataError` when one has none.
+    """Return every place of every source of a table.
 
     Parameters
     ----------
     landing
-        Folder for what has to be brought from a server before it can be read.
+        Folder for downloads from servers.
+
+    Raises
+    ------
+    DataError
+        A source has no file, or an empty one, or a database without the table.
     """
     places = []
     for index, source in enumerate(sources):
@@ -105,7 +110,7 @@ def matching_files(path: str, base: Path, what: str, setting: str) -> list[Path]
     Parameters
     ----------
     what, setting
-        What is read, and the setting that names the path: for the messages.
+        For error messages: what is read, and the setting that names the path.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def matching_files(path: str, base: Path, what: str, setting: str) -> list[Path]
 
 @contextmanager
 def readable(spec: TableSpec, path: str) -> Iterator[None]:
-    """Turn what the engine cannot read into a :class:`DataError` that names table and file."""
+    """Turn an engine's read error into a :class:`DataError` that names table and file."""
     try:
         yield
     except (duckdb.Error, EngineError) as error:
@@ -166,7 +171,7 @@ def _open(engine: Engine, spec: TableSpec, place: Place, name: str) -> ir.Table:
     if place.file.suffix in _TEXT:
         raw = engine.read_csv(name, place.file)
         theirs = [column for column in raw.columns if column not in {SOURCE_FILE, SOURCE_ROW}]
-        if len(theirs) == 1 and (wrong := csv_faults.unsplit(place.file, theirs[0])):
+        if len(theirs) == 1 and (wrong := csv_faults.explain_unsplit(place.file, theirs[0])):
             raise DataError(f"{spec.name}: cannot read {place.file.name}: {wrong[0]}", wrong[1])
         return raw
     if place.file.suffix in _DATABASES:

@@ -1,9 +1,9 @@
 """Spark: the same expressions, where the data outgrow one machine.
 
 Every machine of the cluster must see the user's files and the workspace under the same paths.
-Text is ambiguous, so one reader reads it whatever the engine: DuckDB, on the driver, lands CSV
-files and tables of databases as Parquet. Parquet is read by the executors. Inside, times are
-instants and the clock is on UTC; what leaves, to files or frames, is naive UTC.
+CSV is ambiguous, so both engines use one reader: DuckDB, on the driver, converts CSV files and
+tables of databases to Parquet, which the executors read. Inside Spark times are instants in UTC;
+in files and frames they are naive UTC.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 
-# Where a row lies comes as a URL, in which a plus sign stands for itself.
+# Spark gives a file's path as a URL, in which a plus sign is literal.
 _FILE = "regexp_replace(url_decode(replace(_metadata.file_path, '+', '%2B')), '^file:/+', '/')"
 
 
@@ -74,7 +74,7 @@ class SparkEngine:
         )
 
     def open(self, name: str, paths: Sequence[Path]) -> ir.Table:
-        """Open our own Parquet files, or folders of them; at least one file must exist."""
+        """Open Parquet files of the workspace, or folders of them; at least one must exist."""
         reader = self.session.read.option("recursiveFileLookup", "true")
         schema = _schema_of(paths[0])
         if schema is not None:
@@ -96,8 +96,8 @@ class SparkEngine:
     def create(self, name: str, expression: ir.Table) -> ir.Table:
         """Compute an expression once, into a temporary table.
 
-        It lies in Parquet: a machine that is lost takes nothing with it, and Spark, which then
-        knows how large the table is, joins the better.
+        It is stored as Parquet: a lost machine loses nothing, and Spark knows the table's size,
+        by which it plans joins.
         """
         folder = self._new_folder()
         self._rows(expression).write.parquet(_url(folder))
@@ -108,7 +108,7 @@ class SparkEngine:
         return [self.create(name, expression) for name, expression in expressions.items()]
 
     def drop(self, *names: str) -> None:
-        """Forget temporary tables that exist."""
+        """Drop temporary tables, where they exist."""
         for name in names:
             if name in self._made:
                 self.session.catalog.dropTempView(name)
@@ -116,7 +116,7 @@ class SparkEngine:
 
     def frame(self, expression: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows."""
-        # Through DuckDB, for frames of the same types; `toPandas` does not know pandas 3.
+        # Through DuckDB, for the same types; `toPandas` does not support pandas 3.
         rows = self._rows(expression).toArrow()
         with duckdb.connect() as connection:
             frame: pd.DataFrame = connection.from_arrow(rows).df()
@@ -128,7 +128,7 @@ class SparkEngine:
         rows = self._rows(expression)
         with _plain_errors():
             if BUCKET in expression.columns:
-                # Brings a bucket's rows together, in as many files as their size asks for.
+                # Brings a bucket's rows together, in as many files as their size requires.
                 rows.hint("rebalance", BUCKET).write.partitionBy(BUCKET).parquet(_url(made))
             else:
                 rows.write.parquet(_url(made))
@@ -140,8 +140,8 @@ class SparkEngine:
         shutil.rmtree(made)
 
     def content_hash(self, table: ir.Table) -> int:
-        """Return a number that changes when any row does, whatever their order; it adds up."""
-        # Spark's hash passes over what is missing: that it is so is hashed beside it.
+        """Return the sum of all rows' hashes: independent of their order, and additive."""
+        # Spark's hash skips missing values, so a flag for each is hashed, too.
         columns = ", ".join(f"{_name(name)}, isnull({_name(name)})" for name in table.columns)
         total = f"sum(cast(xxhash64({columns}) AS decimal(38, 0)))"
         return int(self._rows(table).selectExpr(total).collect()[0][0] or 0)
@@ -161,7 +161,7 @@ class SparkEngine:
         return self._keep(name, folder)
 
     def _keep(self, name: str, folder: Path) -> ir.Table:
-        """Open what was computed, in place of what had its name before."""
+        """Open the files of a temporary table, and drop the one that had its name before."""
         self.drop(name)
         self._made[name] = folder
         return self.open(name, [folder])
@@ -181,7 +181,7 @@ def open_spark(settings: EngineSettings, temp_folder: Path) -> Iterator[SparkEng
     Parameters
     ----------
     temp_folder
-        For what is computed once; every machine of the cluster must see it.
+        For temporary tables; every machine of the cluster must see it.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def open_spark(settings: EngineSettings, temp_folder: Path) -> Iterator[SparkEng
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn what Spark says of files that it cannot read into one line."""
+    """Turn Spark's errors about files that it cannot read into one line."""
     try:
         yield
     except (*spark_errors(), pa.ArrowException, OSError) as error:
@@ -207,7 +207,7 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _url(path: Path) -> str:
-    """Return where a file is, whatever file system Spark would look at first."""
+    """Return a path as a URL, since Spark's default file system may be another."""
     return f"file://{path.absolute()}"
 
 
@@ -218,7 +218,7 @@ def _above_partitions(file: Path) -> Path:
 
 
 def _schema_of(path: Path) -> StructType | None:
-    """Return what Spark noted of the rows that it wrote; to look again would take it a job."""
+    """Return the schema that Spark stored in a file; to infer it would take a Spark job."""
     from pyspark.sql.types import StructType  # noqa: PLC0415  an optional extra
 
     file = next(path.rglob("*.parquet")) if path.is_dir() else path
@@ -236,7 +236,7 @@ def _nanosecond_columns(file: Path) -> frozenset[str]:
 
 
 def _readable(name: str, kind: str, nanoseconds: frozenset[str]) -> str:
-    """Select a column; of types that Ibis does not know, its text."""
+    """Select a column; of a type unknown to Ibis, as text."""
     column = _name(name)
     if name in nanoseconds:
         return f"timestamp_micros({column} div 1000) AS {column}"

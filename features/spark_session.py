@@ -1,4 +1,4 @@
-"""A Spark session with its clock on UTC, or a message that says what it lacks."""
+"""Start a Spark session in UTC, or say what is missing for it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from features.settings import EngineSettings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Equal results need these, whatever the settings say.
+# Results depend on these, so that the user's settings cannot change them.
 _PINNED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
-    # Spark reads nanoseconds only as whole numbers; its engine makes times of them.
+    # Spark reads nanoseconds only as integers; the engine converts them to times.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
-    # Dates before 1582 are for the checks to judge, not for Spark to refuse.
+    # Dates before 1582 are found by the checks; Spark must not refuse the file.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
@@ -33,12 +33,12 @@ _PINNED = {
 
 @contextmanager
 def spark_session(settings: EngineSettings, scratch: Path) -> Iterator[SparkSession]:
-    """Start Spark, or join the one that this process runs already; what was started is stopped.
+    """Start Spark, or join the one that this process runs already; stop it only if started here.
 
     Parameters
     ----------
     scratch
-        Where a local Spark spills.
+        Folder into which a local Spark spills.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def spark_session(settings: EngineSettings, scratch: Path) -> Iterator[SparkSess
         yield session
     finally:
         if running is None:
-            # Where Java has died nothing is left to stop, and the error that says so matters more.
+            # If Java has died there is nothing to stop, and the error that says so must be seen.
             with suppress(*spark_errors(), OSError):
                 session.stop()
 
@@ -79,7 +79,7 @@ def require_spark(environment: Mapping[str, str]) -> None:
 
 
 def spark_errors() -> tuple[type[Exception], ...]:
-    """Return what PySpark raises: errors that it knows, and those of Java that it does not."""
+    """Return the exceptions that PySpark raises: its own, and those of Java that it passes on."""
     from py4j.protocol import Py4JError  # noqa: PLC0415  an optional extra
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
@@ -87,7 +87,7 @@ def spark_errors() -> tuple[type[Exception], ...]:
 
 
 def cause(error: Exception) -> str:
-    """Return the line of a long message that says what happened."""
+    """Return the line of a Spark error's message that says what happened."""
     lines = [line.strip(": ") for line in str(error).splitlines()]
     telling = (line for line in lines if line and not line.startswith("An error occurred while"))
     return next(telling, type(error).__name__)
@@ -128,7 +128,7 @@ def _properties(settings: EngineSettings, scratch: Path) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(scratch),
-        # Small ones are put together again; a cluster keeps Spark's own 200.
+        # Spark merges small partitions; on a cluster its default of 200 stays.
         "spark.sql.shuffle.partitions": str(4 * threads),
     }
     return {**alone, **properties}

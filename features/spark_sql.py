@@ -1,4 +1,4 @@
-"""Spark's SQL of an Ibis expression: what Ibis compiles, with what it gets wrong put right."""
+"""Spark SQL of an Ibis expression, with corrections to what Ibis compiles."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SPACES = {r"\v": "\v", r"\f": "\f"}
 
 
 def spark_sql(expression: ir.Table) -> str:
-    """Return the SQL that says on Spark what the expression says on DuckDB."""
+    """Return Spark SQL that gives the same result as the expression on DuckDB."""
     if ibis.options.pyspark is None:
-        # The compiler asks for this, and only the live backend, which is not loaded, sets it.
+        # The compiler needs this option, which only Ibis' live backend sets, and it is not loaded.
         options = type("PySparkOptions", (ibis.config.Config,), {"treat_nan_as_null": False})
         ibis.options.pyspark = options()
     return _TOKEN.sub(_as_meant, str(ibis.to_sql(expression, dialect="pyspark")))
@@ -24,9 +24,9 @@ def spark_sql(expression: ir.Table) -> str:
 def _as_meant(token: re.Match[str]) -> str:
     text = token[0]
     if text[0].isdigit():
-        # Else a decimal, whose quotients are rounded.
+        # Without the D Spark reads a decimal, and rounds its quotients.
         return f"{text}D"
     if text[0] == "'":
-        # Spark knows all escapes but these two: a strip would take the v off a view.
+        # Spark knows all escapes but these two; it would read them as the letters v and f.
         return _ESCAPE.sub(lambda escape: _SPACES.get(escape[0], escape[0]), text)
     return text

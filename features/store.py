@@ -1,8 +1,8 @@
-"""Where derived tables lie, and what each was made from.
+"""The workspace: where derived tables are stored, and what each was made from.
 
-A table is a folder of Parquet files, one folder ``bucket=<n>`` for each share of the customers,
-and grows by parts: what one refresh added has file names that begin with the part's name. The
-state file says which parts are whole; files of others are left-overs of an interruption.
+A table is a folder of Parquet files, with a folder ``bucket=<n>`` for each share of the customers.
+It grows by parts: the names of the files that one refresh added begin with the part's name. The
+state file lists the complete parts; files of other parts are left-overs of an interruption.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from features.engine import BUCKET, Engine
 from features.rollup import Rollup, Rollups, discover_rollups
 
 _STATE = "state.json"
-# Raised whenever what is derived changes meaning: older workspaces are then rebuilt.
+# Raised whenever derived tables change meaning: older workspaces are then rebuilt.
 _LAYOUT = 6
 PART = "part"
 
@@ -58,7 +58,7 @@ class Store:
 
     @classmethod
     def read(cls, folder: Path) -> Store:
-        """Read what stands in a folder; of another layout, or damaged, nothing does."""
+        """Read a workspace's state: empty where it is missing, damaged or of another layout."""
         path = folder / _STATE
         try:
             stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -91,28 +91,28 @@ class Store:
         partial.replace(self.folder / _STATE)
 
     def clean_folder(self, table: str) -> Path:
-        """Return where a checked table lies."""
+        """Return the folder of a checked table."""
         return self.folder / "clean" / table
 
     def quarantine_folder(self, table: str) -> Path:
-        """Return where a table's bad rows lie."""
+        """Return the folder of a table's bad rows."""
         return self.folder / "quarantine" / table
 
     def rollup_folder(self, name: str) -> Path:
-        """Return where a roll-up lies."""
+        """Return the folder of a roll-up."""
         return self.folder / "rollups" / name
 
     def restated_folder(self, name: str) -> Path:
-        """Return where the keys lie whose earlier rows in a roll-up no longer count."""
+        """Return the folder of the keys whose earlier rows in a roll-up no longer count."""
         return self.folder / "restated" / name
 
     def forget(self, *folders: Path) -> None:
-        """Remove folders that are to be made anew."""
+        """Remove folders that are to be written again."""
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 
     def new_part(self) -> str:
-        """Return a name that no part had before, later than all."""
+        """Return a new part name, which sorts after all earlier ones."""
         self.last_part += 1
         return f"{PART}{self.last_part:06d}"
 
@@ -122,7 +122,7 @@ class Store:
         self.forget(self.clean_folder(table), self.quarantine_folder(table))
 
     def remove_part(self, folder: Path, part: str) -> None:
-        """Remove a part's files: left-overs of an interruption, or what is replaced."""
+        """Remove a part's files: replaced ones, or left-overs of an interruption."""
         for file in folder.glob(f"**/{part}*"):
             file.unlink()
 
@@ -149,7 +149,7 @@ class Store:
         prefix: str = "rollup",
         names: Collection[str] | None = None,
     ) -> Rollups:
-        """Open the roll-ups that stand, or some, of everyone or one share of the customers."""
+        """Open the stored roll-ups, or some of them: of everyone, or one share of the customers."""
         wanted = self.rollups.keys() if names is None else self.rollups.keys() & names
         tables = {
             rollup.name: self._open_rollup(engine, rollup, bucket, prefix)
@@ -188,5 +188,5 @@ def open_parts(
     files = [file for part in parts for file in sorted(within.glob(f"**/{part}*.parquet"))]
     if files:
         return engine.open(name, files)
-    # Nobody of this share: the columns of another share's file, and none of its rows.
+    # The share is empty: take the columns from another share's file, and no rows.
     return engine.open(name, sorted(folder.glob("**/*.parquet"))[:1]).limit(0)

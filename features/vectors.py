@@ -18,16 +18,17 @@ import numpy as np
 import pandas as pd
 
 from features.engine import Engine, compile_sql
-from features.family import AS_OF_DAY, KEYS, Column, Family, history
+from features.family import AS_OF_DAY, KEYS, Column, Family, history, left_join
 from features.numbering import NUMBERS, forget_numbered, number_customers, with_ids, with_numbers
 from features.progress import Progress, silent
 from features.rollup import Rollups, to_epoch_day
 from features.vocabulary import Columns as C
+from features.wording import counted
 
-# Ratios of cents often lie half-way between two sixth decimals, where a last bit would decide
-# the rounding; a little beside it nothing lies.
+# Ratios of cents are often exactly half-way between two sixth decimals, where the last bit would
+# decide the rounding. Shifted a little, they are not.
 _OFF_THE_TIES = 1e-8 / math.pi
-# From so many cutoffs on it pays to number the customers.
+# With fewer cutoffs, numbering the customers costs more than it saves.
 _CUTOFFS_TO_NUMBER = 3
 
 
@@ -39,11 +40,11 @@ class Vectors:
     ----------
     frame
         One row per ``(customer_id, as_of)``, sorted by both; ``as_of`` is a date. Numbers are
-        float64, categories strings; missing is missing.
+        float64, categories strings; NaN where missing.
     columns
-        What each feature column means, in order.
+        The feature columns with their meanings, in the frame's order.
     fingerprint
-        Changes when any family's definition does.
+        Changes when the definition of any family does.
     """
 
     frame: pd.DataFrame
@@ -79,8 +80,8 @@ def build_vectors(
     Parameters
     ----------
     customers
-        Only these; by default everyone with an order line or a cost before the cutoff. A
-        customer without history has no row.
+        Ids to compute vectors for; by default everyone with an order line or a cost before the
+        cutoff. A customer without history has no row.
     """
     families = available_families(families, rollups)
     shares = _by_share(engine, rollups, families, cutoffs, customers)
@@ -100,11 +101,11 @@ def write_vectors(
 ) -> None:
     """Compute all families for all cutoffs share by share, into Parquet files in ``folder``.
 
-    No step needs memory for everyone. The columns are those of :func:`build_vectors`, with
-    ``as_of_day`` (days since 1970-01-01) for ``as_of``; rows are in no order.
+    Memory is bounded by a share. The columns are those of :func:`build_vectors`, with
+    ``as_of_day`` (days since 1970-01-01) for ``as_of``; rows are in no particular order.
     """
     families = available_families(families, rollups)
-    tick = progress(f"Vectors at {len(set(cutoffs))} cutoffs", rollups.buckets)
+    tick = progress(f"Vectors at {counted(len(set(cutoffs)), 'cutoff')}", rollups.buckets)
     shares = _by_share(engine, rollups, families, cutoffs, None)
     for number, vectors in enumerate(shares):
         engine.write(vectors, folder, f"vectors-{number:04d}")
@@ -112,9 +113,9 @@ def write_vectors(
 
 
 def fingerprint(families: Sequence[Family], rollups: Rollups) -> str:
-    """Return a digest of the families' definitions: what they compute and what they say of it.
+    """Return a digest of the families' definitions: their SQL and their columns' descriptions.
 
-    It is of the roll-ups' names and columns, wherever their rows lie just now.
+    It depends on the names and schemas of the roll-ups, not on their rows or files.
     """
     named = Rollups({name: ibis.table(t.schema(), name) for name, t in rollups.tables.items()})
     cutoffs = ibis.table({AS_OF_DAY: "int32"}, "cutoffs")
@@ -128,7 +129,7 @@ def fingerprint(families: Sequence[Family], rollups: Rollups) -> str:
 def sorted_sql(expression: ir.Table) -> str:
     """Return an expression's SQL, the same in every process.
 
-    Ibis keeps dropped columns as a set, whose order changes from one process to the next.
+    Ibis keeps dropped columns in a set, whose order differs between processes.
     """
 
     def in_order(names: re.Match[str]) -> str:
@@ -146,7 +147,7 @@ def _by_share(
 ) -> Iterator[ir.Table]:
     """Yield the vectors of one share of the customers after the other, each valid until the next.
 
-    Families are computed one by one: together they would ask for memory all at once.
+    Families are computed one by one, since one query for all would need memory for all at once.
     """
     days = register_cutoffs(engine, cutoffs)
     wanted = None if customers is None else _register_customers(engine, customers)
@@ -167,14 +168,14 @@ def _by_share(
 
 
 def _computed(family: Family, rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Return a family's rounded columns; for the same tables it is put together only once."""
-    return _remembered(
-        family, tuple((name, rollups[name].op()) for name in family.reads), cutoffs.op()
-    )
+    """Return the expression of a family's rounded columns."""
+    reads = tuple((name, rollups[name].op()) for name in family.reads)
+    return _expression(family, reads, cutoffs.op())
 
 
 @functools.lru_cache(maxsize=512)
-def _remembered(family: Family, reads: tuple[tuple[str, Any], ...], cutoffs: Any) -> ir.Table:
+def _expression(family: Family, reads: tuple[tuple[str, Any], ...], cutoffs: Any) -> ir.Table:
+    """Build an expression, cached by its tables: that takes longer than a small query."""
     tables = {name: operation.to_expr() for name, operation in reads}
     rows = family.compute(Rollups(tables), cutoffs.to_expr())
     return rows.select(*KEYS, **{column.name: _rounded(rows, column) for column in family.columns})
@@ -186,8 +187,7 @@ def _side_by_side(tables: tuple[Any, ...]) -> ir.Table:
     spine, *parts = tables
     joined: ir.Table = spine.to_expr()
     for part in parts:
-        joined = joined.left_join(part.to_expr(), list(KEYS))
-        joined = joined.drop(*(f"{key}_right" for key in KEYS))
+        joined = left_join(joined, part.to_expr())
     return joined
 
 
@@ -209,21 +209,21 @@ def _only(rollups: Rollups, customers: ir.Table) -> Rollups:
 
 
 def _rounded(rows: ir.Table, column: Column) -> ir.Value:
-    """Give a feature its plain type.
+    """Cast a feature to its type, and round numbers to six decimals.
 
-    Sums of the same numbers differ in their last bits by the order of addition; rounding makes
-    vectors equal however they were computed.
+    The last bits of a sum depend on the order of addition; rounding makes vectors the same
+    however they were computed.
     """
     value = rows[column.name]
     if column.kind == "category":
         return value.cast("string")
-    # Several times as fast as `round(6)`, which takes a power of ten for every number.
+    # Several times as fast as `round(6)`, which computes a power of ten for every number.
     millionths = (value.cast("float64") + _OFF_THE_TIES) * 1e6
     return millionths.round(0) / 1e6
 
 
 def _plain(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """Sort by key and give features plain types: float64 with NaN, or strings."""
+    """Sort by key, and make every feature float64 or string."""
     frame = frame.sort_values(list(KEYS), ignore_index=True)
     if frame.duplicated(list(KEYS)).any():
         raise ValueError("a family has more than one row for a key")

@@ -1,10 +1,10 @@
 """Basket: how large, how broad, how new and how repetitive a customer's orders are.
 
 A *bought line* is a product in an order, counted once for each day on which it was added; it is
-*new* when it is the customer's first of that product that the shop knew of. Lines of orders that
-were undone later had been bought too.
+*new* when the shop knew of no earlier line of that product from the customer. Lines of orders
+that were returned or cancelled later count as bought.
 
-Product dependency is the shrunk Herfindahl index of spend over categories,
+Product dependency is the normalised Herfindahl index of spend over categories,
 ``(sum s^2 - 1/K) / (1 - 1/K)``, with K the categories that the customer bought from. Repeat and
 new ("explore") shares are the two parts of a basket that Li et al. 2023 tell apart.
 """
@@ -19,10 +19,11 @@ from features.family import (
     KEYS,
     Column,
     Family,
+    carried_forward,
     first_seen,
-    held,
     history,
-    standing_orders,
+    left_join,
+    net_positive_orders,
     within,
 )
 from features.rollup import Rollups
@@ -53,14 +54,14 @@ SPREAD = (
     Column("categories_bought", "distinct categories ever bought", "categories", _NOTHING),
     Column("category_entropy", "entropy of spend over categories", "nats", _NOTHING),
     Column("top_category_share", "share of spend in the favourite category", "share", _NOTHING),
-    Column("product_dependency", "shrunk Herfindahl index of spend over categories",
+    Column("product_dependency", "normalised Herfindahl index of spend over categories",
            "0 spread to 1 single", "bought from fewer than two categories"),
 )  # fmt: skip
 
 
 def sizes(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Average over standing orders."""
-    placed = standing_orders(rollups, cutoffs)
+    """Average over net-positive orders."""
+    placed = net_positive_orders(rollups, cutoffs)
     return placed.group_by(*KEYS).aggregate(
         lines_per_order=placed.lines.mean(),
         units_per_order=placed.units.mean(),
@@ -71,13 +72,13 @@ def sizes(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def products(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Count products ever bought."""
+    """Count distinct products ever bought."""
     firsts = history(rollups["customer_day_firsts"], cutoffs)
     return firsts.group_by(*KEYS).aggregate(products_bought=firsts.products.sum())
 
 
 def habits(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Compare bought lines with those that were the first of their product."""
+    """Relate bought lines to those that were the customer's first of their product."""
     firsts = history(rollups["customer_day_firsts"], cutoffs)
     new = firsts.group_by(*KEYS).aggregate(
         products=firsts.products.sum(),
@@ -104,7 +105,7 @@ def habits(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 def spread(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Describe how spend is spread over categories."""
     bought = first_seen(rollups["customer_product_day"], cutoffs)
-    sums = held(_growth(bought), cutoffs)
+    sums = carried_forward(_growth(bought), cutoffs)
     total, even = sums.total.nullif(0), 1.0 / sums.categories
     # With shares s = x / total: -sum s ln s = ln total - (sum x ln x) / total.
     return sums.select(
@@ -117,10 +118,14 @@ def spread(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _growth(bought: ir.Table) -> ir.Table:
-    """Sum up spend by category, its squares and logarithms, so far as each cutoff knew.
+    """Sum spend over categories, with its squares and logarithms, as known at each cutoff.
 
-    What a category's growth adds to each sum is added up over categories, then over time: that
-    takes a row for each customer and category that grew, not for each that there is.
+    Each sum is the running total of its increments, one for every category in which a customer
+    spent between two cutoffs. That takes far fewer rows than all categories at every cutoff.
+
+    Returns
+    -------
+    One row per customer and ``first_seen``, for :func:`features.family.carried_forward`.
     """
     grown = bought.group_by(C.CUSTOMER_ID, C.CATEGORY, FIRST_SEEN).aggregate(
         spend=ibis.greatest(bought.revenue, 0.0).sum()
@@ -146,7 +151,7 @@ def _growth(bought: ir.Table) -> ir.Table:
 
 
 def _x_ln_x(x: ir.FloatingValue) -> ir.FloatingValue:
-    """Return x ln x, which is 0 for 0 (and for what rounding left below)."""
+    """Return x ln x, and 0 for 0 or a rounding error below it."""
     return ibis.ifelse(x > 0, x * x.nullif(0).abs().ln(), 0.0)
 
 
@@ -162,16 +167,16 @@ COLUMNS = (*PRODUCTS, *SIZES, *HABITS, *SPREAD)
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Put the parts side by side, for everyone who ever bought a product."""
+    """Join the parts, for everyone who ever bought a product."""
     joined, *others = (part.compute(rollups, cutoffs) for part in PARTS)
     for part in others:
-        joined = joined.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+        joined = left_join(joined, part)
     return joined.select(*KEYS, *(column.name for column in COLUMNS))
 
 
 FAMILY = Family(
     name="basket",
-    meaning="the size, breadth and habit of what a customer buys",
+    meaning="the size, breadth and repetition of what a customer buys",
     reads=tuple(dict.fromkeys(name for part in PARTS for name in part.reads)),
     columns=COLUMNS,
     compute=compute,

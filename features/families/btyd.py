@@ -1,9 +1,9 @@
 """The summary of purchases that buy-till-you-die models are fitted to.
 
 The convention of Fader, Hardie & Lee 2005 (BG/NBD) and of their note on the Gamma-Gamma model,
-2013, in days: a *transaction* is a day with at least one net-positive order, the first one only
-begins the count. So frequency ``x`` is the number of repeat days, recency ``t_x`` the time of the
-last transaction since the first (not until today), and age ``T`` the time from the first until
+2013, in days: a *transaction* is a day with at least one net-positive order, and the first one
+only starts the clock. So frequency ``x`` is the number of repeat days, recency ``t_x`` the time
+from the first to the last transaction (not until today), and age ``T`` the time from the first to
 the cutoff; ``x = 0`` goes with ``t_x = 0``. The value of a transaction is the day's revenue.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, KEYS, Column, Family, standing_orders
+from features.family import AGE_DAYS, KEYS, Column, Family, net_positive_orders
 from features.rollup import Rollups
 
 _NO_ORDER = "no net-positive order"
@@ -28,8 +28,8 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Summarise the order days that stand at each cutoff."""
-    orders = standing_orders(rollups, cutoffs)
+    """Summarise the days with a net-positive order."""
+    orders = net_positive_orders(rollups, cutoffs)
     days = orders.group_by(*KEYS, AGE_DAYS).aggregate(revenue=orders.revenue.sum())
     # Structs compare field by field: the largest is the first day, with its revenue.
     first_day = ibis.struct({"age": days[AGE_DAYS], "revenue": days.revenue})

@@ -1,4 +1,4 @@
-"""Channels: where a customer orders, by bought lines.
+"""Channels: through which channels a customer orders, as shares of bought lines.
 
 Source: customers of several channels buy more, Neslin et al. 2006.
 """
@@ -19,16 +19,16 @@ _UNKNOWN = "bought nothing in 365 days whose channel is known"
 COLUMNS = (
     *(Column(f"{channel}_line_share_365d", f"share of the lines bought in the last 365 days that "
              f"were ordered by {channel}", "share", _UNKNOWN) for channel in CHANNELS),
-    Column("channels_used_365d", f"of {', '.join(CHANNELS)} and any other, those ordered through "
-           "in the last 365 days", "channels", _UNKNOWN),
+    Column("channels_used_365d", f"how many of {', '.join(CHANNELS)} and other were ordered "
+           "through in the last 365 days", "channels", _UNKNOWN),
 )  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up lines by channel over the last year."""
+    """Count lines by channel over the last 365 days."""
     moved = rollups["customer_day"]
-    named = functools.reduce(operator.add, (moved[name] for name in BY_CHANNEL))
-    seen = history(moved.filter(named > 0), cutoffs)
+    with_channel = functools.reduce(operator.add, (moved[name] for name in BY_CHANNEL))
+    seen = history(moved.filter(with_channel > 0), cutoffs)
     counts = seen.group_by(*KEYS).aggregate(
         **{name: (seen[name] * within(seen, 365)).sum().cast("float64") for name in BY_CHANNEL}
     )
@@ -45,7 +45,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="channels",
-    meaning="where a customer orders",
+    meaning="through which channels a customer orders",
     reads=("customer_day",),
     columns=COLUMNS,
     compute=compute,

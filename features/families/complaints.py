@@ -1,19 +1,28 @@
-"""Complaints: tickets of support, which stand for them, as far as support is a cost.
+"""Complaints, approximated by support tickets: every cost of kind ``support`` is one ticket.
 
-A shop books what a ticket cost and not what it was about: some of them are mere questions.
-Complaints raise defection (Hirschman 1970; Fornell & Wernerfelt 1987).
+A shop books what a ticket cost and not what it was about, so some are mere questions. Complaints
+precede defection (Hirschman 1970; Fornell & Wernerfelt 1987).
 """
 
 from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, KEYS, Column, Family, history, standing_orders, within
+from features.family import (
+    AGE_DAYS,
+    KEYS,
+    Column,
+    Family,
+    history,
+    left_join,
+    net_positive_orders,
+    within,
+)
 from features.rollup import Rollups
 from features.vocabulary import Columns as C
 
 WINDOWS_DAYS = (30, 90, 365)
-_TICKETS = "support tickets, which stand for complaints,"
+_TICKETS = "support tickets, a proxy for complaints,"
 _NEVER = "never needed support"
 
 COLUMNS = (
@@ -29,7 +38,7 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up tickets by day, and set them against orders."""
+    """Count tickets by window, and relate them to orders."""
     support = rollups["customer_day_support"]
     seen = history(support, cutoffs)
     facts = seen.group_by(*KEYS).aggregate(
@@ -39,11 +48,11 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         support_cost_365d=(seen[C.COST] * within(seen, 365)).sum(),
         support_cost_lifetime=seen[C.COST].sum(),
     )
-    # Only those who ever needed support: most orders are nobody's who did.
+    # Orders of customers who never needed support are most of all orders, and not needed here.
     served = rollups["order_states"].semi_join(support, C.CUSTOMER_ID)
-    placed = standing_orders(Rollups({"order_states": served}), cutoffs)
+    placed = net_positive_orders(Rollups({"order_states": served}), cutoffs)
     orders = placed.group_by(*KEYS).aggregate(orders=placed.count())
-    joined = facts.left_join(orders, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+    joined = left_join(facts, orders)
     rated = joined.mutate(support_tickets_per_order=joined.support_tickets_lifetime / joined.orders)
     return rated.select(*KEYS, *(column.name for column in COLUMNS))
 

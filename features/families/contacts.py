@@ -1,8 +1,8 @@
-"""Contacts: how often a customer is reached, answers, and tires of it.
+"""Contacts: how often a customer is contacted, responds, and stops responding.
 
-Held-out contacts reached nobody and count for nothing. To open a contact or to accept its
-offer is to answer it; both count from their own day. Rates are by contact: of those sent in
-the window, the share answered so far.
+Held-out customers received nothing, so their contacts do not count. Opening a contact or
+accepting its offer is an answer, and counts from its own day. Rates are shares of the contacts
+sent in the window that were answered so far.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, history, within
+from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, history, left_join, within
 from features.rollup import DAY, KNOWN_FROM, Rollups
 from features.vocabulary import Columns as C
 
@@ -18,7 +18,7 @@ WINDOWS_DAYS = (30, 90, 365)
 _COUNTS = {
     "contacts": ("reached", "contacts that reached the customer"),
     "contacts_opened": ("opened", "contacts opened"),
-    "offers_accepted": ("accepted", "offers of contacts taken up"),
+    "offers_accepted": ("accepted", "contacts whose offer was accepted"),
 }
 _NEVER = "never contacted"
 _NOT_IN_YEAR = "not contacted in 365 days"
@@ -26,34 +26,33 @@ _NOT_IN_YEAR = "not contacted in 365 days"
 COLUMNS = (
     *(Column(f"{name}_{days}d", f"{meaning} in the last {days} days", "contacts", _NEVER)
       for name, (_, meaning) in _COUNTS.items() for days in WINDOWS_DAYS),
-    Column("contact_open_rate_365d", "of the contacts of the last 365 days, those opened so far",
+    Column("contact_open_rate_365d", "share of the contacts of the last 365 days that were opened",
            "share", _NOT_IN_YEAR),
-    Column("offer_acceptance_rate_365d", "of the contacts of the last 365 days, those whose "
-           "offer was taken up so far", "share", _NOT_IN_YEAR),
+    Column("offer_acceptance_rate_365d", "share of the contacts of the last 365 days whose offer "
+           "was accepted", "share", _NOT_IN_YEAR),
     Column("contacts_unanswered", "contacts since the day of the last one opened or accepted; "
            "all, where none was", "contacts", _NEVER),
-    Column("contact_pressure", "contacts of the last 30 days over those of a usual 30 days: the "
-           "mean of the year before them, as far as contacts go back", "ratio",
+    Column("contact_pressure", "contacts of the last 30 days over the mean of 30 days in the 335 "
+           "days before, or since the first contact", "ratio",
            "not contacted in the 335 days before the last 30"),
     Column("last_contact_days", "days since the last contact", "days", _NEVER),
     Column("last_contact_opened_days", "days since a contact was last opened", "days",
            "never opened one"),
-    Column("last_offer_accepted_days", "days since an offer was last taken up", "days",
+    Column("last_offer_accepted_days", "days since an offer was last accepted", "days",
            "never accepted one"),
     Column("contact_cost_365d", "money spent on contacts in the last 365 days", "money",
            "no contact's cost is known"),
-    Column("preferred_channel", "channel of most contacts opened and accepted; of equals, the "
-           "first by name", "name", "never answered on a known channel", kind="category"),
+    Column("preferred_channel", "channel with the most contacts opened and accepted; ties go to "
+           "the first by name", "name", "never answered on a known channel", kind="category"),
 )  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Count sendings, openings and acceptances by their own day."""
+    """Count contacts, openings and acceptances, each by its own day."""
     seen = history(_with_next_answer(rollups["contact_moves"]), cutoffs)
     facts = _counts(seen)
-    joined = facts.left_join(_preferred_channel(seen), list(KEYS))
-    joined = joined.drop(*(f"{key}_right" for key in KEYS))
-    # Over less than 30 days no rate is usual.
+    joined = left_join(facts, _preferred_channel(seen))
+    # A rate over less than 30 days would say little.
     usual_days = ibis.greatest(ibis.least(joined.first_contact_days, 365) - 30, 30)
     before = joined.contacts_365d - joined.contacts_30d
     rated = joined.mutate(
@@ -65,9 +64,10 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _with_next_answer(moves: ir.Table) -> ir.Table:
-    """Add when the first answer given on the day of a move or later became known.
+    """Add the day on which the first answer given on a move's day or later became known.
 
-    As with the orders' ``known_until``, only whether it lies before a cutoff may be asked.
+    It may lie in a cutoff's future: as with the orders' ``known_until``, families may only ask
+    whether it lies before the cutoff.
     """
     answer_known = ibis.ifelse(moves.reached == 0, moves[KNOWN_FROM], None)
     this_day_or_later = ibis.window(
@@ -80,7 +80,7 @@ def _with_next_answer(moves: ir.Table) -> ir.Table:
 
 
 def _counts(seen: ir.Table) -> ir.Table:
-    """Add up moves by window, and outcomes by the day that their contact was sent."""
+    """Sum moves by window, and outcomes by the day on which their contact was sent."""
     opened_age = ibis.ifelse(seen.opened == 1, seen[AGE_DAYS], None)
     accepted_age = ibis.ifelse(seen.accepted == 1, seen[AGE_DAYS], None)
     reached_age = ibis.ifelse(seen.reached == 1, seen[AGE_DAYS], None)
@@ -104,7 +104,7 @@ def _counts(seen: ir.Table) -> ir.Table:
 
 
 def _preferred_channel(seen: ir.Table) -> ir.Table:
-    """Return the channel of most answers, where there is one."""
+    """Return the channel with the most answers, for customers who answered on one."""
     answers = seen.filter((seen.opened + seen.accepted > 0) & seen[C.CHANNEL].notnull())
     by_channel = answers.group_by(*KEYS, C.CHANNEL).aggregate(answers=answers.count())
     most_first = ibis.window(
@@ -117,7 +117,7 @@ def _preferred_channel(seen: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="contacts",
-    meaning="how a customer is reached, answers and tires of it",
+    meaning="how often a customer is contacted, and responds",
     reads=("contact_moves",),
     columns=COLUMNS,
     compute=compute,

@@ -1,8 +1,8 @@
 """Engagement: browsing, searching and filling the cart, where it happens, and what comes of it.
 
-A product counts as *bought* when the same customer buys it on the day that it was seen or put in
-the cart, or within a week after; what lies in the cart of today may still be bought, and counts
-as left behind until it is. Each product counts once a day.
+A product counts as *bought* when the same customer buys it on the day on which it was viewed or
+put in the cart, or within a week after. Until then it counts as left behind, even where the week
+is not over. Each product counts once a day.
 
 Sources: Moe & Fader 2004 (visits that lead to purchases); Kukar-Kinney & Close 2010 (carts left
 behind); Neslin et al. 2006 (customers of several channels).
@@ -15,7 +15,16 @@ from collections.abc import Mapping, Sequence
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, KEYS, Column, Family, history, standing_orders, within
+from features.family import (
+    AGE_DAYS,
+    KEYS,
+    Column,
+    Family,
+    history,
+    left_join,
+    net_positive_orders,
+    within,
+)
 from features.rollup import DAY, KNOWN_FROM, Rollups
 from features.rollups.browsing import BOUGHT_WITHIN_DAYS, CHANNELS
 from features.vocabulary import Columns as C
@@ -59,22 +68,22 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up events, visits, what became of products, and orders, by window."""
+    """Sum events, visits, products viewed or carted, and orders, by window."""
     events = rollups["customer_day_events"]
     facts = _event_sums(history(_by_day(events), cutoffs))
     buyers = rollups["order_states"].semi_join(events, C.CUSTOMER_ID)
     parts = (
         _visit_sums(history(rollups["customer_day_sessions"], cutoffs)),
         _step_sums(history(rollups["customer_day_steps"], cutoffs)),
-        _orders(standing_orders(Rollups({"order_states": buyers}), cutoffs)),
+        _orders(net_positive_orders(Rollups({"order_states": buyers}), cutoffs)),
     )
     for part in parts:
-        facts = facts.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+        facts = left_join(facts, part)
     return _rates(facts).select(*KEYS, *(column.name for column in COLUMNS))
 
 
 def _by_day(events: ir.Table) -> ir.Table:
-    """Mark each day once, from when the shop first knew of it."""
+    """Mark one row of each day of browsing: the one that was known first."""
     same_day = ibis.window(
         group_by=[events[C.CUSTOMER_ID], events[DAY]], order_by=events[KNOWN_FROM]
     )
@@ -132,7 +141,7 @@ def _rates(facts: ir.Table) -> ir.Table:
             - facts[f"carted_bought_{days}d"] / facts[f"carted_{days}d"].nullif(0)
             for days in (90, _YEAR)
         },
-        # Those of whom no product is known have none in the cart.
+        # No known product means none in the cart.
         cart_open_products_7d=open_products.fill_null(0.0),
         view_to_buy_365d=facts.viewed_bought_365d / facts.viewed_365d.nullif(0),
         sessions_per_order_365d=facts.sessions_365d / facts.orders_365d.nullif(0),
@@ -147,7 +156,7 @@ def _rates(facts: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="engagement",
-    meaning="what a customer looks at before, between and instead of buying",
+    meaning="what a customer views, searches for and puts in the cart",
     reads=(
         "customer_day_events",
         "customer_day_sessions",

@@ -1,7 +1,7 @@
-"""Loyalty: points earned, redeemed and about to lapse, and the level that they brought.
+"""Loyalty: points earned, redeemed and about to expire, and the level in the programme.
 
-The day on which points lapse is agreed when they are earned, so it is known from then; a shop
-that grants longer must do so by earning anew, not by rewriting old bookings.
+The day on which points expire is agreed when they are earned, so it counts as known from then. A
+shop that extends it must book new points: rewriting old bookings would leak the future.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, history, within
+from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, history, left_join, within
 from features.rollup import KNOWN_FROM, Rollups
 from features.vocabulary import Columns as C
 
@@ -30,9 +30,9 @@ COLUMNS = (
            "never earned points"),
     Column("last_points_redeemed_days", "days since points were last redeemed", "days",
            "never redeemed points"),
-    Column("points_expiring_90d", "at most so many points lapse in the next 90 days: those earned "
-           "that lapse then, or the balance where it is less, for some may have been redeemed",
-           "points", "no earned points are known to lapse"),
+    Column("points_expiring_90d", "points earned that expire in the next 90 days, at most the "
+           "balance: an upper bound, since some of them may have been redeemed", "points",
+           "no earned points are known to expire"),
     Column("loyalty_level", "level after the latest booking that names one", "name", _NO_LEVEL,
            kind="category"),
     Column("loyalty_level_changes", "times that the level has changed so far", "changes",
@@ -43,18 +43,18 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up points by day; follow levels from booking to booking."""
+    """Sum points by window; follow levels from booking to booking."""
     points = _points(history(rollups["customer_day_points"], cutoffs))
     levels = _levels(history(_level_changes(rollups["customer_levels"]), cutoffs))
-    joined = points.left_join(levels, list(KEYS))
+    joined = left_join(points, levels)
     return joined.select(*KEYS, *(column.name for column in COLUMNS))
 
 
 def _points(moved: ir.Table) -> ir.Table:
-    """Add up movements, and what of them lapses soon."""
+    """Sum movements, and the earned points that expire soon."""
     days_left = moved.expires_on - moved[AS_OF_DAY]
-    # Missing where nothing lapses, so that the sum is missing where nothing ever does.
-    lapses_soon = ((days_left >= 0) & (days_left < 90)).cast("int64")
+    # Missing where points do not expire, so that the sum is missing where none do.
+    expires_soon = ((days_left >= 0) & (days_left < 90)).cast("int64")
     facts = moved.group_by(*KEYS).aggregate(
         points_earned=moved.earned.sum(),
         points_redeemed=moved.redeemed.sum(),
@@ -64,21 +64,21 @@ def _points(moved: ir.Table) -> ir.Table:
         points_redeemed_365d=(moved.redeemed * within(moved, 365)).sum(),
         last_points_earned_days=ibis.ifelse(moved.earned > 0, moved[AGE_DAYS], None).min(),
         last_points_redeemed_days=ibis.ifelse(moved.redeemed > 0, moved[AGE_DAYS], None).min(),
-        lapsing=(moved.earned * lapses_soon).sum(),
+        expiring=(moved.earned * expires_soon).sum(),
     )
     balance = facts.points_earned - facts.points_redeemed - facts.points_expired
     spendable = ibis.greatest(balance, 0.0)
     return facts.mutate(
         points_balance=balance,
         points_redemption_rate=facts.points_redeemed / facts.points_earned.nullif(0),
-        points_expiring_90d=ibis.ifelse(facts.lapsing > spendable, spendable, facts.lapsing),
+        points_expiring_90d=ibis.ifelse(facts.expiring > spendable, spendable, facts.expiring),
     )
 
 
 def _level_changes(bookings: ir.Table) -> ir.Table:
-    """Leave out bookings that only repeat the level of one before, known no later than they.
+    """Drop bookings that repeat the level of the one before, if that was known no later.
 
-    Whatever the cutoff, they tell nothing; what is left are few to pair with the cutoffs.
+    They change nothing at any cutoff, and without them few rows are left to pair with cutoffs.
     """
     in_order = ibis.window(
         group_by=bookings[C.CUSTOMER_ID],
@@ -98,7 +98,7 @@ def _level_changes(bookings: ir.Table) -> ir.Table:
 def _levels(bookings: ir.Table) -> ir.Table:
     """Follow the levels known at each cutoff, in the order of the bookings."""
     key = [bookings[name] for name in KEYS]
-    # Bookings of one moment at several levels: by name, so that the answer is one.
+    # Ties of one moment are broken by the level's name, to be reproducible.
     in_order = [bookings.nth, bookings[C.LEVEL]]
     latest_first = [ibis.desc(bookings.nth), ibis.desc(bookings[C.LEVEL])]
     before = bookings[C.LEVEL].lag().over(ibis.window(group_by=key, order_by=in_order))
@@ -117,7 +117,7 @@ def _levels(bookings: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="loyalty",
-    meaning="points and level of a customer in the loyalty programme",
+    meaning="a customer's points and level in the loyalty programme",
     reads=("customer_day_points", "customer_levels"),
     columns=COLUMNS,
     compute=compute,

@@ -1,15 +1,14 @@
-"""Price: discounts taken, how dear a customer buys, and what a discount does to the basket.
+"""Price: discounts taken, prices paid relative to the usual ones, and units per discounted line.
 
-Everything is of bought lines, before any return. The *usual price* of a category is what the
-shop sold a unit of it for, before discount, over the 365 days up to the day on which a purchase
-became known, that day included. It is fixed with the purchase, whatever the cutoff, so that
-prices that rise for all do not make early customers look thrifty. A price level of 1.1 is a tenth
-above usual: weighted by units, it is money before discount over what the same units cost usually
-(a Paasche index).
+All columns describe bought lines, before any return. The *usual price* of a category is the mean
+price of a unit that the shop sold of it, before discount, over the 365 days up to and including
+the day on which a purchase became known. It belongs to the purchase and not to the cutoff, so
+that inflation does not make early customers look thrifty. The price level is money before
+discount over what the same units cost at usual prices (a Paasche index): 1.1 is 10 % above usual.
 
 Sources: discount share of lines as deal proneness, Lichtenstein, Netemeyer & Burton 1990;
-quantity bought on discount against full price, Blattberg & Neslin 1990, chapter 3. It says what
-went together, not what a discount caused.
+quantity bought on discount against full price, Blattberg & Neslin 1990, chapter 3. The columns
+describe an association, not what a discount caused.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, KEYS, Column, Family, history, within
 from features.rollup import DAY, KNOWN_FROM, Rollups
-from features.rollups.products import at_prices
+from features.rollups.products import with_prices
 from features.vocabulary import Columns as C
 
 WINDOWS_DAYS = (30, 90, 365)
@@ -41,8 +40,8 @@ COLUMNS = (
              f"{days} days", "share", _idle(days)) for days in WINDOWS_DAYS),
     Column("discount_depth_mean", "mean share of the price taken off discounted lines", "share",
            _NO_DISCOUNT),
-    Column("discount_depth_mean_365d", "the same over the last 365 days", "share",
-           f"{_NO_DISCOUNT} in 365 days"),
+    Column("discount_depth_mean_365d", "mean share of the price taken off lines that were "
+           "discounted in the last 365 days", "share", f"{_NO_DISCOUNT} in 365 days"),
     Column("discount_trend", "share of discounted lines in the last 90 days less that in the "
            "last 365", "share", _idle(90)),
     Column("discount_excess_365d", "share of discounted lines in the last 365 days less the "
@@ -50,7 +49,8 @@ COLUMNS = (
     Column("last_discount_days", "days since the last discounted line", "days", _NO_DISCOUNT),
     Column("price_level", "money before discount over what the same units usually cost in their "
            "categories", "1 usual", "bought nothing that has a usual price"),
-    Column("price_level_365d", "the same over the last 365 days", "1 usual",
+    Column("price_level_365d", "money before discount over what the same units usually cost in "
+           "their categories, in the last 365 days", "1 usual",
            f"{_idle(365)} that has a usual price"),
     Column("price_level_trend", "price level of the last 90 days less that of the last 365",
            "1 usual", f"{_idle(90)} that has a usual price"),
@@ -75,7 +75,7 @@ _MEASURES = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up purchases by customer and day beside what was usual, then by window."""
+    """Sum purchases, and what they would have been at usual prices, by window."""
     seen = history(_purchases(rollups), cutoffs)
     sums = {name: seen[name].sum() for name in _MEASURES}
     for days in WINDOWS_DAYS:
@@ -86,8 +86,8 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _purchases(rollups: Rollups) -> ir.Table:
-    """Give each customer's days the money and the discounted lines that were usual."""
-    bought = at_prices(rollups["customer_product_day"])
+    """Sum each customer's purchases by day, beside the usual money and discounted lines."""
+    bought = with_prices(rollups["customer_product_day"])
     usual = _usual(rollups["category_day"])
     priced = bought.join(usual, [C.CATEGORY, KNOWN_FROM])
     priced = priced.mutate(
@@ -100,7 +100,7 @@ def _purchases(rollups: Rollups) -> ir.Table:
 
 
 def _usual(sold: ir.Table) -> ir.Table:
-    """Return the usual price and share of discounted lines by category and day known."""
+    """Return the usual price and share of discounted lines, by category and day known."""
     names = ("lines", "units", "list_value", "discounted_lines")
     days = sold.group_by(C.CATEGORY, KNOWN_FROM).aggregate(
         **{name: sold[name].sum().cast("float64") for name in names}

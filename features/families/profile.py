@@ -1,9 +1,9 @@
-"""Profile: what a customer declared or brought along; never guessed.
+"""Profile: what customers declared, and how they were acquired; nothing is inferred.
 
-The customers table holds today's values, so only what hardly changes, or changes for reasons of
-its own, is taken: consent withdrawn on the way out would tell an earlier cutoff of the leaving.
-Household, income and lifestyle are the answers given last; a shop that asks again is best
-served by keeping the first.
+The customers table holds today's values, so only attributes that rarely change, or change
+independently of churn, are used: a consent withdrawn on leaving would reveal the churn to earlier
+cutoffs. Household, income and lifestyle are today's answers, too; a shop that asks for them
+repeatedly should keep the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COLUMNS = (
     Column("relationship_days", "days since signing up", "days", "sign-up day unknown"),
     Column("age_years", "age in the year of the cutoff", "years", "year of birth unknown"),
     Column("acquisition_cost", "money spent to win the customer", "money", "unknown"),
-    Column("gender", "as declared", "name", "not declared", kind="category"),
+    Column("gender", "gender, as declared", "name", "not declared", kind="category"),
     Column("country", "country", "name", "unknown", kind="category"),
     Column("region", "region", "name", "unknown", kind="category"),
     Column("acquisition_channel", "how the customer was won", "name", "unknown", kind="category"),
@@ -33,7 +33,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Copy what was declared, for customers whose sign-up the cutoff could see."""
     paired = rollups["customer_profiles"].cross_join(cutoffs)
     known = paired.filter(paired[KNOWN_FROM].isnull() | (paired[KNOWN_FROM] < paired[AS_OF_DAY]))
-    # Whole days to calendar years: exact from 1970 to 2099, where every fourth year leaps.
+    # Days to calendar years: exact from 1970 to 2099, when every fourth year is a leap year.
     year = 1970 + (4 * known[AS_OF_DAY] + 2) // 1461
     return known.select(
         *KEYS,
@@ -52,7 +52,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="profile",
-    meaning="who a customer is, as far as they said",
+    meaning="who a customer is, as declared",
     reads=("customer_profiles",),
     columns=COLUMNS,
     compute=compute,

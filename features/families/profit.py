@@ -1,9 +1,9 @@
-"""Profit: what a customer brings after the cost of goods, of serving and of winning them.
+"""Profit: what a customer yields after the cost of goods, of service and of acquisition.
 
-Margin is revenue less cost of goods and cost to serve, all net of returns, with discounts
+Margin is revenue minus cost of goods and cost to serve, all net of returns, with discounts
 already off the revenue: the customer profitability of Mulhern 1999 and Gupta & Lehmann 2003.
-Where the cost of goods is unknown the shop's stated margin rate stands in; how much of the
-revenue that concerns is said beside it.
+Where the cost of goods is unknown the shop's stated margin rate is assumed;
+``margin_assumed_share`` says for how much of the revenue.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import KEYS, Column, Family, history, standing_orders, within
+from features.family import KEYS, Column, Family, history, left_join, net_positive_orders, within
 from features.rollup import DAY, HALF_A_CENT, KNOWN_FROM, Rollups
 from features.vocabulary import Columns as C
 
@@ -46,14 +46,14 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up money and orders by window, and take off what winning the customer cost."""
+    """Sum money and orders by window, and subtract the cost of acquisition."""
     facts = _money_sums(history(rollups["customer_day"], cutoffs))
-    placed = standing_orders(rollups, cutoffs)
+    placed = net_positive_orders(rollups, cutoffs)
     orders = placed.group_by(*KEYS).aggregate(
         orders_lifetime=placed.count(), orders_365d=within(placed, 365).sum()
     )
     for part in (orders, _acquisition_costs(rollups["customer_profiles"], cutoffs)):
-        facts = facts.left_join(part, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+        facts = left_join(facts, part)
     return _rates(facts).select(*KEYS, *(column.name for column in COLUMNS))
 
 
@@ -74,14 +74,14 @@ def _money_sums(seen: ir.Table) -> ir.Table:
             for name, value in money.items()
             for days in WINDOWS_DAYS
         },
-        # Before money was given back.
+        # Gross revenue, before refunds.
         taken=(seen.revenue + seen.refunds).sum(),
         assumed=seen.assumed_revenue.sum(),
     )
 
 
 def _acquisition_costs(profiles: ir.Table, cutoffs: ir.Table) -> ir.Table:
-    """Return what winning each customer cost, from the day of signing up; always, if unknown."""
+    """Return acquisition costs, known from the sign-up day; from the start, if that is missing."""
     known = profiles.filter(profiles[C.ACQUISITION_COST].notnull())
     dated = known.select(
         C.CUSTOMER_ID,
@@ -113,7 +113,7 @@ def _rates(facts: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="profit",
-    meaning="what a customer brings after all costs",
+    meaning="what a customer yields after all costs",
     reads=("customer_day", "order_states", "customer_profiles"),
     columns=COLUMNS,
     compute=compute,

@@ -1,7 +1,7 @@
 """Recency, frequency and monetary value over several windows and the whole history.
 
-Source: Bult & Wansbeek 1995; Fader, Hardie & Lee 2005 ("RFM and CLV"). Half-life columns
-weigh each order by ``0.5 ** (age / half-life)``: windows without edges.
+Sources: Bult & Wansbeek 1995; Fader, Hardie & Lee 2005 ("RFM and CLV"). Half-life columns weigh
+each order by ``0.5 ** (age / half-life)``, so that no order drops out from one day to the next.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from features.family import (
     KEYS,
     Column,
     Family,
-    faded,
+    half_life_weight,
     history,
-    standing_orders,
+    left_join,
+    net_positive_orders,
     within,
 )
 from features.rollup import Rollups
@@ -38,10 +39,11 @@ COLUMNS = (
     Column("margin_lifetime", "margin so far, net of returns", "money"),
     *(Column(f"orders_{days}d", f"net-positive orders in the last {days} days", "orders",
              "no such order ever") for days in WINDOWS_DAYS),
-    *(Column(f"orders_half_life_{days}d", f"net-positive orders, each halved every {days} days",
-             "orders", "no such order") for days in HALF_LIVES_DAYS),
+    *(Column(f"orders_half_life_{days}d",
+             f"net-positive orders, each losing half its weight every {days} days", "orders",
+             "no such order") for days in HALF_LIVES_DAYS),
     *(Column(f"order_revenue_half_life_{days}d",
-             f"revenue of net-positive orders, halved every {days} days", "money",
+             f"revenue of net-positive orders, losing half its weight every {days} days", "money",
              "no such order") for days in HALF_LIVES_DAYS),
     *(Column(f"revenue_{days}d", f"net revenue in the last {days} days", "money")
       for days in WINDOWS_DAYS),
@@ -51,8 +53,8 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Count orders while they stand; add up all money, returns included."""
-    placed = standing_orders(rollups, cutoffs)
+    """Count net-positive orders; sum all money, returns included."""
+    placed = net_positive_orders(rollups, cutoffs)
     # Structs compare field by field: the youngest order comes first, and of those the largest.
     youngest = ibis.struct({"age": placed[AGE_DAYS], "less": -placed.revenue})
     orders = placed.group_by(*KEYS).aggregate(
@@ -64,9 +66,14 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         order_value_max=placed.revenue.max(),
         order_value_deviation=placed.revenue.std(how="sample"),
         **{f"orders_{days}d": within(placed, days).sum() for days in WINDOWS_DAYS},
-        **{f"orders_half_life_{days}d": faded(placed, days).sum() for days in HALF_LIVES_DAYS},
         **{
-            f"order_revenue_half_life_{days}d": (placed.revenue * faded(placed, days)).sum()
+            f"orders_half_life_{days}d": half_life_weight(placed, days).sum()
+            for days in HALF_LIVES_DAYS
+        },
+        **{
+            f"order_revenue_half_life_{days}d": (
+                placed.revenue * half_life_weight(placed, days)
+            ).sum()
             for days in HALF_LIVES_DAYS
         },
     )
@@ -77,7 +84,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         **{f"revenue_{d}d": (moved.revenue * within(moved, d)).sum() for d in WINDOWS_DAYS},
         **{f"margin_{d}d": (moved.margin * within(moved, d)).sum() for d in WINDOWS_DAYS},
     )
-    joined = money.left_join(orders, list(KEYS))
+    joined = left_join(money, orders)
     return joined.select(*KEYS, *(column.name for column in COLUMNS))
 
 

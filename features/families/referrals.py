@@ -1,4 +1,4 @@
-"""Referrals: whether a customer brings others, and was brought by one.
+"""Referrals: whether a customer refers others, and was referred by another customer.
 
 Referred customers stay longer and bring more (Schmitt, Skiera & Van den Bulte 2011).
 """
@@ -14,17 +14,17 @@ from features.rollup import Rollups
 _NONE = "neither referred anyone nor was referred"
 
 COLUMNS = (
-    Column("referrals_made", "customers brought so far", "customers", _NONE),
-    Column("referrals_made_365d", "customers brought in the last 365 days", "customers", _NONE),
-    Column("last_referral_made_days", "days since the last customer was brought", "days",
+    Column("referrals_made", "customers referred so far", "customers", _NONE),
+    Column("referrals_made_365d", "customers referred in the last 365 days", "customers", _NONE),
+    Column("last_referral_made_days", "days since a customer was last referred", "days",
            "never referred anyone"),
-    Column("was_referred", "1 when brought by another customer, else 0", "yes or no", _NONE),
-    Column("referred_days", "days since the customer was brought", "days", "was not referred"),
+    Column("was_referred", "1 when referred by another customer, else 0", "yes or no", _NONE),
+    Column("referred_days", "days since the customer was referred", "days", "was not referred"),
 )  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up both sides of referrals."""
+    """Sum the referrals made, and those received."""
     seen = history(rollups["customer_day_referrals"], cutoffs)
     facts = seen.group_by(*KEYS).aggregate(
         referrals_made=seen.made.sum(),
@@ -38,7 +38,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="referrals",
-    meaning="whom a customer brought and by whom they were brought",
+    meaning="referrals that a customer made and received",
     reads=("customer_day_referrals",),
     columns=COLUMNS,
     compute=compute,

@@ -1,9 +1,9 @@
-"""Relationship: the contracts and products that a customer holds, held and gave notice of.
+"""Relationship: the contracts and products that a customer holds, has held and has cancelled.
 
-What counts as known when is told in :mod:`features.rollups.contracts`: an end is known from the
-day of the notice, else only once it is past. So ``notice_end_days`` speaks of contracts under
-notice alone, and an end that was agreed at the start shows in no column before its day.
-A contract is active at the cutoffs after its first day, up to and with that of its last.
+The end of a contract is known from the day of the notice, else only once it is past;
+:mod:`features.rollups.contracts` explains why. So ``notice_end_days`` covers only contracts under
+notice, and an end that was agreed at the start shows in no column before its day. A contract is
+active at cutoffs after its first day, up to and including its last.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Tell where each contract stands at each cutoff, then add up."""
+    """Describe each contract as known at each cutoff, then sum by customer."""
     contracts = _contracts(history(_with_successions(rollups["contract_moves"]), cutoffs))
     active = contracts.ended_days.isnull()
     pending = active & contracts.notice_days.notnull()
@@ -87,11 +87,11 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _with_successions(moves: ir.Table) -> ir.Table:
-    """Mark the starts that follow another contract, by what came before them alone.
+    """Mark the starts that renew another contract or change its level.
 
-    Needs no cutoff: what precedes a start is known wherever the start is.
+    Only earlier moves are looked at, and they are known wherever the start is: no cutoff needed.
     """
-    # On one day: what ended, what began, and last what ended on the day that it began.
+    # Within a day: ends first, then starts, then the ends of contracts that began that day.
     step = ibis.cases((moves.started == 1, 1), (moves.starts_on == moves[DAY], 2), else_=0)
     by_customer = ibis.window(
         group_by=moves[C.CUSTOMER_ID],
@@ -115,7 +115,7 @@ def _with_successions(moves: ir.Table) -> ir.Table:
 
 
 def _contracts(seen: ir.Table) -> ir.Table:
-    """One row per contract and cutoff: the ages of its start, notice and end, as far as known."""
+    """One row per contract and cutoff: days since its start, notice and end, where known."""
     age = {
         name: ibis.ifelse(seen[name] == 1, seen[AGE_DAYS], None)
         for name in ("started", "cancelled", "ended")

@@ -1,11 +1,11 @@
-"""Returns: goods sent back, orders cancelled, money given back."""
+"""Returns: goods returned, orders cancelled, money refunded."""
 
 from __future__ import annotations
 
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, KEYS, Column, Family, history, known_orders, within
+from features.family import AGE_DAYS, KEYS, Column, Family, history, known_orders, left_join, within
 from features.rollup import HALF_A_CENT, STANDS, Rollups
 
 COLUMNS = (
@@ -14,16 +14,16 @@ COLUMNS = (
     Column("return_line_rate", "returned lines over bought lines", "share", "bought nothing"),
     Column("return_line_rate_365d", "returned lines over bought lines of the last 365 days",
            "share", "bought nothing in 365 days"),
-    Column("refunds_lifetime", "money given back so far", "money"),
-    Column("refunds_365d", "money given back in the last 365 days", "money"),
-    Column("refund_share", "money given back over money taken", "share", "no money taken"),
+    Column("refunds_lifetime", "money refunded so far", "money"),
+    Column("refunds_365d", "money refunded in the last 365 days", "money"),
+    Column("refund_share", "money refunded over gross revenue", "share", "no money taken"),
     Column("last_return_days", "days since the last return", "days", "never returned anything"),
     Column("void_orders", "orders wholly returned or cancelled", "orders"),
 )  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Add up returns by the day that they were made."""
+    """Sum returns by the day on which they were made."""
     moved = history(rollups["customer_day"], cutoffs)
     returned_age = ibis.ifelse(moved.return_lines > 0, moved[AGE_DAYS], None)
     facts = moved.group_by(*KEYS).aggregate(
@@ -38,10 +38,10 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
         last_return_days=returned_age.min(),
     )
     placed = known_orders(rollups, cutoffs)
-    # What brought no revenue on its own day never was a purchase.
+    # An order without revenue on its own day never was a purchase.
     voided = ~placed[STANDS] & (placed.revenue >= HALF_A_CENT)
     voids = placed.group_by(*KEYS).aggregate(void_orders=voided.cast("int64").sum())
-    joined = facts.left_join(voids, list(KEYS))
+    joined = left_join(facts, voids)
     rates = joined.mutate(
         return_line_rate=joined.return_lines / joined.lines.nullif(0),
         return_line_rate_365d=joined.return_lines_365d / joined.lines_365d.nullif(0),

@@ -1,9 +1,9 @@
-"""Rhythm: the gaps between order days, how overdue the next one is, trend, season and habit.
+"""Rhythm: gaps between order days, how overdue the next order is, trend, season, time of ordering.
 
 Sources: the overdue ratio follows Buckinx & Van den Poel 2005 (interpurchase time); regularity,
-here ``gap_variation``, is the concern of Platzer & Reutterer 2016 (Pareto/GGG). Concentration
-over ``K`` weekdays or parts of the day is the shrunk Herfindahl index ``(sum s^2 - 1/K) /
-(1 - 1/K)`` of the orders' shares ``s``; of few orders it is high by chance.
+here ``gap_variation``, Platzer & Reutterer 2016 (Pareto/GGG). Concentration over ``K`` weekdays
+or parts of the day is the normalised Herfindahl index ``(sum s^2 - 1/K) / (1 - 1/K)`` of the
+orders' shares ``s``; with few orders it is high by chance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import operator
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, standing_orders, within
+from features.family import AGE_DAYS, AS_OF_DAY, KEYS, Column, Family, net_positive_orders, within
 from features.rollup import DAY, Rollups
 
 _ONE_DAY = "fewer than two order days"
@@ -26,9 +26,9 @@ _HOURS_OF_PART = 24 // len(_PARTS_OF_DAY)
 
 COLUMNS = (
     Column("order_days", "distinct days with an order", "days", _NO_ORDER),
-    Column("order_months_180d", "of the last six spans of 30 days, those with an order",
+    Column("order_months_180d", "how many of the last six spans of 30 days had an order",
            "spans", _NO_ORDER),
-    Column("order_months_365d", "of the last twelve spans of 30 days, those with an order",
+    Column("order_months_365d", "how many of the last twelve spans of 30 days had an order",
            "spans", _NO_ORDER),
     Column("second_last_order_days", "days since the last order day but one", "days", _ONE_DAY),
     Column("third_last_order_days", "days since the last order day but two", "days",
@@ -38,12 +38,12 @@ COLUMNS = (
     Column("gap_mean_days", "mean gap between order days", "days", _ONE_DAY),
     Column("gap_median_days", "median gap between order days", "days", _ONE_DAY),
     Column("gap_max_days", "longest gap between order days", "days", _ONE_DAY),
-    Column("gap_last_days", "the latest gap", "days", _ONE_DAY),
+    Column("gap_last_days", "latest gap between order days", "days", _ONE_DAY),
     Column("gap_recent_days", "mean of the latest three gaps", "days", _ONE_DAY),
     Column("gap_variation", "standard deviation of the gaps over their mean: 0 is clockwork, "
            "about 1 is random", "ratio", "fewer than three order days"),
     Column("gap_deviation_365d_days", "standard deviation of the gaps that ended in the last "
-           "365 days", "days", "fewer than two such gaps"),
+           "365 days", "days", "fewer than two gaps ended in 365 days"),
     Column("overdue_ratio", "days since the last order over the mean gap", "ratio", _ONE_DAY),
     Column("overdue_days", "days since the last order less the mean gap", "days", _ONE_DAY),
     Column("order_rate_year", "orders a year since the first one", "orders per year", _NO_ORDER),
@@ -51,8 +51,8 @@ COLUMNS = (
            _NO_ORDER),
     Column("order_revenue_trend", "order revenue of the last 90 days less that of the 90 before",
            "money", _NO_ORDER),
-    Column("orders_trend_ratio", "rate of orders over the last 90 days, over that of the last 365, "
-           "each counted from the first order where that is later", "ratio",
+    Column("orders_trend_ratio", "orders per day of the last 90 days over those of the last 365, "
+           "both counted from the first order where that is later", "ratio",
            "no net-positive order in 365 days"),
     Column("orders_same_season", "orders in the 90 days that followed this date a year ago",
            "orders", _NO_ORDER),
@@ -66,18 +66,18 @@ COLUMNS = (
     Column("favourite_day_part_share", "share of orders placed in the customer's most frequent "
            "quarter of the day: night from 0 h, morning from 6 h, afternoon from 12 h, evening "
            "from 18 h UTC", "share", _NO_ORDER),
-    Column("day_part_concentration", "concentration of the orders over these quarters",
+    Column("day_part_concentration", "concentration of the orders over the quarters of the day",
            "0 even to 1 always the same", _NO_ORDER),
     *(Column(f"{part}_share", f"share of orders placed in the {part}", "share", _NO_ORDER)
       for part in _PARTS_OF_DAY),
     Column("order_hour_mean", "mean hour of the day of the orders", "hour UTC", _NO_ORDER),
-    Column("season_sine", "where the cutoff stands in the year: sine", "-1 to 1", _NO_ORDER),
-    Column("season_cosine", "where the cutoff stands in the year: cosine", "-1 to 1", _NO_ORDER),
+    Column("season_sine", "sine of the cutoff's place in the year", "-1 to 1", _NO_ORDER),
+    Column("season_cosine", "cosine of the cutoff's place in the year", "-1 to 1", _NO_ORDER),
 )  # fmt: skip
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Measure gaps between the distinct order days that stand at each cutoff."""
+    """Measure the gaps between distinct days with a net-positive order, and count orders."""
     facts = _facts(_spaced_orders(rollups, cutoffs))
     gap_mean = facts.gap_mean_days.nullif(0)
     angle = (facts[AS_OF_DAY] % 365.25) * (2 * math.pi / 365.25)
@@ -104,7 +104,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 def _habit(
     name: str, counts: list[ir.NumericValue], orders: ir.NumericValue
 ) -> dict[str, ir.Value]:
-    """Say how much the orders keep to one of several kinds."""
+    """Return the largest share of the orders' counts by kind, and their concentration."""
     shares = [count / orders for count in counts]
     squares = functools.reduce(operator.add, (share * share for share in shares))
     even = 1.0 / len(counts)
@@ -115,12 +115,13 @@ def _habit(
 
 
 def _spaced_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Return the orders that stand, each with its gap to the day before and its rank from today.
+    """Return net-positive orders with the gap to the order day before, newest day first.
 
-    Orders of one day share their ``rank``, which counts days, and one of them has the gap.
-    ``new_span`` is 1 where an order is the newest of its span of 30 days, counted from today.
+    ``rank`` counts order days from 0, the newest, so that orders of one day share it; only one of
+    them has the ``gap``, in days. ``new_span`` is 1 for the newest order of each span of 30 days,
+    counted back from the cutoff.
     """
-    orders = standing_orders(rollups, cutoffs)
+    orders = net_positive_orders(rollups, cutoffs)
     newest_first = ibis.window(
         group_by=[orders[key] for key in KEYS],
         order_by=orders[AGE_DAYS],
@@ -139,7 +140,7 @@ def _span(age_days: ir.IntegerValue) -> ir.IntegerValue:
 
 
 def _facts(orders: ir.Table) -> ir.Table:
-    """Count orders by when they were, and describe the gaps."""
+    """Count orders by window, weekday and part of the day, and describe the gaps."""
 
     def where(condition: ir.BooleanValue, value: ir.Value) -> ir.Value:
         return ibis.ifelse(condition, value, None)
@@ -183,7 +184,7 @@ def _facts(orders: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="rhythm",
-    meaning="the beat of a customer's orders and how far behind it they are",
+    meaning="how regularly a customer orders and how overdue the next order is",
     reads=("order_states",),
     columns=COLUMNS,
     compute=compute,

@@ -1,8 +1,8 @@
-"""Satisfaction: what customers answered when asked, and how long they have said nothing.
+"""Satisfaction: what customers answered in surveys, and how long ago.
 
 Sources: Reichheld 2003 (NPS: 9-10 promote, 0-6 detract); Dixon, Freeman & Toman 2010 (CES, here
-as ease: more is better). CSAT runs from 1 to 5. All three are of answers about the whole;
-answers about one aspect of it (perceived quality, price, service, image) are averaged over all
+as ease: more is better). CSAT runs from 1 to 5. All three use answers about the shop or order as
+a whole; answers about one aspect (perceived quality, price, service, image) are averaged over all
 surveys, from 0, the worst answer, to 1, the best.
 """
 
@@ -11,7 +11,16 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AGE_DAYS, KEYS, Column, Family, history, standing_orders, within
+from features.family import (
+    AGE_DAYS,
+    KEYS,
+    Column,
+    Family,
+    history,
+    left_join,
+    net_positive_orders,
+    within,
+)
 from features.rollup import Rollups
 from features.vocabulary import Columns as C
 
@@ -46,7 +55,7 @@ COLUMNS = (
 
 
 def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Describe answers by survey and aspect."""
+    """Average answers by survey and by aspect, and count orders since the last answer."""
     answers = rollups["customer_answers"]
     facts = _scores(history(answers, cutoffs))
     facts = facts.mutate(
@@ -55,21 +64,21 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
             for survey in _SCALES
         }
     )
-    # Only those who ever answered: most orders are nobody's who did.
+    # Orders of customers who never answered are most of all orders, and not needed here.
     answering = rollups["order_states"].semi_join(answers, C.CUSTOMER_ID)
-    orders = standing_orders(Rollups({"order_states": answering}), cutoffs)
+    orders = net_positive_orders(Rollups({"order_states": answering}), cutoffs)
     dated = facts.select(*KEYS, "last_survey_answer_days").join(
         orders.select(*KEYS, AGE_DAYS), list(KEYS)
     )
     later = (dated[AGE_DAYS] < dated.last_survey_answer_days).cast("int64")
     silence = dated.group_by(*KEYS).aggregate(orders_later=later.sum())
-    joined = facts.left_join(silence, list(KEYS)).drop(*(f"{key}_right" for key in KEYS))
+    joined = left_join(facts, silence)
     named = joined.mutate(orders_since_survey_answer=joined.orders_later.fill_null(0))
     return named.select(*KEYS, *(column.name for column in COLUMNS))
 
 
 def _scores(seen: ir.Table) -> ir.Table:
-    """Average scores: all, those of the last day with an answer, and those before it."""
+    """Average all scores, those of the last day with an answer, and those before that day."""
     seen = seen.group_by(*KEYS, C.SURVEY, C.ASPECT).mutate(last_days=seen[AGE_DAYS].min())
     is_last = seen[AGE_DAYS] == seen.last_days
     score = seen[C.SCORE]
@@ -107,7 +116,7 @@ def _scores(seen: ir.Table) -> ir.Table:
 
 FAMILY = Family(
     name="satisfaction",
-    meaning="how satisfied a customer said to be, and how long ago",
+    meaning="how satisfied a customer is, by their own answers, and how long ago",
     reads=("customer_answers", "order_states"),
     columns=COLUMNS,
     compute=compute,

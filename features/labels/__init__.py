@@ -1,7 +1,7 @@
 """Labels at the same cutoffs as the vectors: what happened in ``[as_of, as_of + horizon)``.
 
-Every label function takes the cutoffs all at once and the customers share by share. What the
-shop's systems learned of late still counts: labels say what happened, not what was known.
+Every label function takes all cutoffs at once and the customers share by share. Records that
+reached the shop's systems late still count: labels say what happened, not what was known.
 """
 
 from features.labels.churn_value import build_labels, build_labels_at_horizons

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.engine import Engine
-from features.family import AS_OF_DAY, KEYS
-from features.labels.window import DAYS_AHEAD, frame_by_share, in_horizon, left_join, population
+from features.family import AS_OF_DAY, KEYS, left_join
+from features.labels.window import DAYS_AHEAD, frame_by_share, in_horizon, population
 from features.rollup import FIRST_KNOWN_FROM, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
@@ -37,9 +37,10 @@ def build_labels(
     Returns
     -------
     Frame sorted by customer_id and as_of with ``churned`` (1 when no net-positive order falls
-    in the horizon, judged at its end), ``orders_next`` and ``margin_next``: the horizon's
-    discounted margin, refunds included, of those who buy. It is zero for the others, even
-    where an older order is refunded: that refund belongs to the value of the older order.
+    in the horizon, judged by the returns known at its end), ``orders_next`` (their number) and
+    ``margin_next``: the discounted margin of the horizon, refunds included, of customers who
+    order in it. It is zero for the others, even where an older order is refunded: that refund
+    belongs to the value of the older order.
     """
     return build_labels_at_horizons(
         engine,
@@ -62,9 +63,9 @@ def build_labels_at_horizons(
 ) -> pd.DataFrame:
     """Return the outcomes of :func:`build_labels` over several horizons, in one pass.
 
-    All are judged at one moment, the end of the longest horizon, by the returns known by then.
-    So whoever churned over a longer horizon churned over every shorter one; judged at its own
-    end, an order that is returned later would have kept a customer for a while.
+    All horizons are judged by the returns known at the end of the longest. So whoever churned
+    over a longer horizon churned over every shorter one, which would not hold if each were judged
+    at its own end: an order that is returned later would keep a customer for a while.
 
     Returns
     -------
@@ -97,17 +98,17 @@ def build_labels_at_horizons(
 def orders_in_horizon(rollups: Rollups, cutoffs: ir.Table, horizon_days: int) -> ir.Table:
     """Return the net-positive orders placed in each cutoff's horizon, judged at its end."""
     orders = in_horizon(rollups["order_states"], cutoffs, horizon_days)
-    # A purchase that the systems learned of late is still one: then its first state counts.
+    # An order that reached the systems after the horizon still counts: in its first state.
     end = ibis.greatest(orders[AS_OF_DAY] + horizon_days, orders[FIRST_KNOWN_FROM] + 1)
-    last_word = orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= end)
-    return orders.filter(orders[STANDS] & last_word & (orders[KNOWN_FROM] < end))
+    latest = orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= end)
+    return orders.filter(orders[STANDS] & latest & (orders[KNOWN_FROM] < end))
 
 
 def _discounted_margin(
     rollups: Rollups, cutoffs: ir.Table, horizons: Sequence[int], yearly_discount_rate: float
 ) -> ir.Table:
     moved = in_horizon(rollups["customer_day"], cutoffs, horizons[-1])
-    # Floats throughout: Spark takes 365.0 for a decimal, and a quotient of decimals is rounded.
+    # Floats throughout: Spark reads 365.0 as a decimal, and rounds quotients of decimals.
     years_ahead = moved[DAYS_AHEAD].cast("float64") / 365
     worth_now = moved.margin * (-years_ahead * float(np.log1p(yearly_discount_rate))).exp()
     return moved.group_by(*KEYS).aggregate(
@@ -121,5 +122,5 @@ def _up_to(table: ir.Table, horizon_days: int) -> ir.IntegerValue:
 
 
 def _values(frame: pd.DataFrame, columns: Sequence[str]) -> Floats:
-    """Return the columns' values row by row, zero for missing."""
+    """Return the columns' values as one array, row by row, with zero for missing values."""
     return frame[list(columns)].astype("float64").fillna(0.0).to_numpy().ravel()

@@ -1,9 +1,9 @@
-"""Contractual churn: whose contracts run out and are not followed by another.
+"""Contractual churn: whose contracts end without being followed by another.
 
-Contracts that follow one another within 30 days are one spell of being a customer; a spell that
-ends is churn, on the last day of its last contract. So a notice alone is no churn, nor is a
-pause of 30 days, and who comes back later had churned before. As everywhere in the labels, what
-became known of a contract later counts: they say what happened.
+Contracts that follow one another within 30 days form one spell of being a customer. The end of a
+spell is churn, on the last day of its last contract. So neither a notice nor a pause of up to 30
+days is churn by itself, and a customer who comes back after a longer pause did churn. As in all
+labels, what became known of a contract later counts: labels say what happened.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ import pandas as pd
 
 from features.engine import Engine
 from features.family import AS_OF_DAY, KEYS
-from features.labels.window import frame_by_share, need
+from features.labels.window import frame_by_share, require
 from features.rollup import DAY, Rollups
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
 
 GRACE_DAYS = 30
 
-# Later than any contract: the last day of those that have none.
+# Stands for the last day of contracts without an end; later than any real day.
 _NO_END = 10_000_000
 
 
 def build_contract_labels(
     engine: Engine, rollups: Rollups, cutoffs: Sequence[date], horizon_days: int
 ) -> pd.DataFrame:
-    """Return who of the population churned from their contracts within the horizon.
+    """Return which customers with a contract let their last one end within the horizon.
 
-    The population is everyone with a standing contract: one begun before the cutoff whose last
-    day, if it has one, is not before it. Those are the customers that the feature
-    ``contracts_active`` counts.
+    The population is everyone with an active contract: one that began before the cutoff and whose
+    last day, if it has one, is not before it, as the feature ``contracts_active`` counts them.
 
     Parameters
     ----------
     cutoffs
-        Each at least ``horizon_days + GRACE_DAYS`` before the end of the data, or contracts that
-        are about to be followed by another would look as if they were not.
+        Each at least ``horizon_days + GRACE_DAYS`` before the end of the data: otherwise
+        contracts whose successor is yet to come would count as churn.
 
     Returns
     -------
     Frame sorted by customer_id and as_of with ``churned`` (1 when the last day of the customer's
-    last contract falls in the horizon and none stands 30 days after it) and ``lapses_in_days``:
-    days from the cutoff to that last day, however far ahead; missing where none is known.
+    last contract falls in the horizon and no other begins within 30 days after it) and
+    ``lapses_in_days``: days from the cutoff to that last day, however far ahead; missing where
+    no end is known.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def build_contract_labels_at_horizons(
     -------
     Frame sorted by customer_id, as_of and ``horizon_days``, one row for each of them.
     """
-    need(rollups, "contract_moves", "contracts", "who lets their contracts lapse")
+    require(rollups, "contract_moves", "contracts", "who lets their contracts lapse")
     cutoff_table = register_cutoffs(engine, cutoffs)
     horizons = np.array(sorted(set(horizons_days)), dtype=np.int64)
 
@@ -90,13 +90,13 @@ def build_contract_labels_at_horizons(
 
 
 def _contracts(moves: ir.Table) -> ir.Table:
-    """One row per contract that ever stood: its first day and its last."""
+    """One row per contract that ever ran: its first and last day."""
     ended_on = ibis.ifelse(moves.ended == 1, moves[DAY], None)
     contracts = moves.group_by(C.CUSTOMER_ID, C.CONTRACT_ID).aggregate(
         starts_on=moves.starts_on.max().cast("int64"),
         ends_on=ended_on.max().cast("int64").fill_null(_NO_END),
     )
-    # What was cancelled before it began never stood.
+    # Contracts cancelled before their start never ran.
     return contracts.filter(contracts.ends_on >= contracts.starts_on)
 
 
@@ -119,7 +119,7 @@ def _with_spells(contracts: ir.Table) -> ir.Table:
 
 
 def _days_to_lapse(contracts: ir.Table, cutoffs: ir.Table) -> ir.Table:
-    """Return, for everyone with a standing contract, the days until its spell ends."""
+    """Return the days until the spell ends, for everyone with an active contract."""
     paired = contracts.cross_join(cutoffs)
     standing = paired.filter(
         (paired.starts_on < paired[AS_OF_DAY]) & (paired[AS_OF_DAY] <= paired.ends_on)

@@ -1,4 +1,4 @@
-"""Next products: what each customer buys within the horizon, and what of it for the first time."""
+"""Next products: what each customer buys within the horizon, and which of it is new to them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from features.engine import Engine
-from features.family import AS_OF_DAY, KEYS, history
+from features.family import AS_OF_DAY, KEYS, history, left_join
 from features.labels.churn_value import orders_in_horizon
-from features.labels.window import as_dates, frame_by_share, in_horizon, left_join, population
+from features.labels.window import as_dates, frame_by_share, in_horizon, population
 from features.rollup import DAY, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
@@ -29,13 +29,13 @@ def next_products(
 ) -> pd.DataFrame:
     """Return which products the population of :func:`features.labels.build_labels` buys next.
 
-    They are of the orders that churn is judged by: whoever churned has no row.
+    Only lines of the orders that decide on churn count: a customer who churned has no row.
 
     Returns
     -------
     Frame sorted by customer_id, as_of and product_id: one row for each product bought, with
-    ``first_day`` (a date), ``units`` (those returned later included) and ``is_new``: 1 when the
-    customer was not known to have bought it by ``as_of``.
+    ``first_day`` (a date), ``units`` (those returned later included) and ``is_new``: 1 when no
+    earlier purchase of it by the customer was known at ``as_of``.
     """
     cutoff_table = register_cutoffs(engine, cutoffs)
     keys = (*KEYS, C.PRODUCT_ID)
@@ -58,10 +58,10 @@ def next_products(
 
 
 def purchases_in_horizon(rollups: Rollups, cutoffs: ir.Table, horizon_days: int) -> ir.Table:
-    """Return what was bought in each cutoff's horizon: lines of orders that count as placed in it.
+    """Return the lines of the net-positive orders placed in each cutoff's horizon.
 
-    The rows of ``customer_product_day``, with ``as_of_day`` and ``days_ahead`` (from 0). An
-    order returned in full by the end of the horizon is none; one returned in part keeps all.
+    The rows of ``customer_product_day``, with ``as_of_day`` and ``days_ahead`` (from 0). An order
+    wholly returned by the end of the horizon does not count; one returned in part keeps all lines.
     """
     bought = in_horizon(rollups["customer_product_day"], cutoffs, horizon_days)
     orders = orders_in_horizon(rollups, cutoffs, horizon_days)
@@ -69,7 +69,7 @@ def purchases_in_horizon(rollups: Rollups, cutoffs: ir.Table, horizon_days: int)
 
 
 def known_purchases(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
-    """Return what each cutoff could see bought: lines of orders that stood by then.
+    """Return the lines of the orders that were known and net-positive at each cutoff.
 
     The rows of ``customer_product_day``, with ``as_of_day`` and ``age_days`` (1 or more).
     """
@@ -78,7 +78,7 @@ def known_purchases(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 
 def _purchase_states(rollups: Rollups) -> ir.Table:
-    """Return each line bought once for each state of its order that stands, from when to when."""
+    """Return each line bought, once for each net-positive state of its order."""
     bought, orders = rollups["customer_product_day"], rollups["order_states"]
     standing = orders.filter(orders[STANDS]).select(
         C.CUSTOMER_ID, C.ORDER_ID, KNOWN_UNTIL, stands_from=orders[KNOWN_FROM]
@@ -93,10 +93,10 @@ def _not_yet_changed(states: ir.Table) -> ir.BooleanValue:
 
 
 def _known_before(rollups: Rollups, totals: ir.Table) -> ir.Table:
-    """Return which of the products bought next each cutoff had seen the customer buy before.
+    """Return which of the products bought next the customer was known to have bought before.
 
-    As :func:`known_purchases` says it, but paired with those products alone: pairing the whole
-    past with every cutoff costs ten times as much.
+    By the same rule as :func:`known_purchases`, but looking at those products only: pairing all
+    past purchases with every cutoff costs ten times as much.
     """
     states = _purchase_states(rollups)
     customer_product = [C.CUSTOMER_ID, C.PRODUCT_ID]

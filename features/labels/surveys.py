@@ -1,4 +1,4 @@
-"""Next survey scores: what customers answer within the horizon, of those who answer at all."""
+"""Next survey scores: what customers answer within the horizon, if they answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from features.engine import Engine
-from features.family import KEYS
+from features.family import KEYS, left_join
 from features.labels.window import (
     as_dates,
     frame_by_share,
     in_horizon,
-    left_join,
-    need,
     population,
+    require,
 )
 from features.rollup import DAY, Rollups
 from features.vectors import register_cutoffs
@@ -36,8 +35,8 @@ def next_survey_scores(
 ) -> pd.DataFrame:
     """Return the first answer in the horizon to each survey.
 
-    Most customers answer none, and those who do differ from those who do not: what is learned
-    from these labels holds for people who answer, and no score is not a low score.
+    Most customers do not answer, and those who do differ from the others: what is learned from
+    these labels holds for people who answer, and a missing score is not a low one.
 
     Returns
     -------
@@ -51,7 +50,7 @@ def next_survey_scores(
     TrainingError
         The shop has no surveys.
     """
-    need(rollups, "customer_answers", "surveys", "what customers will answer")
+    require(rollups, "customer_answers", "surveys", "what customers will answer")
     cutoff_table = register_cutoffs(engine, cutoffs)
 
     def compute(share: Rollups) -> ir.Table:

@@ -1,4 +1,4 @@
-"""What all labels share: the window that they look at, whose they are, and how they are run."""
+"""What all labels share: the horizon, the population, and running them share by share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.engine import Engine
 from features.errors import TrainingError
-from features.family import AGE_DAYS, AS_OF_DAY, KEYS, standing_orders
+from features.family import AGE_DAYS, AS_OF_DAY, KEYS, net_positive_orders
 from features.rollup import DAY, Rollups
 from features.vocabulary import Columns as C
 
@@ -17,25 +17,20 @@ DAYS_AHEAD = "days_ahead"
 
 
 def in_horizon(facts: ir.Table, cutoffs: ir.Table, horizon_days: int) -> ir.Table:
-    """Pair facts with each cutoff whose horizon they fall in, and add ``days_ahead`` (from 0)."""
+    """Pair facts with each cutoff in whose horizon they fall, and add ``days_ahead`` (from 0)."""
     paired = facts.cross_join(cutoffs)
     ahead = paired.mutate((paired[DAY] - paired[AS_OF_DAY]).name(DAYS_AHEAD))
     return ahead.filter((ahead[DAYS_AHEAD] >= 0) & (ahead[DAYS_AHEAD] < horizon_days))
 
 
 def population(rollups: Rollups, cutoffs: ir.Table, lookback_days: int) -> ir.Table:
-    """Return who is judged at each cutoff: all with a net-positive order in the look-back."""
-    past = standing_orders(rollups, cutoffs)
+    """Return who is labelled: everyone with a net-positive order in the days before a cutoff."""
+    past = net_positive_orders(rollups, cutoffs)
     return past.filter(past[AGE_DAYS] <= lookback_days).select(*KEYS).distinct()
 
 
-def left_join(left: ir.Table, right: ir.Table, keys: Sequence[str]) -> ir.Table:
-    """Join on equal keys, each kept once."""
-    return left.left_join(right, list(keys)).drop(*(f"{key}_right" for key in keys))
-
-
-def need(rollups: Rollups, rollup: str, table: str, label: str) -> None:
-    """Raise a :class:`TrainingError` where the shop lacks the table that a label is read from."""
+def require(rollups: Rollups, rollup: str, table: str, label: str) -> None:
+    """Raise a :class:`TrainingError` if the shop lacks the table that a label is read from."""
     if rollup not in rollups:
         raise TrainingError(
             f"the shop has no {table} table: {label} cannot be known",
@@ -49,7 +44,7 @@ def frame_by_share(
     compute: Callable[[Rollups], ir.Table],
     keys: Sequence[str] = KEYS,
 ) -> pd.DataFrame:
-    """Run a label on one share of the customers after the other.
+    """Compute a label for one share of the customers after the other.
 
     Returns
     -------
@@ -58,7 +53,7 @@ def frame_by_share(
     parts = []
     for share in rollups.shares():
         table = compute(share)
-        # A column of text without a row comes back as one of objects.
+        # An empty text column comes back with dtype object.
         text = [name for name, type_ in table.schema().items() if type_.is_string()]
         parts.append(engine.frame(table).astype(dict.fromkeys(text, "str")))
     frame = pd.concat(parts, ignore_index=True).sort_values(list(keys), ignore_index=True)

@@ -14,7 +14,7 @@ from features.vocabulary import Columns as C
 CHANNELS = ("web", "app", "store")
 # A product seen or put in the cart counts as bought when it is bought by this many days later.
 BOUGHT_WITHIN_DAYS = 7
-# What happened to a product on a day, and which facts must be known to say so.
+# What happened to a product on a day, and the days on which the facts behind it became known.
 STEPS = {
     "viewed": ("view_known",),
     "viewed_bought": ("view_known", "purchase_known"),
@@ -24,10 +24,10 @@ STEPS = {
 
 
 def browsing_events(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """Events with their day, those with an ``event_id`` once, as the shop knew them first.
+    """Events with their day; of those that share an ``event_id``, the one that was known first.
 
-    A delivery repeated among the records rolled up together is harmless; events without an id
-    cannot be told from others alike and all count.
+    Deliveries repeated within one refresh are dropped. Events without an id cannot be told from
+    repetitions, and all count.
     """
     events = dated(tables["events"])
     by_arrival = [
@@ -43,7 +43,7 @@ def browsing_events(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def customer_day_events(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day of browsing: events by kind, and by where they happened."""
+    """One row per customer and day of browsing: the number of events by kind and by channel."""
     events = tables["browsing_events"]
     kind, channel = events[C.EVENT_TYPE], events[C.CHANNEL]
     marks = {
@@ -59,17 +59,17 @@ def customer_day_events(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def customer_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per visit and day it was seen on: count distinct sessions, not rows."""
+    """One row per visit and day on which it had events: count distinct sessions, not rows."""
     events = tables["browsing_events"]
     visits = events.filter(events[C.SESSION_ID].notnull())
     return visits.select(C.CUSTOMER_ID, C.SESSION_ID, DAY, KNOWN_FROM).distinct()
 
 
 def customer_day_sessions(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day: visits, each on the last day known of it, so that they add.
+    """One row per customer and day: the number of visits, each counted on its last known day.
 
-    A day stands for its visit until a later day of the same visit is known: from then on it
-    counts one visit less.
+    Once a later day of the same visit becomes known, a row of -1 takes the visit off the earlier
+    day, so that sums over days are right at every cutoff.
     """
     sessions = tables["customer_sessions"]
     visit = [sessions[C.CUSTOMER_ID], sessions[C.SESSION_ID]]
@@ -107,10 +107,10 @@ def customer_product_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def customer_day_steps(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day: products looked at, put in the cart, and bought after that.
+    """One row per customer and day: products viewed, put in the cart, and bought within a week.
 
-    Each product counts once a day, on the day of browsing, from when all that it takes to say so
-    was known.
+    Each product counts once a day, on the day of browsing, and from when all the facts that it
+    takes were known.
     """
     paths = _paths(tables["customer_product_moves"])
     steps = [_step(paths, name, known) for name, known in STEPS.items()]
@@ -121,11 +121,11 @@ def customer_day_steps(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def _paths(moves: ir.Table) -> ir.Table:
-    """Say of each product and day of browsing since when its view, cart and purchase are known.
+    """Find, for each product and day of browsing, when its view, cart and purchase became known.
 
     Returns
     -------
-    One row per customer, day and such days, with the number of ``products``.
+    One row per customer, day and combination of these days, with the number of ``products``.
     """
     touched = moves.filter((moves.views > 0) | (moves.cart_adds > 0))
     bought = moves.filter(moves.purchases > 0).select(
@@ -145,7 +145,7 @@ def _paths(moves: ir.Table) -> ir.Table:
 
 
 def _step(paths: ir.Table, step: str, known: tuple[str, ...]) -> ir.Table:
-    """Count the products that took a step, from when all that it takes was known; else 0."""
+    """Count the products that took a step, known once all facts behind it were; other steps 0."""
     taken = paths.filter(*(paths[name].notnull() for name in known))
     counts = {
         name: (taken.products if name == step else ibis.literal(0)).cast("float64")

@@ -1,4 +1,4 @@
-"""Campaigns: every contact, made or held out, and when its offer was taken up."""
+"""Campaigns: every contact, made or held out, and when its offer was accepted."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from features.vocabulary import Columns as C
 
 
 def campaign_contacts(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per record of a contact. For labels alone: ``accepted_day`` lies in its future.
+    """One row per record of a contact. For labels only: ``accepted_day`` may lie in the future.
 
-    A contact without an id is told apart by its campaign and time. One whose record comes again,
-    once its offer was taken up, has two rows: put them together by its id.
+    A contact without an id is identified by its campaign and time. A contact whose record is
+    delivered again once its offer was accepted has two rows: combine them by its id.
     """
     contacts = dated(tables["contacts"])
     unnamed = contacts[C.CAMPAIGN_ID] + " " + contacts[C.TS].epoch_seconds().cast("string")
@@ -33,7 +33,7 @@ def campaign_contacts(tables: Tables, shop: ShopSettings) -> ir.Table:
 ROLLUPS = (
     Rollup(
         "campaign_contacts",
-        "contacts of each customer, made or held out, and when the offer was taken up",
+        "contacts of each customer, made or held out, and when the offer was accepted",
         reads=("contacts",),
         build=campaign_contacts,
     ),

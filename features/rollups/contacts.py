@@ -1,7 +1,7 @@
 """Contacts: sent, opened, accepted, each a fact of its own day.
 
-Only those who were reached: the held out received nothing, and whom chance held out says
-nothing about a customer.
+Held-out customers received nothing and have no row: being held out is chance, and says nothing
+about a customer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MOVES = ("reached", "opened", "accepted")
 def contact_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per contact sent, one more when it was opened, one more when it was accepted.
 
-    The table of contacts holds their outcomes of today; as a row of its own an outcome is
-    known from its own day, never from that of the sending.
+    The contacts table holds an outcome beside its contact, though it came later. In a row of its
+    own it is known from its own day, not from the day on which the contact was sent.
     """
     contacts = tables["contacts"]
     reached = contacts.filter(contacts[C.TREATED])
@@ -39,7 +39,7 @@ def _moves(contacts: ir.Table, moment: str, move: str) -> ir.Table:
         C.CHANNEL,
         sent_on=sent_on,
         day=day,
-        # An outcome dated before its contact comes from two clocks: known with the contact.
+        # Two clocks may date an outcome before its contact: then it is known with the contact.
         known_from=ibis.greatest(sent_on, day),
         cost=cost,
         **{name: ibis.literal(int(name == move), "int64") for name in MOVES},

@@ -1,16 +1,16 @@
-"""Contracts: started, given notice of, ended, each a fact of its own day.
+"""Contracts: started, cancelled, ended, each a fact of its own day.
 
-A table of contracts holds today's word on each: a notice given in May stands in the same row
-as the start years before, and it may have moved, or set for the first time, the day on which
-the contract ends. That a contract is to end on a day is therefore taken as known
+The contracts table holds today's state of each contract: a notice given in May is in the same row
+as the start years before, and it may have changed the day on which the contract ends. So the end
+of a contract counts as known
 
-- from the day that notice was given, where it was;
-- else only once that day is over, even where it was agreed at the start: to show it earlier
-  for some contracts and not for those whose notice is yet to come would tell them apart.
+- from the day on which notice was given, where it was;
+- else only once it is past, even where it was agreed at the start: the end shown in advance for
+  some contracts, and missing for those whose notice is yet to come, would give the latter away.
 
-A notice without a last day ends the contract at once. A start is known on its day. A notice
-that was withdrawn leaves no trace in such a table, nor does a level changed in place: a change
-of level is a contract of its own.
+A notice without a last day ends the contract at once. A start is known on its day. Withdrawn
+notices and levels changed in place leave no trace in such a table: a change of level must be a
+contract of its own.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MOVES = ("started", "cancelled", "ended")
 
 
 def contract_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per contract started, one more for the notice given, one more for the end.
+    """One row for the start of each contract, one for the notice given, one for the end.
 
-    The row of the end bears the contract's last day. ``ends_on``, the last day to come, is on
-    the row of the notice alone.
+    The end is dated on the contract's last day. ``ends_on``, the last day announced, is only in
+    the row of the notice.
     """
     stated = tables["contracts"]
     contracts = stated.mutate(ends_at=stated[C.ENDS_AT].fill_null(stated[C.CANCELLED_AT]))
@@ -53,7 +53,7 @@ def _moves(contracts: ir.Table, moment: str, move: str) -> ir.Table:
         starts_on=starts_on,
         ends_on=ends_on if move == "cancelled" else ibis.null().cast("int32"),
         day=day,
-        # Of what was cancelled before it began nothing is known until it should have begun.
+        # A contract cancelled before its start is not known until the day of the start.
         known_from=ibis.greatest(starts_on, day),
         **{name: ibis.literal(int(name == move), "int64") for name in MOVES},
     )
@@ -62,7 +62,7 @@ def _moves(contracts: ir.Table, moment: str, move: str) -> ir.Table:
 ROLLUPS = (
     Rollup(
         "contract_moves",
-        "contracts of each customer: started, given notice of, ended",
+        "contracts of each customer: started, cancelled, ended",
         reads=("contracts",),
         build=contract_moves,
     ),

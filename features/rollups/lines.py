@@ -1,4 +1,4 @@
-"""Order lines with their day, revenue, margin and category: what most roll-ups begin from."""
+"""Order lines with their day, revenue, margin and category: where most roll-ups start."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from features.rollup import Rollup, Tables, dated
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
-# What lines read of the catalogue: when it changes for a product sold, all is rolled up anew.
+# What lines take from the catalogue: a change in it for a product sold means a rebuild.
 LOOKED_UP = (C.PRODUCT_ID, C.CATEGORY, C.UNIT_COST)
 
 
 def order_lines(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """Price every order line.
+    """One row per order line, with its revenue and margin.
 
-    Margin is revenue less cost of goods; where the cost is unknown, revenue times the shop's
-    stated margin rate, and ``margin_assumed`` is 1. An adjustment, which has no product, moves
-    money and no units; ``adjustment`` is its revenue, and 0 for goods.
+    Margin is revenue minus cost of goods; where the cost is unknown, revenue times the shop's
+    stated margin rate, and ``margin_assumed`` is 1. An adjustment has no product: it moves money
+    and no units. ``adjustment`` is its revenue, and 0 for goods.
     """
     orders, products = dated(tables["orders"]), tables["products"]
     catalogue = products.select(C.PRODUCT_ID, C.CATEGORY, product_cost=products[C.UNIT_COST])

@@ -1,4 +1,4 @@
-"""Money: all that moved between a customer and the shop, by day."""
+"""Money: all goods and money that moved between each customer and the shop, by day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.vocabulary import Columns as C
 def customer_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per customer and day: all goods and money that moved, returns and costs included.
 
-    Margin here is net of the cost to serve, which lands on the day that it arose.
+    Margin here is net of the cost to serve, which counts on its own day.
     """
     orders = tables["order_moves"]
     nothing = ibis.literal(0).cast("float64")
@@ -41,12 +41,12 @@ def customer_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     days = moved.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM).aggregate(
         **{name: moved[name].sum() for name in measures}
     )
-    # Every cutoff adds them up by customer, which is faster where each one's lie together.
+    # Every cutoff groups them by customer, which is faster where a customer's rows are adjacent.
     return days.order_by(C.CUSTOMER_ID)
 
 
 def _costs_to_serve(costs: ir.Table, moved: ir.Table) -> ir.Table:
-    """Shape the costs table like the moves of :func:`customer_day`."""
+    """Give the costs table the columns of the moves in :func:`customer_day`."""
     amount, kind = costs[C.AMOUNT], costs[C.COST_KIND]
     money = {
         "margin": -amount,

@@ -1,4 +1,4 @@
-"""Orders: what moved on each day of an order, and what was known of it from when to when."""
+"""Orders: what moved on each day of an order, and every state in which it was known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
 _ORDER = (C.CUSTOMER_ID, C.ORDER_ID)
-# Channels that are counted by name; what came through any other is counted together.
+# Channels that are counted by name; all others are counted together.
 CHANNELS = ("web", "app", "store", "phone")
 BY_CHANNEL = (*(f"{name}_lines" for name in CHANNELS), "other_channel_lines")
 _SUMS = ("revenue", "margin", "discount", "units", "lines")
@@ -28,9 +28,10 @@ _SUMS = ("revenue", "margin", "discount", "units", "lines")
 def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per order, day and day known: the goods and money that moved.
 
-    All money counts, and of lines only goods: ``adjustments`` is the part of the revenue that is
-    of none. ``refunds`` is money given back, for goods or as a credit; ``assumed_revenue`` money
-    taken whose cost of goods is unknown. Bought lines with a channel are counted by channel too.
+    Money includes adjustments, lines and units do not: ``adjustments`` is their part of the
+    revenue. ``refunds`` is money given back, for goods or as a credit; ``assumed_revenue`` is
+    money taken whose cost of goods is unknown. Bought lines with a known channel are also counted
+    by channel.
     """
     lines = tables["lines"]
     bought, is_product = lines.units > 0, lines.units != 0
@@ -54,7 +55,7 @@ def order_moves(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def _lines_by_channel(lines: ir.Table, bought: ir.BooleanValue) -> dict[str, ir.Value]:
-    """Count bought lines by where they were ordered; those without a channel nowhere."""
+    """Count bought lines by channel; those without one are left out."""
     channel = lines[C.CHANNEL]
     named = bought & channel.notnull()
     marks = [*(named & (channel == name) for name in CHANNELS), named & channel.notin(CHANNELS)]
@@ -62,15 +63,16 @@ def _lines_by_channel(lines: ir.Table, bought: ir.BooleanValue) -> dict[str, ir.
 
 
 def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per order and state of knowledge: when placed, what it was worth, does it stand.
+    """One row per order and state in which it was known: day, money, goods, and ``stands``.
 
-    Money and goods are those of the order's own day, its first with goods. An order stands while
-    all of its records known so far, returns and cancellations included, leave revenue, and so do
-    its goods alone: from the day that they no longer do it counts as no purchase, though its
-    money (in, and out again) still does. What holds no goods is no order.
+    Money and goods are those of the day on which it was placed, its first with goods. An order
+    stands (is net-positive) while all of its records known so far, returns and cancellations
+    included, leave revenue, and its goods alone do too. From the day on which they no longer do,
+    it is no purchase any more, though its money still counts on the days on which it moved. An
+    order without goods is none.
     """
     moves = tables["order_moves"]
-    # Nearly all orders moved once and are known in one way: only the others need a closer look.
+    # Nearly all orders have one row of moves, hence one state; only the others need more work.
     times = moves.group_by(*_ORDER).aggregate(times=moves.count())
     several = times.filter(times.times > 1)
     plain = moves.anti_join(several, list(_ORDER))
@@ -83,12 +85,12 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
     restated = _restated(moves.semi_join(several, list(_ORDER)))
     columns = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM, DAY, *_SUMS, "hour", STANDS)
     states = plain.select(*columns).union(restated.select(*columns))
-    # Every cutoff counts them by customer, which is faster where each one's lie together.
+    # Every cutoff groups them by customer, which is faster where a customer's rows are adjacent.
     return states.order_by(C.CUSTOMER_ID)
 
 
 def _restated(moves: ir.Table) -> ir.Table:
-    """Sum up what was known of an order on each day that more of it became known."""
+    """Sum what was known of an order on each day on which more of it became known."""
     learned = moves.rename(learned_on=KNOWN_FROM)
     known = _states(moves).join(learned, list(_ORDER))
     known = known.filter(known.learned_on <= known[KNOWN_FROM])
@@ -109,12 +111,15 @@ def _restated(moves: ir.Table) -> ir.Table:
 
 
 def _leave_revenue(net: ir.FloatingValue, adjustments: ir.FloatingValue) -> ir.BooleanValue:
-    """Return whether an order leaves revenue as a whole, and its goods alone."""
+    """Return whether an order leaves revenue, both with and without its adjustments."""
     return ibis.least(net, net - adjustments) >= HALF_A_CENT
 
 
 def _states(moves: ir.Table) -> ir.Table:
-    """Return each day on which more of an order became known, the next, and the first of goods."""
+    """Return the days on which more of an order became known, each with the next such day.
+
+    ``first_known_from`` is the first of these days on which the order held goods.
+    """
     days = moves.group_by(*_ORDER, KNOWN_FROM).aggregate(lines=moves.lines.sum())
     order = [days[name] for name in _ORDER]
     with_goods = ibis.ifelse(days.lines > 0, days[KNOWN_FROM], None)

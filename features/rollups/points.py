@@ -14,7 +14,7 @@ EXPIRES_ON = "expires_on"
 
 
 def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer, day and, of points earned, day on which they lapse."""
+    """One row per customer and day, and for points earned per day on which they expire."""
     points = dated(tables["points"])
     earned = points[C.MOVEMENT] == "earned"
     moved = points.select(
@@ -33,10 +33,10 @@ def customer_day_points(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def customer_levels(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per booking that says which level the customer then had.
+    """One row per booking that names the level which the customer then had.
 
-    ``nth`` puts a customer's bookings in order: by second, and within one second what was
-    earned last, for an order is paid with points before it earns some.
+    ``nth`` orders a customer's bookings by second, and within one second puts points earned last:
+    an order is paid with points before it earns some.
     """
     points = dated(tables["points"])
     levelled = points.filter(points[C.LEVEL].notnull())

@@ -1,4 +1,4 @@
-"""Products: what each customer bought, by product and by category, and what prices were usual."""
+"""Products: what each customer bought, and what the shop sold of each product and category."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from features.rollup import DAY, HALF_A_CENT, KNOWN_FROM, Rollup, Tables
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 
-# More than any day since 1970 is: days below it and another number share one number.
+# Larger than any day number, so that two days can be packed into one integer.
 _DAYS = 1_000_000
 _DAY_KNOWN = (C.CUSTOMER_ID, DAY, KNOWN_FROM)
 
@@ -20,7 +20,7 @@ _DAY_KNOWN = (C.CUSTOMER_ID, DAY, KNOWN_FROM)
 def customer_product_day(tables: Tables, shop: ShopSettings) -> ir.Table:
     """One row per line bought: a product in an order, its units and what was paid for them.
 
-    They are not added up: most stand alone, and whoever reads them adds up by what they need.
+    Lines are not summed by day: few share a day, and readers sum by what they need.
     """
     lines = tables["lines"]
     bought = lines.filter(lines.units > 0)
@@ -38,20 +38,21 @@ def customer_product_day(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def customer_day_firsts(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day with lines that were the first of their product.
+    """One row per customer and day: the number of products bought for the first time.
 
-    A line is the first when the shop knew of no other: what was known first stays first, so
-    distinct counts become sums.
+    The first line of a product is the one that became known first. That never changes later, so
+    that the number of distinct products is a sum.
     """
     return _firsts(tables["customer_product_day"], "products", C.PRODUCT_ID)
 
 
 def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day: bought lines, and how often the customer came back to them.
+    """One row per customer and day: bought lines, and how often their products were bought.
 
     A *bought line* is a product in an order, once for each day on which it was added.
-    ``nth_of_product`` is the most lines of any one product that the customer had with these;
-    ``orders`` and ``order_categories`` count the firsts of their kind.
+    ``nth_of_product`` is the largest number of lines of one product that the customer had by
+    then. ``orders``, and ``order_categories`` (pairs of order and category), are counted on the
+    day of their first line, so that they add up.
     """
     products = tables["customer_product_day"]
     identity = (C.CUSTOMER_ID, C.PRODUCT_ID, C.ORDER_ID, DAY, KNOWN_FROM)
@@ -77,7 +78,10 @@ def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 
 def _repeats(lines: ir.Table) -> ir.Table:
-    """Count each product's lines as they became known; only of those that came more than once."""
+    """Count up each product's lines in the order in which they became known.
+
+    Products bought once are left out: they are most, and their number is 1.
+    """
     product = (C.CUSTOMER_ID, C.PRODUCT_ID)
     times = lines.group_by(*product).aggregate(times=lines.count())
     repeated = lines.semi_join(times.filter(times.times > 1), list(product))
@@ -90,8 +94,8 @@ def _repeats(lines: ir.Table) -> ir.Table:
 
 
 def _firsts(lines: ir.Table, name: str, *kind: str) -> ir.Table:
-    """Count the firsts of a kind on the day of the first, as known first."""
-    # One number that orders by when it was known, then by when it was.
+    """Count distinct values of some columns, each on the day of the line that was known first."""
+    # One integer, ordered by the day known and then by the day: its minimum is the first line.
     moment = lines[KNOWN_FROM].cast("int64") * _DAYS + lines[DAY]
     first = lines.group_by(C.CUSTOMER_ID, *kind).aggregate(moment=moment.min())
     dated = first.group_by(C.CUSTOMER_ID, "moment").aggregate(first.count().name(name))
@@ -104,17 +108,17 @@ def _firsts(lines: ir.Table, name: str, *kind: str) -> ir.Table:
 
 
 def _padded(counts: ir.Table, names: Sequence[str]) -> ir.Table:
-    """Give counts of one kind the others' columns, holding 0."""
+    """Add the columns of the other counts, all 0, for a union."""
     nothing = ibis.literal(0, "int64")
     return counts.select(
         *_DAY_KNOWN, **{name: counts[name] if name in counts.columns else nothing for name in names}
     )
 
 
-def at_prices(bought: ir.Table) -> ir.Table:
-    """Say of bought lines what they cost before discount, and whether they were discounted.
+def with_prices(bought: ir.Table) -> ir.Table:
+    """Add to bought lines their money before discount, and whether they were discounted.
 
-    ``discount_rates`` is the share that was taken off a discounted line, and 0 of any other.
+    ``discount_rates`` is the share taken off a discounted line, and 0 for the others.
     """
     list_value = bought.revenue + bought.discount
     discounted = bought.discount >= HALF_A_CENT
@@ -129,8 +133,8 @@ def at_prices(bought: ir.Table) -> ir.Table:
 
 
 def category_day(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per category and day: what the whole shop sold, at which prices."""
-    bought = at_prices(tables["customer_product_day"])
+    """One row per category and day: the lines and units that the shop sold, and their prices."""
+    bought = with_prices(tables["customer_product_day"])
     sums = ("lines", "units", "list_value", "discounted_lines")
     return bought.group_by(C.CATEGORY, DAY, KNOWN_FROM).aggregate(
         **{name: bought[name].sum().cast("float64") for name in sums}

@@ -1,4 +1,4 @@
-"""Profiles: what each customer declared or brought along."""
+"""Profiles: what each customer declared, and how they were acquired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from features.vocabulary import Columns as C
 
 
 def customer_profiles(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer; what was declared is known from the day of signing up."""
+    """One row per customer, known from the day of signing up."""
     customers = tables["customers"]
     day = epoch_day(customers[C.SIGNED_UP_AT])
     return customers.mutate(day=day, known_from=day).drop(C.SIGNED_UP_AT)

@@ -1,4 +1,4 @@
-"""Referrals: customers brought by customers, seen from both sides."""
+"""Referrals of customers by customers, seen from both sides."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from features.vocabulary import Columns as C
 
 
 def customer_day_referrals(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day on which they brought someone or were brought."""
+    """One row per customer and day: referrals made and received."""
     referrals = dated(tables["referrals"])
     no, yes = ibis.literal(0, "int64"), ibis.literal(1, "int64")
-    brought = referrals.select(C.CUSTOMER_ID, DAY, KNOWN_FROM, made=yes, received=no)
-    came = referrals.select(
+    made = referrals.select(C.CUSTOMER_ID, DAY, KNOWN_FROM, made=yes, received=no)
+    received = referrals.select(
         DAY, KNOWN_FROM, customer_id=referrals[C.REFERRED_CUSTOMER_ID], made=no, received=yes
     )
-    sides = brought.union(came.select(*brought.columns))
+    sides = made.union(received.select(*made.columns))
     return sides.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM).aggregate(
         made=sides.made.sum(), received=sides.received.sum()
     )
@@ -30,7 +30,7 @@ ROLLUPS = (
         "referrals that each customer made and received by day",
         reads=("referrals",),
         build=customer_day_referrals,
-        # Records are kept with who referred; whom they brought may be of another share.
+        # Records lie in the referrer's share; the customer referred may belong to another.
         by_customer=False,
     ),
 )

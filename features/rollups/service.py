@@ -1,4 +1,4 @@
-"""Service: the support that customers needed, read from what it cost."""
+"""Service: the support that customers needed, read from its costs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from features.vocabulary import Columns as C
 
 
 def customer_day_support(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per customer and day with a cost of support: tickets and money."""
+    """One row per customer and day with a cost of support: number of tickets, and their cost."""
     costs = tables["costs"]
     support = dated(costs.filter(costs[C.COST_KIND] == "support"))
     return support.group_by(C.CUSTOMER_ID, DAY, KNOWN_FROM).aggregate(

@@ -1,4 +1,4 @@
-"""Which products can be bought on a day, and drawing one of them by popularity."""
+"""Which products are on sale on a day, and how one of them is drawn by popularity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from features.simulation.plan import Floats, Integers
 
 @dataclass(frozen=True)
 class Assortment:
-    """Popularity of the products on sale, one row for each spell without launch or retirement.
+    """Popularity of the products on sale, by spell: a run of days without launch or retirement.
 
     ``edges`` are cumulative weights over (spell, product), flattened, so that one binary search
     draws for any mixture of days and categories. Products are numbered category by category.

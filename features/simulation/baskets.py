@@ -69,21 +69,21 @@ def fill_baskets(
 
 
 def net_of_orders(lines: Lines, n_orders: int) -> Floats:
-    """Return what each order came to after discounts, before anything was sent back."""
+    """Return the revenue of each order after discounts, before any return."""
     net = lines.unit_price * lines.quantity - lines.discount
     total = np.bincount(lines.order, net, minlength=n_orders)
     return np.asarray(total, dtype=np.float64)
 
 
 def campaign_category(campaign: Integers) -> Integers:
-    """Return the category (and number of the offer) that each campaign is about."""
+    """Return the category of each campaign, which is also the number of its offer."""
     return campaign * 5 % len(CATEGORIES)
 
 
 def _intended(
     catalogue: Catalogue, customers: Customers, orders: Orders, rng: np.random.Generator
 ) -> tuple[Integers, Integers]:
-    """Draw what customers come for: favourites, or goods by taste, promotion, offer, popularity."""
+    """Draw what customers want: favourites, or goods by taste, promotion, offer and popularity."""
     n_items = 1 + rng.poisson(customers.basket_size[orders.customer])
     order = np.repeat(np.arange(orders.size), n_items)
     customer, day = orders.customer[order], orders.day[order]
@@ -133,7 +133,7 @@ def _fill_empty(
     product: Integers,
     rng: np.random.Generator,
 ) -> tuple[Integers, Integers]:
-    """Give an order whose goods the customer all had already one repeat good instead."""
+    """Put one repeat good into orders left empty because the customer owned all of their goods."""
     empty = np.flatnonzero(np.bincount(order, minlength=orders.size) == 0)
     category = pick_categories(customers.taste[orders.customer[empty]], rng)
     instead = draw_products(catalogue.repeat_goods, category, orders.day[empty], rng)

@@ -1,4 +1,4 @@
-"""How simulated customers browse: visits of their own, and the visit that ends in an order."""
+"""How simulated customers browse: visits on their own, and the visit before each order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SIMILAR_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Visits:
-    """Visits of a block: whose, when begun, and channel; one entry each."""
+    """Visits of a block: customer, start and channel; one entry each."""
 
     customer: Integers
     second: Integers
@@ -116,7 +116,7 @@ def _before_orders(
 ) -> tuple[Visits, Events]:
     """Draw the visit that leads to each order: minutes to hours before it, on the same day.
 
-    On any earlier day it would give an order away that is still to come.
+    A visit on an earlier day would reveal an order that is still to come.
     """
     lead = np.minimum(180 + rng.exponential(1_800, orders.size), LONGEST_VISIT_SECONDS)
     begin = orders.second - lead.astype(np.int64)
@@ -170,7 +170,7 @@ def _events_frame(
 
 
 def _visit_numbers(visits: Visits) -> Integers:
-    """Count each customer's visits in time."""
+    """Return the place of each visit among its customer's, in order of time, from 0."""
     by_time = np.lexsort((visits.second, visits.customer))
     numbers = np.empty_like(visits.customer)
     numbers[by_time] = number_within(visits.customer[by_time])

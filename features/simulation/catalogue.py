@@ -34,7 +34,7 @@ _PRICE_SPREAD = 0.45
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything about goods that orders are made from; one entry per product unless said.
+    """All that orders depend on about products; one entry per product unless stated otherwise.
 
     ``complement`` and ``complement_probability`` are (products, 2), -1 where there is none;
     ``promoted_category`` and ``promotion_rate`` are by day.
@@ -100,10 +100,7 @@ def build_catalogue(plan: ShopPlan) -> Catalogue:
 
 
 def price_on(catalogue: Catalogue, plan: ShopPlan, product: Integers, day: Integers) -> Floats:
-    """Return the list price of each product on a day: today's, less the rises since then.
-
-    Prices rise once a quarter.
-    """
+    """Return the list price of each product on a day: today's minus the quarterly rises since."""
     quarters_ago = (plan.days - 1 - day) // 91
     price = catalogue.list_price[product] * (1 - PRICE_RISE_PER_YEAR / 4) ** quarters_ago
     return np.asarray(np.round(price, 2), dtype=np.float64)
@@ -128,7 +125,7 @@ def products_frame(catalogue: Catalogue, plan: ShopPlan) -> pd.DataFrame:
 
 
 def complements_frame(catalogue: Catalogue) -> pd.DataFrame:
-    """Return the truth about complements: who buys ``product_id`` adds ``complement_id``."""
+    """Return P(an order of ``product_id`` is extended by ``complement_id``), for all pairs."""
     anchor, place = np.nonzero(catalogue.complement >= 0)
     return frame(
         {
@@ -140,7 +137,7 @@ def complements_frame(catalogue: Catalogue) -> pd.DataFrame:
 
 
 def product_truth_frame(catalogue: Catalogue) -> pd.DataFrame:
-    """Return what no products table says: popularity, and whether a good is bought again."""
+    """Return what no products table holds: popularity, and whether a good is bought repeatedly."""
     return frame(
         {
             C.PRODUCT_ID: ("string", product_ids(np.arange(len(catalogue.names)))),
@@ -181,8 +178,8 @@ def _draw_complements(
 ) -> tuple[Integers, Floats]:
     """Give each anchor one or two complements.
 
-    Complements are repeat goods and never anchors themselves: then nothing but the stated
-    probability decides whether one is added.
+    Complements are repeat goods and never anchors themselves, so that only the stated probability
+    decides whether one is added.
     """
     n = repeat_good.size
     anchors = rng.choice(n, N_ANCHORS, replace=False, p=popularity / popularity.sum())
@@ -197,7 +194,7 @@ def _draw_complements(
 def _draw_sale_days(
     may_change: Booleans, days: int, rng: np.random.Generator
 ) -> tuple[Integers, Integers]:
-    """Launch some products and retire others within the history; the rest were always there."""
+    """Launch some products and retire others within the history; the rest are always on sale."""
     n = may_change.size
     first_day = -rng.integers(30, 1_500, n)
     last_day = np.full(n, _FOREVER_DAY)

@@ -1,7 +1,7 @@
-"""Yearly passes that some simulated customers hold: taken at an order, kept until notice.
+"""Yearly passes that some simulated customers hold: bought with an order, renewed until notice.
 
-A pass changes nothing about how its holder buys. Whether it is kept tells more than orders and
-visits do of who is still there, and the truth says how much.
+A pass does not change how its holder buys. Whether it is renewed says more than orders and visits
+about who is still a customer, and the truth says how much.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from features.vocabulary import Columns as C
 
 
 class Pass(NamedTuple):
-    """One product held: how often an order is the chance to take it, the log-odds to keep it."""
+    """One kind of pass: P(taken at an order), and the log-odds of renewing it."""
 
     product_id: str
     chance: float
@@ -46,7 +46,7 @@ class Pass(NamedTuple):
 PASSES: Final = (Pass("pass-delivery", 0.07, 1.0), Pass("pass-care", 0.025, 0.6))
 LEVELS: Final = ("basic", "plus")
 TERM_DAYS: Final = 365
-KEEPS_IF_DROPPED_OUT: Final = 0.25  # whoever looks no more at the shop overlooks the reminder
+KEEPS_IF_DROPPED_OUT: Final = 0.25  # renewals by customers who overlook the reminder
 
 _PULL_OF_SATISFACTION = 0.3
 _SATISFACTION_TO_KEEP = 0.7
@@ -58,10 +58,10 @@ _PLUS_PAYS_FROM_ORDERS = 4
 
 @dataclass(frozen=True)
 class Terms:
-    """Yearly terms of passes, one entry each; times count from the plan's start.
+    """Yearly terms of passes, one entry each; days and seconds count from the plan's start.
 
-    At ``decided``, which may lie beyond the end, the holder is reminded and ``keeps`` the pass
-    or gives notice; ``keep_chance`` is that of a holder who is still there.
+    In the second ``decided``, which may lie beyond the end, the holder is reminded and ``keeps``
+    the pass or gives notice; ``keep_chance`` is P(keeps) of a holder who is still a customer.
     """
 
     customer: Integers
@@ -76,8 +76,8 @@ class Terms:
 def draw_terms(plan: ShopPlan, customers: Customers, orders: Orders, block: int) -> Terms:
     """Draw the terms of a block that begin before the plan's end, by customer and time.
 
-    A kept pass goes on the day after its last, at a level that some reconsider by how often
-    they ordered; now and then a card is declined, and it lapses without notice.
+    A kept pass continues the day after its term ends, at a level that some holders reconsider by
+    how often they ordered. Now and then a card is declined, and the pass ends without notice.
     """
     rng = random_stream(plan, "contracts", block)
     customer, product, day = _takers(customers, orders, rng)
@@ -119,9 +119,9 @@ def contracts_frame(plan: ShopPlan, customers: Customers, terms: Terms) -> pd.Da
 def renewal_truth_frame(customers: Customers, terms: Terms) -> pd.DataFrame:
     """Return what was decided on each term, row for row as in ``contracts``.
 
-    ``decided_day`` counts from the plan's start and may lie beyond its end, where nobody knows
-    yet; ``keep_alive`` and ``keep_dropped_out`` are the chances of keeping the pass for a holder
-    still there, and not there any more, as that day begins.
+    ``decided_day`` counts from the plan's start and may lie beyond its end; ``keep_alive`` and
+    ``keep_dropped_out`` are P(keeps) of a holder who is still a customer as that day begins, and
+    of one who is not.
     """
     return frame(
         {name: ("string", values) for name, values in _names(customers, terms).items()}
@@ -137,10 +137,10 @@ def renewal_truth_frame(customers: Customers, terms: Terms) -> pd.DataFrame:
 def _takers(
     customers: Customers, orders: Orders, rng: np.random.Generator
 ) -> tuple[Integers, Integers, Integers]:
-    """Return customer, pass and first day of those who take a pass, at their first chance taken.
+    """Return customer, kind of pass and first day of everyone who takes a pass.
 
-    Every order is a chance, a better one for the satisfied; so is a customer's very first, where
-    that lies less than a term before the history.
+    It may happen at every order, more likely for the satisfied, and at a customer's first order
+    before the history if that is less than a term ago.
     """
     arrived = np.floor(customers.born).astype(np.int64)
     earlier = np.flatnonzero((arrived < 0) & (arrived > -TERM_DAYS))
@@ -160,9 +160,9 @@ def _decide(
     first_day: Integers,
     rng: np.random.Generator,
 ) -> tuple[Integers, Floats, Booleans]:
-    """Return when each holder is reminded, the chance to keep if still there, and the decision.
+    """Return when each holder is reminded, P(keeps) if still a customer, and the decision.
 
-    The day is drawn without regard to anything, so that it tells nothing itself.
+    The day does not depend on the customer, so that it says nothing by itself.
     """
     n = customer.size
     before_end = rng.integers(_LAST_REMINDER_DAYS, _FIRST_REMINDER_DAYS + 1, n)
@@ -178,7 +178,7 @@ def _decide(
 
 def _orders_in_term(orders: Orders, customer: Integers, first_day: Integers) -> Integers:
     """Count the orders that each customer placed in the term that begins on a day."""
-    apart = 10 * TERM_DAYS + int(orders.day.max(initial=0))  # so that times stay a customer's own
+    apart = 10 * TERM_DAYS + int(orders.day.max(initial=0))  # keeps the customers' times apart
     by_time = orders.customer * apart + orders.day
     begin = customer * apart + first_day
     count: Integers = np.searchsorted(by_time, begin + TERM_DAYS) - np.searchsorted(by_time, begin)

@@ -1,4 +1,4 @@
-"""What serving a simulated order costs: the parcel, the payment, and support after trouble."""
+"""The costs of serving simulated orders: shipping, payment, and support tickets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LATEST_INVOICE_DAYS = 30
 
 @dataclass(frozen=True)
 class Tickets:
-    """Support tickets by order, when each was opened and what it cost; one entry each."""
+    """Support tickets: the order, when opened and the cost in money; one entry each."""
 
     order: Integers
     second: Integers
@@ -34,7 +34,7 @@ class Tickets:
 def draw_tickets(
     plan: ShopPlan, orders: Orders, first_return: Integers, rng: np.random.Generator
 ) -> Tickets:
-    """Draw the tickets of a block: mostly for late parcels and for goods sent back."""
+    """Draw the tickets of a block: mostly after late parcels and returns."""
     returned = first_return < plan.end_second
     chance = 0.04 + 0.22 * orders.late + 0.15 * returned
     order = np.flatnonzero(rng.random(orders.size) < chance)

@@ -38,13 +38,13 @@ SHARE_THERE_AT_START = 0.25
 N_FAVOURITES = 6
 SMALLEST_EFFECT, LARGEST_EFFECT = -0.6, 2.5
 
-SURVIVORS_DROPOUT = 0.6  # whoever is still there at the start drops out more slowly
+SURVIVORS_DROPOUT = 0.6  # customers who are still there at the start drop out more slowly
 TASTE_CONCENTRATION = 4.0
 TREATS = ("Beauty", "Bed & Bath", "Toys")
 
 
 class Acquisition(NamedTuple):
-    """One way in which customers are won, and how those who come by it differ."""
+    """One channel of acquisition, and how customers acquired by it differ."""
 
     name: str
     share: float
@@ -55,7 +55,7 @@ class Acquisition(NamedTuple):
 
 
 class Region(NamedTuple):
-    """One region, its share of customers, and how those who live there differ."""
+    """One region, its share of the customers, and how they differ."""
 
     country: str
     name: str
@@ -170,19 +170,19 @@ def draw_customers(plan: ShopPlan, catalogue: Catalogue, block: int) -> Customer
 
 
 def campaign_effect(purchase: Floats, shift: Floats, treats: Floats, noise: Floats) -> Floats:
-    """Return how much an e-mail multiplies the purchase rate, less 1; all of shape (n,).
+    """Return the relative change of the purchase rate after an e-mail; all of shape (n,).
 
-    Learnable in part: the rarely seen, those won by social media and those with a taste for
-    treats respond; the frequent buy anyway; some are put off.
+    It can be learned in part: infrequent buyers, customers acquired by social media and those
+    with a taste for treats respond more; frequent ones buy anyway; some are put off.
 
     Parameters
     ----------
     purchase
-        Purchase rate over the shop's mean.
+        Purchase rate relative to the shop's mean.
     shift
-        Of the way in which the customer was won.
+        Effect of the acquisition channel.
     treats
-        Share of the taste that goes to treats.
+        Share of the taste that goes to the categories ``TREATS``.
     noise
         Standard normal: what neither profile nor orders show.
     """
@@ -200,12 +200,12 @@ def pick_categories(taste: Floats, rng: np.random.Generator) -> Integers:
 
 
 def sign_up_seconds(customers: Customers) -> Integers:
-    """Return when the accounts were opened: hours before the first orders."""
+    """Return when the accounts were opened, hours before the first orders; seconds from start."""
     return clock_seconds(customers.born) - LONGEST_VISIT_SECONDS
 
 
 def customer_truth_frame(plan: ShopPlan, customers: Customers) -> pd.DataFrame:
-    """Return what no customers table says: rates per day, the effect of e-mails, birth, death.
+    """Return what no customers table holds: rates per day, the effect of e-mails, birth, death.
 
     ``born_day`` and ``died_day`` count from the plan's start; ``died_day`` is missing for those
     alive at the end.
@@ -228,7 +228,7 @@ def customer_truth_frame(plan: ShopPlan, customers: Customers) -> pd.DataFrame:
 
 
 def _draw_births(plan: ShopPlan, n: int, rng: np.random.Generator) -> Floats:
-    """Let some be there already and the rest arrive: a growing shop, busier in season."""
+    """Draw arrivals in days: some before the start, the rest by growth and season."""
     days = np.arange(plan.days)
     arrivals = np.cumsum((1 + 0.5 * days / plan.days) * season(plan, days))
     day = np.searchsorted(arrivals, rng.random(n) * arrivals[-1], side="right")
@@ -247,7 +247,7 @@ def _draw_taste(n: int, rng: np.random.Generator) -> Floats:
 def _draw_favourites(
     plan: ShopPlan, catalogue: Catalogue, taste: Floats, born: Floats, rng: np.random.Generator
 ) -> Integers:
-    """Draw the repeat goods a customer keeps coming back to, from what was on sale at first."""
+    """Draw each customer's favourites among the repeat goods on sale when they arrive."""
     category = pick_categories(np.repeat(taste, N_FAVOURITES, axis=0), rng)
     day = np.repeat(np.clip(born, 0, plan.days - 1).astype(np.int64), N_FAVOURITES)
     return draw_products(catalogue.repeat_goods, category, day, rng).reshape(-1, N_FAVOURITES)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.arrays import IntegerArray
 
-from features.simulation.plan import NEVER, Integers, ShopPlan
+from features.simulation.plan import NEVER, SECONDS_PER_DAY, Integers, ShopPlan
 from features.vocabulary import TABLES
 
 CUSTOMER_DIGITS = 7
@@ -31,7 +31,7 @@ def numbered(prefix: str, numbers: Integers, digits: int) -> Any:
 
 
 def numbered_within(prefix: str, customer: Integers, number: Integers) -> Any:
-    """Return ids of a customer's own things, such as ``O0000123-004``: unique in the shop."""
+    """Return ids by customer and number, such as ``O0000123-004``: unique in the shop."""
     padded = pc.utf8_lpad(pa.array(number).cast(pa.string()), 3, "0")
     return pc.binary_join_element_wise(numbered(prefix, customer, CUSTOMER_DIGITS), padded, "-")
 
@@ -66,7 +66,7 @@ def timestamps(plan: ShopPlan, seconds: Integers) -> np.ndarray[Any, np.dtype[np
 
 def midnight(day: Integers) -> Integers:
     """Return the second at which each day begins; ``NEVER`` stays ``NEVER``."""
-    return np.where(day == NEVER, NEVER, day * 86_400)
+    return np.where(day == NEVER, NEVER, day * SECONDS_PER_DAY)
 
 
 def vocabulary_frame(table: str, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -96,5 +96,5 @@ def frame(columns: Mapping[str, tuple[str, Any]]) -> pd.DataFrame:
 
 
 def _pandas_type(kind: str, values: Any) -> str:
-    """Return the column's type; whole numbers keep theirs where some may be missing."""
+    """Return a column's pandas type: ``Int64`` for integers of which some are missing."""
     return "Int64" if isinstance(values, IntegerArray) else _PANDAS_TYPES[kind]

@@ -1,4 +1,4 @@
-"""Records that reach the simulated shop's systems days after what they tell of."""
+"""Records that reach the simulated shop's systems days after the event."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from features.simulation.plan import NEVER, SECONDS_PER_DAY, Floats, Integers, S
 def known_late(
     plan: ShopPlan, second: Integers, share: Floats, most_days: int, rng: np.random.Generator
 ) -> Integers:
-    """Return when the late ones of some records could first be read, ``NEVER`` for the others.
+    """Return when the late records could first be read, ``NEVER`` for those in time.
 
-    Orders are never late, nor is anything else that churn is told by. A record still on its way
-    at the end counts as in time: then lateness takes none away.
+    Only for records that do not bear on churn. A record that would arrive after the end counts as
+    in time, so that lateness removes none.
 
     Parameters
     ----------
     second
-        When each record happened.
+        When the event of each record happened, in seconds from the start.
     share
-        How likely each is to be late.
+        P(late) of each record.
     most_days
-        The latest that any comes.
+        The longest delay.
     """
     wait = rng.uniform(1, most_days, second.size) * SECONDS_PER_DAY
     available = second + wait.astype(np.int64)

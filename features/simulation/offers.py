@@ -37,11 +37,11 @@ def offers_frame(plan: ShopPlan) -> pd.DataFrame:
 
 
 def offer_ids(offer: Integers) -> Any:
-    """Return the ids of offers by number; offer and category share their numbers."""
+    """Return the ids of offers by number, which is that of their category."""
     return numbered("OFFER", offer, 2)
 
 
 def offer_rates() -> Floats:
-    """Return the share of the price that each offer gives away: more where margins allow it."""
+    """Return the discount rate of each offer: half the margin, 10 % to 25 % in steps of 5 %."""
     margin = np.array([kind.margin for kind in CATEGORIES])
     return np.round(np.clip(margin / 2, 0.10, 0.25) * 20) / 20

@@ -26,10 +26,10 @@ _LATE_SHARE = 0.08
 
 @dataclass(frozen=True)
 class Assignment:
-    """Who was randomised in which campaign, both (customers, campaigns).
+    """Who took part in which campaign; both arrays are (customers, campaigns).
 
-    ``registered`` customers had consented and ordered before the campaign's day; of them, half
-    were ``treated``.
+    ``registered`` customers had consented and ordered before the campaign's day; a random half of
+    them was ``treated``.
     """
 
     registered: Booleans
@@ -60,7 +60,7 @@ class Orders:
 
 
 def assign_contacts(plan: ShopPlan, customers: Customers, block: int) -> Assignment:
-    """Randomise every registered customer, dead or alive, half to the e-mail of each campaign."""
+    """Send each campaign's e-mail to a random half of the registered, dropped out or not."""
     rng = random_stream(plan, "contacts", block)
     days = campaign_days(plan)
     registered = customers.email_consent[:, None] & (np.floor(customers.born)[:, None] < days)
@@ -68,7 +68,7 @@ def assign_contacts(plan: ShopPlan, customers: Customers, block: int) -> Assignm
 
 
 def draw_orders(plan: ShopPlan, customers: Customers, assignment: Assignment, block: int) -> Orders:
-    """Draw the orders of one block: the one that won the customer, then a Poisson process.
+    """Draw the orders of one block: the first on arrival, then a Poisson process.
 
     The rate on a day is the customer's own times the season, and times (1 + effect) within the
     window after an e-mail; drawn by thinning (Lewis & Shedler 1979).
@@ -134,7 +134,7 @@ def number_within(group: Integers) -> Integers:
 def order_columns(
     plan: ShopPlan, customers: Customers, orders: Orders, order: Integers, second: Integers
 ) -> dict[str, Any]:
-    """Return whose, when and about which order, for tables of what follows orders."""
+    """Return customer, time and order of records that refer to orders."""
     number = customers.number[orders.customer[order]]
     return {
         C.CUSTOMER_ID: customer_ids(number),

@@ -1,4 +1,4 @@
-"""What a simulated shop is asked to be, and the few things all its parts share."""
+"""The parameters of a simulated shop, and what all parts of the simulation share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_VISIT_SECONDS: Final = 5 * 3_600  # shop hours begin at 7: a visit never
 BLOCK_CUSTOMERS: Final = 1_000
 NEVER: Final = np.iinfo(np.int64).min  # as seconds, exactly what numpy reads as "not a time"
 
-# A stream is known by its place here: new ones go last, so that the others stay as they were.
+# A random stream is seeded by its place here: append new ones, to leave the others unchanged.
 Concern = Literal[
     "catalogue",
     "customers",
@@ -48,9 +48,9 @@ class ShopPlan:
     Parameters
     ----------
     n_customers
-        How many customers ever bought or register; the only measure of size.
+        Number of customers, and the only measure of size.
     seed
-        Where all randomness starts.
+        The seed of all randomness.
     days
         Length of the history, in days.
     end
@@ -114,10 +114,10 @@ class ShopPlan:
 
 
 def random_stream(plan: ShopPlan, concern: Concern, block: int = 0) -> np.random.Generator:
-    """Return the stream of one concern in one block of customers.
+    """Return the random stream of one concern in one block of customers.
 
-    Streams depend on nothing but seed, block and concern, so a shop does not change with the
-    size of the chunks it is made in, nor the orders with a change in how customers browse.
+    Streams depend only on seed, block and concern: so a shop does not depend on the size of the
+    chunks, and a change in how customers browse does not change their orders.
     """
     key = (get_args(Concern).index(concern), block)
     return np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=key))

@@ -1,4 +1,4 @@
-"""The simulated shop's loyalty points: earned, redeemed, lapsed first in first out, and levels."""
+"""The simulated shop's loyalty points: earned, redeemed, expired first in first out, and levels."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _EXPIRED, _REDEEMED, _EARNED = range(3)
 class Ledger:
     """Points earned by a block's orders, by customer and time.
 
-    ``earned`` is by order, ``total`` (orders + 1) all that the orders before each place earned,
-    so that differences within a customer are what was earned in between.
+    ``earned`` has one entry per order. ``total`` (orders + 1) is its running sum, starting at 0:
+    differences within a customer are the points earned in between.
     """
 
     customer: Integers
@@ -43,8 +43,8 @@ class Ledger:
     def place(
         self, customer: Integers, second: Integers, side: Literal["left", "right"]
     ) -> Integers:
-        """Return the place of each customer's first order from (or, right, after) a second."""
-        apart = self.end_second + _LIFE_SECONDS + 1  # a year off, times stay the customer's own
+        """Return the place of each customer's first order at or after (right: after) a second."""
+        apart = self.end_second + _LIFE_SECONDS + 1  # keeps the customers' times apart
         by_time = self.customer * apart + self.second
         place: Integers = np.searchsorted(by_time, customer * apart + second, side)
         return place
@@ -57,11 +57,11 @@ def points_frame(
     lines: Lines,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return the vocabulary's ``points`` table: one point per unit of money, good for a year.
+    """Return the vocabulary's ``points`` table: one point per unit of money, valid for a year.
 
-    Redeemed are the oldest points first; at one order, before it earns its own. What is left of
-    an order's points after a year lapses on the second. The level says how many points were
-    earned in the year up to and with the movement.
+    The oldest points are redeemed first, at an order before it earns its own. What is left of an
+    order's points expires a year later, to the second. The level depends on the points earned in
+    the year up to and including the movement.
     """
     ledger = _open_ledger(plan, orders, lines)
     redeemed = _redeemed(ledger, rng.random(orders.size) < _REDEEMING_SHARE)
@@ -93,14 +93,14 @@ def _open_ledger(plan: ShopPlan, orders: Orders, lines: Lines) -> Ledger:
 
 
 def _redeemed(ledger: Ledger, redeems: Booleans) -> Floats:
-    """Redeem whole steps of what was earned since the last redemption and has not lapsed.
+    """Redeem whole steps of the points earned since the last redemption and not expired.
 
-    So the balance is never negative, and no customer needs a loop.
+    Earlier points are never used, so that the balance cannot be negative and no loop is needed.
     """
     at = np.flatnonzero(redeems)
     lapsed = ledger.place(ledger.customer[at], ledger.second[at] - _LIFE_SECONDS, "right")
     before = ledger.total[at]
-    at_last = np.concatenate([[0.0], before])[:-1]  # another customer's lies below the lapsed
+    at_last = np.concatenate([[0.0], before])[:-1]  # another customer's is below the lapsed
     redeemed = np.zeros_like(ledger.earned)
     usable = before - np.maximum(at_last, ledger.total[lapsed])
     redeemed[at] = usable // REDEEMED_IN_STEPS_OF * REDEEMED_IN_STEPS_OF
@@ -108,10 +108,10 @@ def _redeemed(ledger: Ledger, redeems: Booleans) -> Floats:
 
 
 def _expired(ledger: Ledger, redeemed: Floats) -> Floats:
-    """Return what is left of each order's points when they lapse, first in, first out.
+    """Return what is left of each order's points when they expire, first in, first out.
 
-    Once an order's points lapse, all that was earned up to it is redeemed or lapsed. So what
-    has lapsed in all is the running maximum of (earned up to the order - redeemed so far).
+    Once an order's points expire, all points earned up to it are redeemed or expired. So the
+    points expired in all are the running maximum of (earned up to the order - redeemed so far).
     """
     lapses = ledger.second + _LIFE_SECONDS
     lot = np.flatnonzero((ledger.earned > 0) & (lapses < ledger.end_second))

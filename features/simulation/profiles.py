@@ -1,7 +1,7 @@
-"""The simulated customers table: what a shop notes of its customers, and what some declare.
+"""The simulated customers table: what a shop records of its customers, and what some declare.
 
-What is declared leans on what customers buy and how they look at prices, so it can inform; it
-says nothing of who is still there.
+Declared attributes depend on the customers' taste and price sensitivity, so they are informative;
+they say nothing about who is still a customer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from features.simulation.words import CATEGORIES
 from features.vocabulary import Columns as C
 
 LARGEST_HOUSEHOLD: Final = 6
-# Each leans towards its categories; the thrifty, towards low prices.
+# Each goes with a taste for its categories; thrifty goes with price sensitivity.
 LIFESTYLES: Final = {
     "family": ("Baby", "Toys"),
     "gourmet": ("Pantry", "Coffee & Tea", "Kitchen"),
@@ -68,14 +68,14 @@ def customers_frame(plan: ShopPlan, customers: Customers, block: int) -> pd.Data
 
 
 def _household_sizes(customers: Customers, rng: np.random.Generator) -> Integers:
-    """Draw larger households for those who buy for children, and who fill larger baskets."""
+    """Draw household sizes, larger for customers who buy for children and fill larger baskets."""
     leaning = np.clip(_leaning(customers.taste, LIFESTYLES["family"]), -1.0, 3.0)
     others = 0.9 * np.exp(0.25 * leaning + 0.25 * (customers.basket_size - 0.9))
     return np.minimum(1 + rng.poisson(others), LARGEST_HOUSEHOLD)
 
 
 def _incomes(customers: Customers, rng: np.random.Generator) -> Floats:
-    """Draw yearly incomes, to the thousand: log-normal, lower for those who look at prices."""
+    """Draw yearly incomes, rounded to thousands: log-normal, lower for the price-sensitive."""
     swiss = np.array([place.country == "Switzerland" for place in REGIONS])[customers.region]
     thrift = customers.price_sensitivity - _MEAN_PRICE_SENSITIVITY
     spread = 0.35 * rng.standard_normal(customers.size) - 0.9 * thrift
@@ -98,7 +98,7 @@ def _lifestyles(customers: Customers, rng: np.random.Generator) -> Integers:
 
 
 def _leaning(taste: Floats, categories: tuple[str, ...]) -> Floats:
-    """Return by how much each taste for some categories exceeds the average one, relatively."""
+    """Return by what share each taste for some categories exceeds the average taste."""
     chosen = np.array([kind.name in categories for kind in CATEGORIES])
     demand = np.array([kind.demand for kind in CATEGORIES])
     leaning: Floats = taste[:, chosen].sum(axis=1) / demand[chosen].sum() - 1

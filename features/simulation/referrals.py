@@ -1,4 +1,4 @@
-"""Who brought whom into the simulated shop: word of mouth after orders."""
+"""Who referred whom to the simulated shop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def referrals_frame(
 ) -> pd.DataFrame:
     """Return the vocabulary's ``referrals`` table of one block, by referrer and time.
 
-    Whoever came by referral since the start was brought by someone of the same block, who had
-    ordered in the four months before. Each of those orders counts the more, the more satisfied
-    who placed it. Nothing else counts: a referral tells no more than orders do of who is still
-    there.
+    Every customer acquired by referral since the start was referred by a customer of the same
+    block who had ordered in the 2 to 120 days before, drawn by order with weights that grow with
+    satisfaction. It depends on nothing else: a referral says no more than orders about who is
+    still a customer.
     """
     rng = random_stream(plan, "referrals", block)
     referral = [way.name for way in ACQUISITIONS].index("referral")

@@ -1,4 +1,4 @@
-"""What comes back, and the vocabulary's orders table of both ways."""
+"""Returned goods, and the vocabulary's orders table of sales and returns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Returns:
 def draw_returns(
     plan: ShopPlan, catalogue: Catalogue, orders: Orders, lines: Lines, block: int
 ) -> Returns:
-    """Draw which lines come back, whole or by one unit, within the month after the order."""
+    """Draw which lines are returned, whole or one unit, within the month after the order."""
     rng = random_stream(plan, "returns", block)
     chance = np.array([kind.return_rate for kind in CATEGORIES])[catalogue.category[lines.product]]
     line = np.flatnonzero(rng.random(chance.size) < chance)
@@ -60,7 +60,7 @@ def draw_returns(
 
 
 def first_return_second(orders: Orders, lines: Lines, returns: Returns) -> Integers:
-    """Return when each order's first goods came back; the largest integer if none did."""
+    """Return when the first goods of each order were returned; the largest integer if none."""
     first = np.full(orders.size, np.iinfo(np.int64).max)
     np.minimum.at(first, lines.order[returns.line], returns.second)
     return first

@@ -43,7 +43,7 @@ def season_peak(plan: ShopPlan) -> float:
 def clock_seconds(time_days: Floats) -> Integers:
     """Turn simulation time into seconds from the start, fractions of a day into shop hours.
 
-    The map is increasing within every day, so what came first still comes first.
+    The mapping increases within every day, so the order of events is kept.
     """
     day: Floats = np.floor(time_days)
     hour = np.interp(time_days - day, _SHARE_BY_HOUR, _HOUR)

@@ -1,4 +1,4 @@
-"""What simulated customers answer when asked: about orders, aspects of them, and support."""
+"""The simulated customers' answers to surveys: about orders, aspects of them, and support."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PAPER_MOST_DAYS = 14
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to single questions; ``aspect`` is -1 where the question is about all of it."""
+    """Answers to single questions; ``aspect`` is -1 where the question is about the whole."""
 
     order: Integers
     second: Integers
@@ -50,10 +50,9 @@ def surveys_frame(
 ) -> pd.DataFrame:
     """Return the vocabulary's ``surveys`` table of one block, by customer and time.
 
-    Some orders are answered for days later, half of them on recommending (NPS), half on
-    satisfaction (CSAT); every other of the latter goes on to the four aspects. Some tickets are
-    followed by the question how easy it was (CES). A few answers come on paper and are typed in
-    days later.
+    Some orders are rated days later, half of them by NPS and half by CSAT; half of the latter go
+    on to the four aspects. Some tickets are followed by the question how easy it was (CES). A few
+    answers come on paper and are entered days later.
     """
     own = random_stream(plan, "questionnaires", block)
     overall, mood = _about_orders(plan, customers, orders, first_return, rng)
@@ -85,10 +84,10 @@ def _about_orders(
     first_return: Integers,
     rng: np.random.Generator,
 ) -> tuple[Answers, Floats]:
-    """Ask for NPS or CSAT; return the answers, and the mood that each would be given in.
+    """Ask for NPS or CSAT; return the answers, and the mood behind each.
 
-    The score falls with late parcels and with goods sent back before the answer, and rises with
-    a lasting satisfaction that is lower for those who drop out sooner.
+    The score falls with late parcels and with returns before the answer, and rises with the
+    customer's satisfaction, which is lower for those who drop out sooner.
     """
     order = np.flatnonzero(rng.random(orders.size) < _RESPONSE_RATE)
     wait = rng.uniform(2, 12, order.size) * SECONDS_PER_DAY
@@ -110,10 +109,10 @@ def _about_aspects(
     mood: Floats,
     rng: np.random.Generator,
 ) -> Answers:
-    """Ask some of those who answered CSAT for each aspect, in the same sitting.
+    """Ask some of those who answered CSAT for each aspect, in the same survey.
 
-    Goods sent back hurt quality, late parcels service, and whoever looks at prices finds them
-    high; the image is what lasts.
+    Returns lower the score of quality, late parcels that of service, and price sensitivity that
+    of price; the image depends on the mood only.
     """
     asked = (overall.survey == _CSAT) & (rng.random(mood.size) < _ASPECTS_SHARE)
     order, second = overall.order[asked], overall.second[asked]
@@ -135,7 +134,7 @@ def _about_aspects(
 def _about_support(
     customers: Customers, orders: Orders, tickets: Tickets, rng: np.random.Generator
 ) -> Answers:
-    """Ask for the ease of getting help, days after the ticket; late parcels are a nuisance."""
+    """Ask for the ease of getting help, days after the ticket; late parcels lower it."""
     ticket = np.flatnonzero(rng.random(tickets.order.size) < _SUPPORT_RESPONSE_RATE)
     order = tickets.order[ticket]
     wait = rng.uniform(0.5, 4, ticket.size) * SECONDS_PER_DAY
@@ -151,6 +150,6 @@ def _about_support(
 
 
 def _on_scale(score: Floats, lowest: int, highest: int) -> Floats:
-    """Round to the answers there are; adding zero takes the sign off a rounded minus zero."""
+    """Round to the scale; adding zero turns a rounded -0.0 into 0.0."""
     answer: Floats = np.clip(np.rint(score), lowest, highest) + 0.0
     return answer

@@ -1,6 +1,6 @@
-"""What could at best be known of the simulated customers: true churn, true campaign outcomes.
+"""The best possible predictions about simulated customers: churn and campaign outcomes.
 
-Every answer comes from one recursion over days. While alive a customer acts as a Poisson process
+All come from one recursion over days. While alive a customer acts as a Poisson process
 and drops out at a constant rate, so over a day with action rate ``a`` and dropout rate ``m``
 
     P(alive and silent all day)      = exp(-(a + m))
@@ -32,13 +32,13 @@ def true_churn_probability(
     horizon_days: int,
     renewals: pd.DataFrame | None = None,
 ) -> pd.Series:
-    """Return P(no order in the horizon) for one who knows a customer's rates and last activity.
+    """Return P(no order in the horizon), given a customer's true rates and last activity.
 
-    Nobody can know more from the history before ``as_of``: whether the customer is still alive
-    is hidden, and orders and visits are Poisson, so only the last of them bears on it, and what
-    the holders of passes decided since. Each campaign's e-mail is taken as the toss of a fair
-    coin that nobody sees, a customer who acts on a day as alive until its end, and what opens
-    tell where they do as unseen.
+    Nobody can know more from the history before ``as_of``. Whether the customer is still alive is
+    hidden, and orders and visits are Poisson, so that only the last of them bears on it, and what
+    holders of passes decided since. Three things are simplified: who was held out of a campaign
+    counts as unknown, a customer who acts on a day counts as alive until its end, and what opened
+    e-mails tell is ignored.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def true_churn_probability(
     horizon_days
         Length of the horizon.
     renewals
-        The table ``truth/renewals``; without it, as for one who does not look at contracts.
+        The table ``truth/renewals``; without it contracts are ignored.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def _orders_within(multipliers: Floats, purchase: Floats, dropout: Floats) -> Fl
 
 @dataclass(frozen=True)
 class _Hints:
-    """Decisions on passes by day: whose, and how likely if still alive, and if dropped out."""
+    """Decisions on passes by day: customer, and likelihood if alive and if dropped out."""
 
     day: Integers
     customer: Integers
@@ -136,7 +136,7 @@ class _Hints:
 
 
 def _hints(renewals: pd.DataFrame | None, customers: pd.Index[str], cutoff_day: int) -> _Hints:
-    """Return what was decided before the cutoff."""
+    """Return the decisions made before the cutoff."""
     if renewals is None:
         return _Hints(*np.zeros((2, 0), np.int64), *np.zeros((2, 0)))
     known = renewals["decided_day"] < cutoff_day
@@ -162,9 +162,9 @@ def _silent_through(
 ) -> Floats:
     """Return P(no order from cutoff to end | neither order nor visit from ``since`` to cutoff).
 
-    ``alive`` holds P(alive and silent so far) in two rows, held out of and treated in the
-    campaign under way; every campaign tosses the coin anew. Both it and ``dead`` are weighed by
-    what was decided on each day, by Bayes' rule.
+    ``alive`` holds P(alive and silent so far) in two rows: held out of the current campaign, and
+    treated in it; every campaign assigns customers anew. ``alive`` and ``dead`` are multiplied by
+    the likelihood of the decisions made on each day (Bayes' rule).
     """
     purchase, dropout, visit, effect, born = (
         customers[name].to_numpy(dtype=np.float64)

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Category:
-    """One category: how much of the demand, at what prices, and its nouns.
+    """One category: its share of the demand, its prices, and its nouns.
 
     ``repeat_nouns`` name goods that are used up and bought again, ``one_off_nouns`` goods that
     a customer buys once. ``margin`` is the share of the price left after the cost of goods.

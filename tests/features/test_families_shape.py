@@ -5,6 +5,7 @@ Families are discovered, so a new file in ``features/families`` is tested as it 
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -85,6 +86,13 @@ def test_every_column_says_what_it_means(family: Family) -> None:
         assert all((column.meaning.strip(), column.unit.strip(), column.missing.strip()))
 
 
+def test_the_meaning_before_its_colon_tells_a_column_from_all_others() -> None:
+    """What follows the colon explains, and is left out where a column is put into a sentence."""
+    columns = [column for family in FAMILIES for column in family.columns]
+    said = Counter(column.meaning.split(": ")[0] for column in columns)
+    assert [meaning for meaning, times in said.items() if times > 1] == []
+
+
 def test_a_customer_alone_is_the_same_as_in_a_batch(both: dict[str, Vectors], shop: Any) -> None:
     batch = both["all_tables"].frame
     ids = batch["customer_id"].unique()
@@ -95,15 +103,3 @@ def test_a_customer_alone_is_the_same_as_in_a_batch(both: dict[str, Vectors], sh
             alone.frame, expected.reset_index(drop=True), check_exact=True
         )
         assert alone.fingerprint == both["all_tables"].fingerprint
-
-
-def test_several_cutoffs_in_one_pass_are_the_same_as_one_at_a_time(
-    both: dict[str, Vectors], shop: Any
-) -> None:
-    for cutoff in (CUTOFF, LATER):
-        single = shop.vectors(cutoff)
-        expected = both["all_tables"].frame.query("as_of == @cutoff")
-        pd.testing.assert_frame_equal(
-            single.frame, expected.reset_index(drop=True), check_exact=True
-        )
-        assert single.fingerprint == both["all_tables"].fingerprint
