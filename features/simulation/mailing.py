@@ -1,4 +1,4 @@
-"""How the simulated shop writes to its customers: how often, and what opening an e-mail tells."""
+"""How often the simulated shop e-mails its customers, and what their opens reveal."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ MailingName = Literal["monthly", "weekly"]
 
 @dataclass(frozen=True)
 class Mailing:
-    """E-mails that go out by the toss of a coin, every so many days.
+    """Campaigns at a fixed interval, each to a random half of the customers.
 
     Attributes
     ----------
     first_day
-        Of the first campaign, counted from the plan's start.
+        Day of the first campaign, counted from the plan's start.
     every_days
-        From one campaign to the next.
+        Days from one campaign to the next.
     window_days
-        How long an e-mail is at work, its own day included; no longer than ``every_days``.
+        Days on which an e-mail has an effect, its own included; at most ``every_days``.
     opens_tell
-        Whether those who heed e-mails open more of them and those who have left open fewer, as
-        shops find; else an e-mail is opened by chance alone, or for the offer taken up.
+        Whether responsive customers open more e-mails and those who have left open fewer;
+        otherwise opens are random, or follow from an accepted offer.
     """
 
     first_day: int

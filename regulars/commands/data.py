@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from features.simulation.mailing import MailingName
 from regulars.commands.options import (
     DEFAULT_CONFIG,
     RECORDS,
@@ -43,13 +44,17 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the tables into.")],
     customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same shop.")] = 7,
+    mailing: Annotated[
+        MailingName, typer.Option(help="How often the shop writes to its customers.")
+    ] = "monthly",
 ) -> None:
     """Simulate a shop with known truth: orders, browsing, offers, returns, surveys."""
     from features.simulate import ShopPlan
     from regulars.console import make_console
     from regulars.prepare_shop import simulate_shop
 
-    simulate_shop(make_console(), ShopPlan(n_customers=customers, seed=seed), folder)
+    plan = ShopPlan(n_customers=customers, seed=seed, mailing=mailing)
+    simulate_shop(make_console(), plan, folder)
 
 
 def check(config: Config = DEFAULT_CONFIG) -> None:

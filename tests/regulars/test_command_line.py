@@ -91,6 +91,13 @@ def test_simulate_then_check(regulars: Any, tmp_path: Path) -> None:
     assert "quarantine" not in shown.out
 
 
+def test_a_simulated_shop_may_write_every_week(regulars: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    plan = ("--customers", "30", "--mailing", "weekly")
+    assert regulars("simulate", folder, *plan).code == 0
+    assert pd.read_parquet(folder / "contacts")["campaign_id"].nunique() > 90
+
+
 def test_check_says_where_bad_rows_are_and_what_to_do(regulars: Any, tmp_path: Path) -> None:
     rows = ["1,ann,tea,2025-01-01,1,10"] * 200
     rows[7] = "1,ann,tea,2025-01-01,1,£10"
