@@ -6,6 +6,7 @@ import json
 import sys
 import urllib.request
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ def ask(base: str, path: str) -> Any:
 def draw_drivers(axes: Axes, customer: dict[str, Any]) -> None:
     """Show what pushes the churn score up (red) and down (green)."""
     drivers = customer["drivers"][::-1]
-    words = [f"{driver['meaning']}: {driver['value']:g}" for driver in drivers]
+    words = [fill(f"{driver['meaning']}: {driver['value']:.4g}", 38) for driver in drivers]
     effects = [driver["effect"] for driver in drivers]
     axes.barh(words, effects, 0.6, color=[_RED if effect > 0 else _GREEN for effect in effects])
     axes.axvline(0, color=_INK, linewidth=0.8)
@@ -36,7 +37,7 @@ def draw_offers(axes: Axes, offers: dict[str, Any]) -> None:
     names = [item["name"] or "do nothing" for item in items]
     currency = items[0]["terms"]["currency"]
     axes.barh(names, [item["terms"]["offer_value"] for item in items], 0.6, color=_GREEN)
-    axes.set_title(f"Next best offer: expected gain, {currency}", loc="left", fontsize=10, pad=12)
+    axes.set_title(f"Next best offers: gain in {currency}", loc="left", fontsize=10, pad=12)
 
 
 def draw_products(axes: Axes, products: list[tuple[str, str]]) -> None:
@@ -45,7 +46,7 @@ def draw_products(axes: Axes, products: list[tuple[str, str]]) -> None:
     axes.set_title("Recommended, with reasons", loc="left", fontsize=10, pad=12)
     for place, (name, reason) in enumerate(products):
         axes.text(0, 0.88 - 0.3 * place, name, fontsize=10, fontweight="bold", color=_INK)
-        axes.text(0, 0.78 - 0.3 * place, reason, fontsize=9, color="#5b6a64")
+        axes.text(0, 0.85 - 0.3 * place, fill(reason, 42), va="top", fontsize=9, color="#5b6a64")
 
 
 def main(base: str) -> None:
@@ -70,6 +71,7 @@ def main(base: str) -> None:
     for axes in grid[:2]:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
+        axes.locator_params(axis="x", nbins=4)
     out = Path(__file__).with_name("answer.png")
     figure.savefig(out, dpi=110)
     print(f"Wrote {out}")
