@@ -69,7 +69,8 @@ def test_too_few_outcomes_leave_the_confidence_as_it_is() -> None:
     assert conformal_confidence(np.zeros(49)) == COVERAGE
 
 
-def test_the_next_window_is_met_half_way_between_what_was_needed_and_nominal() -> None:
-    needed = np.linspace(0.0, 0.8, 1001)
-    assert confidence_ahead(needed) == pytest.approx((0.72 + COVERAGE) / 2.0, abs=1e-3)
-    assert confidence_ahead(needed[:10]) == COVERAGE
+def test_intervals_are_narrowed_half_way_and_widened_in_full() -> None:
+    evenly = np.linspace(0.0, 1.0, 1001)
+    assert confidence_ahead(0.8 * evenly) == pytest.approx((0.72 + COVERAGE) / 2.0, abs=1e-3)
+    assert confidence_ahead(evenly**0.5) == pytest.approx(0.9**0.5, abs=1e-3)
+    assert confidence_ahead(evenly[:10]) == COVERAGE
