@@ -55,7 +55,12 @@ class AnswerCache(Generic[Value]):
         return found[0]
 
     def put(self, asked: Hashable, value: Value, size_bytes: int) -> None:
-        """Keep a value of ``size_bytes`` for a request that has none yet."""
+        """Keep a value of ``size_bytes`` for a request.
+
+        Of equal requests answered side by side the first one's value stays.
+        """
+        if asked in self._once or asked in self._again:
+            return
         size_bytes += _OVERHEAD_BYTES
         self._once[asked] = value, size_bytes
         self._bytes += size_bytes

@@ -54,6 +54,18 @@ def test_what_nobody_asks_for_any_more_makes_room() -> None:
     assert [key for key in range(100) if cache.get(key) is not None] == list(range(80, 100))
 
 
+@pytest.mark.parametrize("asked_between", [False, True])
+def test_equal_requests_answered_side_by_side_leave_one_entry(asked_between: bool) -> None:
+    cache: AnswerCache[str] = AnswerCache(most_bytes=6_000)
+    for key in range(50):
+        cache.put(key, "first", 1_000)
+        if asked_between:
+            assert cache.get(key) == "first"
+        cache.put(key, "second", 1_000)
+        assert cache.get(key) == "first"
+    assert len(cache) == 4
+
+
 @pytest.mark.parametrize("url", [
     "/v1/customers/ada/recommendations?n=3",
     "/v1/customers/nobody/recommendations?n=3",
