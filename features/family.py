@@ -24,6 +24,9 @@ AS_OF_DAY = "as_of_day"
 KEYS = (C.CUSTOMER_ID, AS_OF_DAY)
 AGE_DAYS = "age_days"
 FIRST_SEEN = "first_seen"
+# Stand for a missing first or last day: one comparison is much faster than a test for missing,
+# which would be made again for every pair of a fact and a cutoff.
+_BEFORE_ALL_DAYS, _AFTER_ALL_DAYS = -(10**9), 10**9
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,11 @@ def first_seen(rollup: ir.Table, cutoffs: ir.Table) -> ir.Table:
     this reads each fact once, where :func:`history` reads it once for each cutoff.
     """
     before = cutoffs[AS_OF_DAY].lag().over(order_by=cutoffs[AS_OF_DAY])
-    spans = cutoffs.select(cutoffs[AS_OF_DAY].name(FIRST_SEEN), not_by=before)
+    spans = cutoffs.select(
+        cutoffs[AS_OF_DAY].name(FIRST_SEEN), not_by=before.fill_null(_BEFORE_ALL_DAYS)
+    )
     paired = rollup.cross_join(spans)
-    is_new = paired.not_by.isnull() | (paired[KNOWN_FROM] >= paired.not_by)
+    is_new = paired[KNOWN_FROM] >= paired.not_by
     return paired.filter((paired[KNOWN_FROM] < paired[FIRST_SEEN]) & is_new).drop("not_by")
 
 
@@ -110,16 +115,16 @@ def carried_forward(states: ir.Table, cutoffs: ir.Table) -> ir.Table:
     """
     customer = [states[C.CUSTOMER_ID]]
     following = states[FIRST_SEEN].lead().over(group_by=customer, order_by=states[FIRST_SEEN])
-    paired = states.mutate(following=following).cross_join(cutoffs)
+    lasting = states.mutate(following=following.fill_null(_AFTER_ALL_DAYS))
+    paired = lasting.cross_join(cutoffs)
     began = paired[FIRST_SEEN] <= paired[AS_OF_DAY]
-    lasts = paired.following.isnull() | (paired.following > paired[AS_OF_DAY])
-    return paired.filter(began & lasts).drop("following")
+    return paired.filter(began & (paired.following > paired[AS_OF_DAY])).drop("following")
 
 
 def known_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Return all orders as they were known at each cutoff, wholly returned ones included."""
     orders = history(rollups["order_states"], cutoffs)
-    return orders.filter(orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= orders[AS_OF_DAY]))
+    return orders.filter(orders[KNOWN_UNTIL].fill_null(_AFTER_ALL_DAYS) >= orders[AS_OF_DAY])
 
 
 def net_positive_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:

@@ -21,7 +21,7 @@ from features.engine import Engine, compile_sql
 from features.family import AS_OF_DAY, KEYS, Column, Family, history, left_join
 from features.numbering import NUMBERS, forget_numbered, number_customers, with_ids, with_numbers
 from features.progress import Progress, silent
-from features.rollup import Rollups, to_epoch_day
+from features.rollup import DAY, KNOWN_FROM, Rollups, to_epoch_day
 from features.vocabulary import Columns as C
 from features.wording import counted
 
@@ -112,6 +112,16 @@ def write_vectors(
         tick()
 
 
+def with_history(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
+    """Return the keys of all vectors: everyone of whom something was known at a cutoff."""
+    facts = rollups["customer_day"]
+    # The first fact of each customer decides; to pair all of them with cutoffs takes longer.
+    first = facts.group_by(C.CUSTOMER_ID).aggregate(
+        facts[DAY].min().name(DAY), facts[KNOWN_FROM].min().name(KNOWN_FROM)
+    )
+    return history(first, cutoffs).select(*KEYS)
+
+
 def fingerprint(families: Sequence[Family], rollups: Rollups) -> str:
     """Return a digest of the families' definitions: their SQL and their columns' descriptions.
 
@@ -157,8 +167,7 @@ def _by_share(
         numbers = number_customers(engine, chosen) if many and engine.numbers_customers else None
         if numbers is not None:
             chosen = with_numbers(engine, chosen, families, numbers)
-        seen = history(chosen["customer_day"], days)
-        computed = {"spine": seen.select(*KEYS).distinct()}
+        computed = {"spine": with_history(chosen, days)}
         computed |= {f"family_{f.name}": _computed(f, chosen, days) for f in families}
         made = engine.create_all(computed)
         forget_numbered(engine, chosen)

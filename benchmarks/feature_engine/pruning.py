@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from features.family import AS_OF_DAY, KEYS, Family, history
+from features.family import AS_OF_DAY, Family
 from features.pruning import columns_read
 from features.refresh import build_rollups
 from features.rollup import Rollup, Rollups
 from features.settings import ShopSettings
+from features.vectors import with_history
 from features.vocabulary import TABLES
 
 
@@ -37,8 +38,7 @@ def rollup_columns(
         for name, columns in columns_read(expression).items():
             needed[name] |= columns
 
-    # Who has vectors is asked of the customers' days.
-    need(history(rollups["customer_day"], cutoffs).select(*KEYS))
+    need(with_history(rollups, cutoffs))
     for family in families:
         if all(name in rollups for name in family.reads):
             need(family.compute(rollups, cutoffs))

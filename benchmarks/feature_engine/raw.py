@@ -25,7 +25,9 @@ from features.vocabulary import Columns as C
 
 _PART = "part"
 _SHOP = ShopSettings()
-_LINES_TIMES_CUTOFFS_A_BUCKET = 75_000_000
+# Lines times cutoffs times columns: a share's vectors, and besides them what leads there.
+_VALUES_A_BUCKET = 21_000_000_000
+_COLUMNS_BESIDES = 100
 # Rows as they are: to read them again takes less than to keep them.
 _BOUGHT_LINES = "customer_product_day"
 
@@ -64,7 +66,8 @@ def rolled_up(engine: Engine, task: Task, families: Sequence[Family]) -> Rollups
     Shares lie in memory one at a time, unless the families also read of the whole shop: then
     those of all are written first.
     """
-    buckets = ceil(task.shop.lines * len(task.cutoffs) / _LINES_TIMES_CUTOFFS_A_BUCKET)
+    columns = sum(len(family.columns) for family in families) + _COLUMNS_BESIDES
+    buckets = ceil(task.shop.lines * len(task.cutoffs) * columns / _VALUES_A_BUCKET)
     orders = _raw(engine, "orders", sorted((task.shop.folder / "orders").glob("*.parquet")))
     wanted = _wanted(families)
     reads = (*(family.reads for family in families), *(rollup.reads for rollup in wanted))

@@ -91,21 +91,18 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
 
 def _restated(moves: ir.Table) -> ir.Table:
     """Sum what was known of an order on each day on which more of it became known."""
+    states = _states(moves)
     learned = moves.rename(learned_on=KNOWN_FROM)
-    known = _states(moves).join(learned, list(_ORDER))
-    known = known.filter(known.learned_on <= known[KNOWN_FROM])
-    with_goods = ibis.ifelse(known.lines > 0, known[DAY], None)
-    first_day = with_goods.min().over(group_by=[known[name] for name in (*_ORDER, KNOWN_FROM)])
-    known = known.mutate(placed_on=first_day)
-    known = known.filter(known.placed_on.notnull())
-    placed = known[DAY] == known.placed_on
-    state = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM)
-    sums = {name: ibis.ifelse(placed, known[name], 0).sum() for name in _SUMS}
-    rolled = known.group_by(*state, day=known.placed_on).aggregate(
-        **sums,
-        hour=ibis.ifelse(placed, known.hour, None).min(),
-        net=known.revenue.sum(),
-        adjusted=known.adjustments.sum(),
+    of_first_day = states.placed_on == learned[DAY]
+    placed = states.join(learned.drop("adjustments"), [*_ORDER, of_first_day])
+    placed = placed.filter(placed.learned_on <= placed[KNOWN_FROM])
+    state = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM, DAY)
+    rolled = placed.group_by(*state).aggregate(
+        **{name: placed[name].sum() for name in _SUMS},
+        hour=placed.hour.min(),
+        # Alike in all rows of a state.
+        net=placed.net.max(),
+        adjusted=placed.adjusted.max(),
     )
     return rolled.mutate(_leave_revenue(rolled.net, rolled.adjusted).name(STANDS))
 
@@ -118,16 +115,25 @@ def _leave_revenue(net: ir.FloatingValue, adjustments: ir.FloatingValue) -> ir.B
 def _states(moves: ir.Table) -> ir.Table:
     """Return the days on which more of an order became known, each with the next such day.
 
-    ``first_known_from`` is the first of these days on which the order held goods.
+    ``placed_on`` is the first day with goods and ``net`` and ``adjusted`` the money, as far as
+    they were known then. ``first_known_from`` is the first of these days on which the order held
+    goods.
     """
-    days = moves.group_by(*_ORDER, KNOWN_FROM).aggregate(lines=moves.lines.sum())
-    order = [days[name] for name in _ORDER]
-    with_goods = ibis.ifelse(days.lines > 0, days[KNOWN_FROM], None)
+    with_goods = ibis.ifelse(moves.lines > 0, moves[DAY], None)
+    days = moves.group_by(*_ORDER, KNOWN_FROM).aggregate(
+        net=moves.revenue.sum(), adjusted=moves.adjustments.sum(), first_day=with_goods.min()
+    )
+    order = {"group_by": [days[name] for name in _ORDER], "order_by": days[KNOWN_FROM]}
+    so_far = ibis.cumulative_window(**order)
+    held_goods = ibis.ifelse(days.first_day.notnull(), days[KNOWN_FROM], None)
     return days.select(
         *_ORDER,
         KNOWN_FROM,
-        days[KNOWN_FROM].lead().over(group_by=order, order_by=days[KNOWN_FROM]).name(KNOWN_UNTIL),
-        with_goods.min().over(group_by=order).name(FIRST_KNOWN_FROM),
+        days[KNOWN_FROM].lead().over(**order).name(KNOWN_UNTIL),
+        held_goods.min().over(ibis.window(**order, rows=(None, None))).name(FIRST_KNOWN_FROM),
+        placed_on=days.first_day.min().over(so_far),
+        net=days.net.sum().over(so_far),
+        adjusted=days.adjusted.sum().over(so_far),
     )
 
 

@@ -55,11 +55,12 @@ def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:
     day of their first line, so that they add up.
     """
     products = tables["customer_product_day"]
-    identity = (C.CUSTOMER_ID, C.PRODUCT_ID, C.ORDER_ID, DAY, KNOWN_FROM)
-    lines = products.select(*identity).distinct()
+    several = _of_several_rows(products)
+    # Lines are all rows, less those of products with several rows, plus the lines among these.
     counts = (
-        lines.group_by(*_DAY_KNOWN).aggregate(lines=lines.count()),
-        _repeats(lines),
+        products.group_by(*_DAY_KNOWN).aggregate(lines=products.count()),
+        several.group_by(*_DAY_KNOWN).aggregate(lines=-several.count()),
+        _repeats(several.distinct()),
         _firsts(products, "orders", C.ORDER_ID),
         _firsts(products, "order_categories", C.ORDER_ID, C.CATEGORY),
     )
@@ -77,20 +78,28 @@ def customer_day_repeats(tables: Tables, shop: ShopSettings) -> ir.Table:
     )
 
 
-def _repeats(lines: ir.Table) -> ir.Table:
-    """Count up each product's lines in the order in which they became known.
+def _of_several_rows(products: ir.Table) -> ir.Table:
+    """Return the identity of each row whose product the customer has more rows of.
 
-    Products bought once are left out: they are most, and their number is 1.
+    Products with one row are most. What takes long, to tell a line from one of the same product
+    that was added to the order on the same day and to number lines, is left to the others.
     """
     product = (C.CUSTOMER_ID, C.PRODUCT_ID)
-    times = lines.group_by(*product).aggregate(times=lines.count())
-    repeated = lines.semi_join(times.filter(times.times > 1), list(product))
+    times = products.group_by(*product).aggregate(times=products.count())
+    several = products.semi_join(times.filter(times.times > 1), list(product))
+    return several.select(*product, C.ORDER_ID, DAY, KNOWN_FROM)
+
+
+def _repeats(lines: ir.Table) -> ir.Table:
+    """Count lines, and count up each product's lines in the order in which they became known."""
     as_known = ibis.window(
-        group_by=[repeated[name] for name in product],
-        order_by=[repeated[KNOWN_FROM], repeated[DAY]],
+        group_by=[lines[C.CUSTOMER_ID], lines[C.PRODUCT_ID]],
+        order_by=[lines[KNOWN_FROM], lines[DAY]],
     )
-    ranked = repeated.mutate(nth=1 + ibis.row_number().over(as_known))
-    return ranked.group_by(*_DAY_KNOWN).aggregate(nth_of_product=ranked.nth.max())
+    ranked = lines.mutate(nth=1 + ibis.row_number().over(as_known))
+    return ranked.group_by(*_DAY_KNOWN).aggregate(
+        lines=ranked.count(), nth_of_product=ranked.nth.max()
+    )
 
 
 def _firsts(lines: ir.Table, name: str, *kind: str) -> ir.Table:

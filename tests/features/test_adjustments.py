@@ -60,6 +60,17 @@ def test_they_are_kept_and_counted(shop: Any) -> None:
     assert shop.clean("orders")["product_id"].isna().sum() == 9
 
 
+def test_a_code_is_of_goods_where_any_part_of_it_matches(open_shop: Any, lines: Any) -> None:
+    orders = lines(
+        ("1", "ann", "DCGS0069A", "2025-01-01", 1, 10),
+        ("1", "ann", "POST", "2025-01-01", 1, 5),
+        ("1", "ann", "0069", "2025-01-01", 1, 3),
+    )
+    shop = open_shop({"orders": orders}, checks=CheckSettings(product_id_pattern="[0-9]{4}"))
+    assert set(shop.clean("products")["product_id"]) == {"0069", "DCGS0069A"}
+    assert shop.prepared.reports[0].adjustments == 1
+
+
 def test_their_money_counts_from_the_night_after_they_were_made(
     shop: Any, january: pd.DataFrame
 ) -> None:

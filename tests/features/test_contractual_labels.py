@@ -53,6 +53,14 @@ HELD: dict[str, tuple[list[tuple[str, str | None, str | None]], int | None]] = {
     "another goes on": ([(on(-99), None, on(20)), (on(-50), None, on(300))], 0),
     "in a pause": ([(on(-99), None, on(-10)), (on(5), None, None)], None),
     "cancelled before it began": ([(on(-99), None, on(20)), (on(25), on(22), None)], 1),
+    "what never ran bridges nothing": (
+        [(on(-99), None, on(20)), (on(45), on(40), None), (on(70), None, None)],
+        1,
+    ),
+    "one of a single day in between": (
+        [(on(-99), None, on(20)), (on(45), None, on(45)), (on(70), None, None)],
+        0,
+    ),
     "a long one holds short ones": (
         [(on(-300), None, on(20)), (on(-200), None, on(-190)), (on(-100), None, on(-95))],
         1,
@@ -94,6 +102,7 @@ def test_the_day_of_the_lapse_is_told(shop: Any) -> None:
     assert days["ends and nothing follows"] == 20
     assert days["ends on the cutoff"] == 0
     assert days["another goes on"] == 300
+    assert days["cancelled before it began"] == 20
     assert np.isnan(days["no end"])
 
 
@@ -116,6 +125,8 @@ def test_several_cutoffs_and_horizons_are_the_same_as_one_at_a_time(shop: Any) -
         single = single.sort_values(["customer_id", "as_of"], ignore_index=True)
         chosen = together[together["horizon_days"] == horizon].drop(columns="horizon_days")
         pd.testing.assert_frame_equal(chosen.reset_index(drop=True), single)
+    mixed = build_contract_labels_at_horizons(engine, rollups, cutoffs, [60, 30, 60])
+    pd.testing.assert_frame_equal(mixed, together)
     shorter, longer = (together[together["horizon_days"] == h]["churned"] for h in (30, 60))
     assert (shorter.to_numpy() <= longer.to_numpy()).all()
     assert set(together["churned"]) == {0, 1}

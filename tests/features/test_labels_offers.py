@@ -43,6 +43,8 @@ CONTACTS = [
     ("not yet over", True, 24, None),
     ("its record came again", True, 1, None),
     ("its record came again", True, 1, 4),
+    ("its record came again with other days", True, 3, 35),
+    ("its record came again with other days", True, 1, 4),
     ("nameless", True, 1, None),
     ("nameless", True, 9, 10),
 ]
@@ -184,6 +186,25 @@ def test_a_contact_whose_record_comes_again_with_its_acceptance_is_one(
 ) -> None:
     contact = judged.loc["its record came again"]
     assert contact[["day", "accepted"]].tolist() == [day(1), 1]
+
+
+def test_of_records_that_differ_the_first_contact_and_the_first_acceptance_count(
+    judged: pd.DataFrame,
+) -> None:
+    contact = judged.loc["its record came again with other days"]
+    assert contact[["day", "accepted"]].tolist() == [day(1), 1]
+
+
+def test_contacts_of_one_day_are_sorted_by_campaign_and_id(open_shop: Any, lines: Any) -> None:
+    same_day = pd.DataFrame(
+        [(campaign, f"{number:02}") for number in range(19, -1, -1) for campaign in "ba"],
+        columns=["campaign_id", "contact_id"],
+    ).assign(customer_id="ann", treated=True, ts=pd.Timestamp(AS_OF), accepted_at=pd.NaT)
+    orders = lines(("1", "ann", "tea", str(day(-9)), 1, 10))
+    rows = responses(open_shop({"orders": orders, "contacts": same_day}), AS_OF)
+    found = list(zip(rows["campaign_id"], rows["contact_id"], strict=True))
+    assert len(found) == len(same_day)
+    assert found == sorted(found)
 
 
 def test_a_horizon_without_contacts_is_an_empty_frame(shop: Any) -> None:

@@ -47,6 +47,11 @@ LINES = [
     ("14", "eve", "tea", 20, 1, 0),
     ("15", "fay", "tea", -1, 1, 0),
     ("15", "fay", "mug", 1, 1, 0),
+    ("16", "gus", "tea", -10, 1, 0),  # void on the cutoff itself, which does not know it yet
+    ("16", "gus", "tea", 0, -1, 0),
+    ("17", "gus", "tea", 20, 1, 0),
+    ("18", "gus", "mug", 5, 1, 0),  # void, beside an order that stands
+    ("18", "gus", "mug", 25, -1, 0),
 ]
 
 
@@ -80,6 +85,7 @@ def test_one_row_per_product_bought_with_its_first_day_and_units(bought: pd.Data
         ("cid", "mug"): (AS_OF, day(5), 1.0, 1),
         ("cid", "pot"): (AS_OF, day(6), 1.0, 1),
         ("eve", "tea"): (AS_OF, day(20), 1.0, 0),
+        ("gus", "tea"): (AS_OF, day(20), 1.0, 0),
     }
 
 
@@ -93,8 +99,9 @@ def test_who_churned_bought_nothing_and_the_others_something(
 
 
 def test_the_population_ordered_within_the_look_back(shop: Any) -> None:
-    assert set(products(shop, AS_OF, lookback_days=39)["customer_id"]) == {"cid", "eve"}
-    assert set(products(shop, AS_OF, lookback_days=40)["customer_id"]) == {"ann", "cid", "eve"}
+    assert set(products(shop, AS_OF, lookback_days=39)["customer_id"]) == {"cid", "eve", "gus"}
+    wider = set(products(shop, AS_OF, lookback_days=40)["customer_id"])
+    assert wider == {"ann", "cid", "eve", "gus"}
 
 
 def test_a_later_cutoff_knows_what_the_earlier_did_not(shop: Any) -> None:
@@ -130,6 +137,7 @@ def test_purchases_before_a_cutoff_are_those_of_orders_that_stood_by_then(shop: 
         ("cid", "tea", "9", 10, 1.0),
         ("eve", "tea", "13", 10, 1.0),
         ("fay", "tea", "15", 1, 1.0),
+        ("gus", "tea", "16", 10, 1.0),
     ]
 
 

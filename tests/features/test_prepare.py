@@ -69,6 +69,7 @@ def test_a_file_that_was_only_touched_is_read_again_and_is_the_same(
     [
         ({"shop": ShopSettings(margin_rate=0.5)}, False),
         ({"checks": CheckSettings(expected=frozenset({"quantity_zero"}))}, False),
+        ({"checks": CheckSettings(tolerance=0.5)}, True),
         ({}, True),
     ],
 )
@@ -154,6 +155,58 @@ def test_strangers_to_a_table_are_kept_and_noticed(
     assert bob["categories_bought"] == 2  # food, and the one of products unknown
     assert pd.isna(bob["country"])
     assert open_folder(tmp_path, tables).prepared.reports == shop.prepared.reports
+
+
+def test_postage_is_no_stranger_to_the_products(
+    tmp_path: Path, open_folder: Any, orders: pd.DataFrame, lines: Any
+) -> None:
+    products = pd.DataFrame({"product_id": ["tea", "mug", "jam"]})
+    postage = lines(("3", "bob", "POST", "2025-01-03", 1, 4))
+    tables = write(tmp_path, orders=pd.concat([orders, postage]), products=products)
+    shop = open_folder(tmp_path, tables, checks=CheckSettings(product_id_pattern="^[a-z]+$"))
+    assert [report.notices for report in shop.prepared.reports] == [(), ()]
+    assert shop.prepared.reports[0].adjustments == 1
+
+
+def test_lines_of_unknown_cost_are_all_counted(
+    tmp_path: Path, open_folder: Any, lines: Any
+) -> None:
+    costs = {"tea": None, "mug": 4.0, "jam": None, "pot": None, "cup": 2.0}
+    rows = [(f"of {name}", name, name, "2025-01-01", 1, 9) for name in costs]
+    tables = write(tmp_path, orders=lines(*rows, unit_cost=list(costs.values())))
+    assert open_folder(tmp_path, tables).prepared.lines_without_cost == 3
+
+
+def test_a_new_file_is_compared_with_the_other_sources_of_its_table(
+    tmp_path: Path, open_folder: Any, orders: pd.DataFrame
+) -> None:
+    """Two exports that overlap: what one says again is found although only one of them grew."""
+    tolerant = {"checks": CheckSettings(tolerance=0.9)}
+    orders.to_csv(tmp_path / "old.csv", index=False)
+    orders.iloc[[2]].to_csv(tmp_path / "new-0.csv", index=False)
+    tables = {"orders": [{"path": "old.csv"}, {"path": "new-*.csv"}]}
+    before = open_folder(tmp_path, tables, **tolerant)
+    assert before.prepared.reports[0].rows_kept == 3
+    orders.iloc[[0]].to_csv(tmp_path / "new-1.csv", index=False)
+    after = open_folder(tmp_path, tables, **tolerant)
+    assert after.prepared.work["orders"] == "rebuilt"
+    assert after.prepared.reports[0].rows_kept == 3
+    assert after.vector("ann", date(2025, 1, 4))["revenue_lifetime"] == 10.0
+
+
+def test_a_new_file_of_a_table_with_a_key_is_compared_with_the_files_before(
+    tmp_path: Path, open_folder: Any, orders: pd.DataFrame
+) -> None:
+    orders.to_csv(tmp_path / "orders.csv", index=False)
+    tables = {"orders": "orders.csv", "customers": "customers-*.csv"}
+    tolerant = {"checks": CheckSettings(tolerance=0.9)}
+    for number, country in enumerate(("Kenya", "Peru")):
+        frame = pd.DataFrame({"customer_id": ["ann", f"c{number}"], "country": country})
+        frame.to_csv(tmp_path / f"customers-{number}.csv", index=False)
+        shop = open_folder(tmp_path, tables, **tolerant)
+        assert shop.prepared.work["customers"] == "rebuilt"
+    known = shop.clean("customers").set_index("customer_id")["country"].to_dict()
+    assert known == {"ann": "Kenya", "c0": "Kenya", "c1": "Peru"}
 
 
 def test_an_empty_table_beside_the_orders_is_no_error(
