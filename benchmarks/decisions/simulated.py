@@ -56,10 +56,13 @@ from serving.decisions.bulk.budget import Limits
 from serving.decisions.bulk.retention_list import retention_list
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.products.shoppers import Shoppers
+from training.horizons import Horizons
 from training.publishing.champions import UPLIFT, Champions
 from training.publishing.publish import publish
+from training.publishing.task import ScoringTask
 from training.report import JobReport
-from training.run import Horizons, run_job, shared_table
+from training.run import run_job, with_shared_table
+from training.task import TrainingTask
 from training.tracking import card
 
 _PLANS = {
@@ -69,6 +72,7 @@ _PLANS = {
 _CONFIG = Path(__file__).parents[2] / "examples" / "simulated_shop" / "regulars.toml"
 _HORIZONS = Horizons(90, "fixed", 180, "fixed")
 _SHARE_CONTACTED = 0.10
+_OTHER_SHARES = (0.05, 0.20, 0.30)
 _E_MAIL_COST = 0.12
 
 
@@ -81,21 +85,36 @@ class Study:
     customers
         By customer id: the bundle's columns, ``true_gain``, ``gain_if_rates_known`` and
         ``gain_by_records``, money.
-    listed
-        Ids on the product's list.
+    drawn
+        Ids on the product's list of the largest share of the customers, best first: the shorter
+        lists are its beginnings.
     """
 
     customers: pd.DataFrame
-    listed: list[str]
+    drawn: list[str]
     evidence: str
+
+    @property
+    def listed(self) -> list[str]:
+        """Ids on the product's list."""
+        return self.drawn[: self.length(_SHARE_CONTACTED)]
+
+    def length(self, share: float) -> int:
+        """Return the number of customers in a share of all."""
+        return round(share * len(self.customers))
 
     def gained(self, ids: list[str]) -> float:
         """Return the true gain of a list."""
         return float(self.customers.loc[ids, "true_gain"].sum())
 
-    def top(self, by: str) -> list[str]:
-        """Return the list of the same length by a column, gains of nothing left out."""
-        return self.customers[by].sort_values(ascending=False).index[: len(self.listed)].tolist()
+    def top(self, by: str, share: float = _SHARE_CONTACTED) -> list[str]:
+        """Return the customers of a share of all with the largest values of a column."""
+        return self.customers[by].nlargest(self.length(share)).index.tolist()
+
+    def best(self, share: float = _SHARE_CONTACTED) -> float:
+        """Return the true gain of the best possible list."""
+        gains = self.customers["true_gain"].clip(lower=0)
+        return float(gains.nlargest(self.length(share)).sum())
 
 
 def rows(progress: Progress) -> list[Row]:
@@ -106,7 +125,7 @@ def rows(progress: Progress) -> list[Row]:
 def _rows(name: str, found: Study) -> list[Row]:
     customers = found.customers
     ours = found.gained(found.listed)
-    best = float(customers["true_gain"].clip(lower=0).nlargest(len(found.listed)).sum())
+    best = found.best()
     rates_known = found.gained(found.top("gain_if_rates_known"))
     by_records = found.gained(found.top("gain_by_records"))
     rivals = {
@@ -130,6 +149,7 @@ def _rows(name: str, found: Study) -> list[Row]:
                 "by uplift alone": found.gained(found.top(B.UPLIFT)) / best,
                 "at random": everyone / best,
                 **{name: gain / best for name, gain in rivals.items()},
+                **_other_lengths(found),
             },
         ),
         Row(
@@ -140,6 +160,19 @@ def _rows(name: str, found: Study) -> list[Row]:
             {**rivals, "best possible": best, "expected by ours": said},
         ),
     ]
+
+
+def _other_lengths(found: Study) -> dict[str, float]:
+    """Return the shares of the best lists that are shorter or longer: ours, and by the records."""
+    gained: dict[str, float] = {}
+    for share in _OTHER_SHARES:
+        best = found.best(share)
+        ours = found.gained(found.drawn[: found.length(share)])
+        gained[f"{share:.0%} contacted"] = ours / best
+        gained[f"{share:.0%}: records allow"] = (
+            found.gained(found.top("gain_by_records", share)) / best
+        )
+    return gained
 
 
 def study(plan: ShopPlan, progress: Progress) -> Study:
@@ -155,10 +188,8 @@ def study(plan: ShopPlan, progress: Progress) -> Study:
         settings = settings.model_copy(update={"base": folder, "tables": tables})
         with open_shop(settings, now.replace(tzinfo=None), progress) as shop:
             champions = _train(plan, shop, progress)
-            bundle = publish(
-                shop.engine, shop.prepared, champions, settings.shop, plan.end,
-                now.replace(tzinfo=None), folder / "bundles", progress,
-            )  # fmt: skip
+            task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, plan.end)
+            bundle = publish(task, now.replace(tzinfo=None), folder / "bundles", progress)
             gains = _gains(plan, shop, folder / "data")
         inputs = open_decision_inputs(open_catalogue(read_bundle(bundle)))
     return _compared(inputs, gains, now, progress)
@@ -168,11 +199,13 @@ def _train(plan: ShopPlan, shop: Shop, progress: Progress) -> Champions:
     """Train all jobs and take them as champions, whatever the gate would say."""
     response_days = plan.campaigns.window_days
     training = shop.settings.training.model_copy(update={"response_days": response_days})
-    arguments = (shop.engine, shop.prepared, shop.settings.shop, training, _HORIZONS, plan.end)
-    table = shared_table(*arguments, progress)
+    task = with_shared_table(
+        TrainingTask(
+            shop.engine, shop.prepared, shop.settings.shop, training, _HORIZONS, plan.end, progress
+        )
+    )
     reports: dict[str, JobReport] = {
-        job: run_job(job, *arguments, progress, table)
-        for job in ("churn", "value", "recommend", UPLIFT)
+        job: run_job(job, task) for job in ("churn", "value", "recommend", UPLIFT)
     }
     cards = {
         job: RegisteredModel(job, "1", Path(), card(report, shop.prepared.fingerprint))
@@ -229,7 +262,7 @@ def _compared(
     table = inputs.catalogue.bundle.customers.to_pandas().set_index(C.CUSTOMER_ID)
     known = table[table["email_consent"].fillna(value=False) & table[B.CHURN_PROBABILITY].notna()]
     known = known.join(gains, how="inner")
-    contacts = round(_SHARE_CONTACTED * len(known))
+    contacts = round(max(_SHARE_CONTACTED, *_OTHER_SHARES) * len(known))
     positions = np.flatnonzero(table.index.isin(known.index))
     drawn = retention_list(
         inputs, positions, Limits(contacts=contacts), now, Shoppers(), {}, progress

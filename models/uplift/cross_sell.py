@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
-from models.parallel import side_by_side
+from models.parallel import parallel_map
 from models.uplift.chooser import pseudo_outcomes
 from models.uplift.evidence import Grade, grade_evidence
 from models.uplift.overlap import Overlap, bounded, check_overlap
@@ -184,7 +184,7 @@ def _step(
         if_more[asked] = expit(grow(churned, taught & (more == 1)).raw_score(X[asked]))
         if_not[asked] = expit(grow(churned, taught & (more == 0)).raw_score(X[asked]))
 
-    side_by_side(cross_fit, range(_FOLDS))
+    parallel_map(cross_fit, range(_FOLDS))
     overlap = check_overlap(more, propensity)
     comparable = comparable_rows(propensity)
     trial = Trial(X, more, churned, bounded(propensity), categorical).take(comparable)

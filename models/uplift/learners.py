@@ -24,7 +24,7 @@ from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
 from models.state import load_state, save_state
-from models.uplift.odds import OddsEffect, fit_odds
+from models.uplift.odds import Departures, OddsEffect, fit_odds
 from models.uplift.trial import Booleans, Floats, Trial
 
 UPLIFT_LEARNERS: Final = ("s", "t", "x", "class_transformation", "odds")
@@ -48,14 +48,14 @@ class EffectModel:
         Its ensembles, in the order in which :func:`fit_learners` makes them.
     treated_share
         Mean propensity, by which ``x`` weighs its two parts and ``odds`` splits what it moves.
-    level
-        Of ``odds``: what the treatment adds to everyone's log-odds; else 0.
+    departures
+        Of ``odds``: what the treatment adds to each customer's log-odds; else None.
     """
 
     learner: str
     parts: tuple[Ensemble, ...]
     treated_share: float
-    level: float = 0.0
+    departures: Departures | None = None
 
     def score(self, X: Floats) -> Floats:
         """Return the estimated effect (of ``response``: the chance if treated), shape (n,)."""
@@ -70,10 +70,9 @@ class EffectModel:
             from_treated, from_held_out = self.parts
             share = self.treated_share
             return (1 - share) * from_treated.raw_score(X) + share * from_held_out.raw_score(X)
-        if self.learner == "odds":
-            outcome, departures = self.parts
-            return OddsEffect(outcome, departures, self.level).score(X, self.treated_share)
         (model,) = self.parts
+        if self.departures is not None:
+            return OddsEffect(model, self.departures).score(X, self.treated_share)
         if self.learner == "class_transformation":
             return 2 * _chance(model, X) - 1
         return _chance(model, X)
@@ -83,7 +82,7 @@ class EffectModel:
         parameters = {
             "learner": self.learner,
             "treated_share": self.treated_share,
-            "level": self.level,
+            "departures": None if self.departures is None else self.departures.to_json(),
             "parts": len(self.parts),
         }
         save_state(folder, parameters)
@@ -95,8 +94,8 @@ class EffectModel:
         """Read back what :meth:`save` wrote."""
         stored, _ = load_state(folder)
         parts = (Ensemble.load(folder / f"part_{number}") for number in range(stored["parts"]))
-        level = stored.get("level", 0.0)  # a state from before ``odds`` holds none
-        return cls(stored["learner"], tuple(parts), stored["treated_share"], level)
+        departures = stored["departures"] and Departures.from_json(stored["departures"])
+        return cls(stored["learner"], tuple(parts), stored["treated_share"], departures)
 
 
 def fit_learners(trial: Trial, parameters: BoostingParameters) -> dict[str, EffectModel]:
@@ -133,7 +132,7 @@ def fit_learners(trial: Trial, parameters: BoostingParameters) -> dict[str, Effe
     }
     learned = {name: EffectModel(name, each, share) for name, each in parts.items()}
     odds = fit_odds(trial, seed=parameters.seed)
-    learned["odds"] = EffectModel("odds", (odds.outcome, odds.departures), share, odds.level)
+    learned["odds"] = EffectModel("odds", (odds.outcome,), share, odds.departures)
     return learned
 
 

@@ -19,6 +19,7 @@ from models.uplift.chooser import NONE, Choice, choose
 from models.uplift.evidence import Design, Grade, grade_evidence
 from models.uplift.learners import UPLIFT_BOOSTING, EffectModel, fit_learners
 from models.uplift.overlap import Overlap, bounded, check_overlap, estimate_propensity
+from models.uplift.traits import EffectColumns
 from models.uplift.trial import Floats, Trial
 
 _TWO_SIDED_95 = 1.96
@@ -63,6 +64,7 @@ class UpliftModel:
         known: Sequence[Column],
         *,
         propensity: Floats | None = None,
+        columns_of_effects: Callable[[Encoder], EffectColumns] | None = None,
         on_fold: Callable[[], None] = lambda: None,
     ) -> Self:
         """Learn from what was known of customers before they were treated or held out.
@@ -74,6 +76,9 @@ class UpliftModel:
         propensity
             P(treated) of each customer as the lots were drawn; by default the same for all.
             Where treatment was not by lot, or does not look so, it is estimated from the columns.
+        columns_of_effects
+            Names the columns on which effects may depend, where a learner takes only a few (see
+            :mod:`models.uplift.traits`); by default all.
         on_fold
             Called ``folds`` times.
 
@@ -94,7 +99,9 @@ class UpliftModel:
         self.overlap_: Overlap = check_overlap(treated, estimated, lot)
         self.grade_: Grade = grade_evidence(self.design, self.overlap_)
         by_lot = self.grade_.evidence == "randomised"
-        trial = Trial(X, treated, outcome, lot if by_lot else bounded(estimated), categorical)
+        chances = lot if by_lot else bounded(estimated)
+        few = None if columns_of_effects is None else columns_of_effects(self.encoder_)
+        trial = Trial(X, treated, outcome, chances, categorical, few)
         trial.require_enough()
         parameters = replace(self.boosting, seed=self.seed)
         self.choice_: Choice = choose(

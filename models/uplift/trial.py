@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import TrainingError
+from models.uplift.traits import EffectColumns
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -31,6 +32,8 @@ class Trial:
         P(treated | X) as designed, or as estimated where nobody tossed a coin; inside (0, 1).
     categorical
         Positions of the category columns of ``X``.
+    effect_columns
+        The columns on which effects may depend, where a learner takes only a few; None for all.
     """
 
     X: Floats
@@ -38,6 +41,7 @@ class Trial:
     outcome: Floats
     propensity: Floats
     categorical: list[int] = field(default_factory=list)
+    effect_columns: EffectColumns | None = None
 
     def __len__(self) -> int:
         return len(self.treated)
@@ -50,6 +54,7 @@ class Trial:
             self.outcome[rows],
             self.propensity[rows],
             self.categorical,
+            self.effect_columns,
         )
 
     @property

@@ -69,7 +69,8 @@ def learned() -> dict[str, EffectModel]:
 def test_every_learner_finds_who_gains(learned: dict[str, EffectModel], name: str) -> None:
     asked, effect = as_trial(4_000, 1)
     said = learned[name].score(asked.X)
-    assert np.corrcoef(said, effect)[0, 1] > 0.8
+    # The effect is a step; a straight line in normal scores follows one to sqrt(2 / pi) at best.
+    assert np.corrcoef(said, effect)[0, 1] > (0.75 if name == "odds" else 0.8)
     assert said.mean() == pytest.approx(effect.mean(), abs=0.04)
 
 

@@ -36,7 +36,7 @@ def test_one_odds_ratio_for_all_is_found_and_means_most_where_an_order_is_likely
 ) -> None:
     trial, effect = world(20_000, 0, share=share)
     found = fit_odds(trial, seed=0)
-    assert found.level == pytest.approx(LEVEL, abs=0.15)
+    assert found.departures.level == pytest.approx(LEVEL, abs=0.15)
     said = found.score(trial.X, share)
     assert np.corrcoef(said, effect)[0, 1] > 0.9
     assert said.mean() == pytest.approx(effect.mean(), abs=0.01)

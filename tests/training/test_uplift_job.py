@@ -3,53 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import open_engine
 from features.errors import TrainingError
-from features.prepare import Prepared, prepare
-from features.progress import silent
+from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings
 from features.simulate import ShopPlan, write_shop
 from features.vocabulary import Columns as C
+from training.horizons import Horizons
+from training.settings import TrainingSettings
+from training.task import TrainingTask
 from training.uplift.job import Campaigns, UpliftReport, latest_days, split_by_time, train_uplift
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 PLAN = ShopPlan(n_customers=800, seed=5, days=200)
 
 
-@dataclass(frozen=True, eq=False)
-class Opened:
-    engine: Engine
-    prepared: Prepared
-    campaign_effects: pd.DataFrame
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uplift_shop")
+    write_shop(PLAN, folder / "data")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    folder = tmp_path_factory.mktemp("uplift_shop")
-    write_shop(PLAN, folder / "data")
+def task(folder: Path) -> Iterator[TrainingTask]:
     names = ("orders", "products", "customers", "contacts")
     tables: dict[str, Any] = {name: {"path": f"data/{name}/*.parquet"} for name in names}
     settings = DataSettings(
         tables=tables, base=folder, engine=EngineSettings(threads=1, memory_limit="1GB")
     )
     with open_engine(settings.engine, folder / "tmp") as engine:
-        truth = pd.read_parquet(folder / "data" / "truth" / "campaign_effects")
-        yield Opened(engine, prepare(engine, settings, NOW), truth)
+        prepared = prepare(engine, settings, NOW)
+        yield TrainingTask(
+            engine,
+            prepared,
+            settings.shop,
+            TrainingSettings(response_days=14),
+            Horizons(60, "fixed", 60, "fixed"),
+            prepared.today,
+        )
 
 
 @pytest.fixture(scope="module")
-def report(opened: Opened) -> UpliftReport:
-    return train_uplift(
-        opened.engine, opened.prepared, opened.prepared.today, silent, response_days=14
-    )
+def report(task: TrainingTask) -> UpliftReport:
+    return train_uplift(task)
 
 
 def test_the_lot_is_recognised_and_said(report: UpliftReport) -> None:
@@ -63,9 +69,9 @@ def test_ours_stands_beside_the_response_model_and_random(report: UpliftReport) 
     assert (report.scorecard["low"] <= report.scorecard["high"]).all()
 
 
-def test_the_average_effect_is_near_the_true_one(report: UpliftReport, opened: Opened) -> None:
+def test_the_average_effect_is_near_the_true_one(report: UpliftReport, folder: Path) -> None:
     """The simulator knows both outcomes of every contact; ours compares the arms."""
-    truth = opened.campaign_effects
+    truth = pd.read_parquet(folder / "data" / "truth" / "campaign_effects")
     both = truth["probability_treated"] - truth["probability_held_out"]
     assert report.average_effect == pytest.approx(both.mean(), abs=0.05)
 
@@ -82,7 +88,7 @@ def test_the_judged_model_learned_from_campaigns_that_were_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("every_days", "contacts", "kept"),
+    ("every_days", "contacts", "expected"),
     [
         (30, 1_000_000, 24),  # two years of months, whatever the size
         (7, 1_000_000, 24),
@@ -92,24 +98,24 @@ def test_the_judged_model_learned_from_campaigns_that_were_over() -> None:
     ],
 )
 def test_the_latest_campaigns_are_learned_from_as_many_as_can_be_afforded(
-    every_days: int, contacts: int, kept: int
+    every_days: int, contacts: int, expected: int
 ) -> None:
     days = [date(2015, 1, 5) + timedelta(days=every_days * number) for number in range(120)]
-    assert latest_days(dict.fromkeys(days, contacts)) == days[-kept:]
+    assert latest_days(dict.fromkeys(days, contacts)) == days[-expected:]
 
 
 def test_a_shop_without_campaigns_has_no_days_to_learn_from() -> None:
     assert latest_days({}) == []
 
 
-def test_without_anyone_held_out_it_says_what_to_do(opened: Opened) -> None:
-    early = opened.prepared.first_day + timedelta(days=10)
+def test_without_anyone_held_out_it_says_what_to_do(task: TrainingTask) -> None:
+    early = task.prepared.first_day + timedelta(days=10)
     with pytest.raises(TrainingError) as raised:
-        train_uplift(opened.engine, opened.prepared, early, silent, response_days=14)
+        train_uplift(replace(task, as_of=early))
     assert "hold out customers" in raised.value.remedy
 
 
-def test_effects_are_finite_for_everyone(report: UpliftReport, opened: Opened) -> None:
+def test_effects_are_finite_for_everyone(report: UpliftReport) -> None:
     customers = pd.DataFrame({name: [np.nan] for name in report.model.encoder_.columns})
     for name in report.model.encoder_.categories:
         customers[name] = pd.Series([None], dtype="str")

@@ -91,7 +91,7 @@ def test_effects_are_written_for_who_is_scored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("champion", "says"),
+    ("champion", "phrase"),
     [
         (champions(None), "no effect of a contact was learned"),
         (champions(UPLIFT_MODEL, "other"), "the features have changed"),
@@ -103,10 +103,10 @@ def test_effects_are_written_for_who_is_scored() -> None:
     ],
 )
 def test_without_evidence_nothing_is_claimed_and_the_reason_is_given(
-    champion: Champions, says: str
+    champion: Champions, phrase: str
 ) -> None:
     effects = score_effects(champion, VECTORS, SCORED)
     assert effects.evidence == "risk_only"
     assert not effects.columns
     assert effects.response_days is None
-    assert says in effects.because
+    assert phrase in effects.because

@@ -19,7 +19,6 @@ from features.errors import TrainingError
 from features.family import Column, discover_families
 from features.labels import offer_responses
 from features.prepare import Prepared
-from features.progress import Progress
 from features.rollup import to_epoch_day
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
@@ -31,7 +30,9 @@ from models.uplift.order_margin import OrderMargin
 from models.uplift.overlap import bounded, check_overlap, estimate_propensity
 from models.uplift.qini import qini_table
 from models.uplift.response import ResponseModel
+from models.uplift.traits import EffectColumns
 from models.uplift.trial import Floats, Trial
+from training.task import TrainingTask
 
 ORDERED = "ordered"
 """The outcome: a net-positive order within the response days, whether or not contacted."""
@@ -118,9 +119,7 @@ class UpliftReport:
     scores: Mapping[str, Floats]
 
 
-def load_campaigns(
-    engine: Engine, prepared: Prepared, as_of: date, response_days: int, progress: Progress
-) -> Campaigns:
+def load_campaigns(task: TrainingTask) -> Campaigns:
     """Return the latest campaigns that both contacted and held out, and are over by ``as_of``.
 
     A customer drawn twice on a day counts once, as treated if either was.
@@ -130,13 +129,14 @@ def load_campaigns(
     TrainingError
         The shop has no contacts, or nobody was held out.
     """
-    tick = progress("Campaigns and their vectors", 2)
+    engine, prepared, as_of = task.engine, task.prepared, task.as_of
+    tick = task.progress("Campaigns and their vectors", 2)
     contacts = offer_responses(
         engine,
         prepared.rollups,
         [prepared.first_day],
         (as_of - prepared.first_day).days,
-        response_days=response_days,
+        response_days=task.response_days,
     )
     tick()
     over = contacts.dropna(subset=[ORDERED])
@@ -156,7 +156,7 @@ def load_campaigns(
     renamed = once.rename(columns={"day": C.AS_OF})
     joined = renamed.merge(vectors.frame, on=_KEYS, validate="one_to_one", suffixes=("", "_known"))
     joined = joined.sort_values([C.AS_OF, C.CUSTOMER_ID], ignore_index=True)
-    return Campaigns(joined, vectors.columns, vectors.fingerprint, response_days)
+    return Campaigns(joined, vectors.columns, vectors.fingerprint, task.response_days)
 
 
 def latest_days(contacts: Mapping[date, int]) -> list[date]:
@@ -176,22 +176,11 @@ def latest_days(contacts: Mapping[date, int]) -> list[date]:
     return sorted(latest_first[: max(affordable, _FEWEST_DAYS)])
 
 
-def train_uplift(
-    engine: Engine,
-    prepared: Prepared,
-    as_of: date,
-    progress: Progress,
-    *,
-    response_days: int,
-    design: Design = "randomised",
-    seed: int = 0,
-) -> UpliftReport:
+def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftReport:
     """Run the uplift job.
 
     Parameters
     ----------
-    response_days
-        Days from the contact within which an order counts: the horizon of retention.
     design
         How the held-out were chosen, as the shop declares it; the model looks for itself.
 
@@ -200,14 +189,21 @@ def train_uplift(
     TrainingError
         No campaign held customers out, or too few of them to learn from and judge by.
     """
-    campaigns = load_campaigns(engine, prepared, as_of, response_days, progress)
+    seed = task.settings.seed
+    campaigns = load_campaigns(task)
     past, latest = split_by_time(campaigns)
     trial = _as_trial(latest, design, seed)
     trial.require_enough()
-    tick = progress("Uplift, judged and served", 2 * UpliftModel(design).folds)
+    tick = task.progress("Uplift, judged and served", 2 * UpliftModel(design).folds)
     judged, model = (
         UpliftModel(design, seed=seed).fit(
-            part.rows, part.treated, part.ordered, part.columns, propensity=part.lot, on_fold=tick
+            part.rows,
+            part.treated,
+            part.ordered,
+            part.columns,
+            propensity=part.lot,
+            columns_of_effects=EffectColumns.of_shop,
+            on_fold=tick,
         )
         for part in (past, campaigns)
     )
@@ -221,12 +217,12 @@ def train_uplift(
         "random": np.zeros(len(latest.rows)),
     }
     return UpliftReport(
-        as_of=as_of,
+        as_of=task.as_of,
         judged_from=min(latest.rows[C.AS_OF]),
         definition={
             "treatment": "contacted in a campaign, against held out",
-            "outcome": f"a net-positive order within {response_days} days of it",
-            "response_days": response_days,
+            "outcome": f"a net-positive order within {task.response_days} days of it",
+            "response_days": task.response_days,
             "evidence": model.grade_.evidence,
             "because": model.grade_.because,
             "ranking": model.choice_.chosen,
@@ -236,7 +232,7 @@ def train_uplift(
         judged=judged,
         model=model,
         vector_fingerprint=campaigns.vector_fingerprint,
-        contact_cost=mean_contact_cost(engine, prepared, as_of),
+        contact_cost=mean_contact_cost(task.engine, task.prepared, task.as_of),
         order_margin=_order_margin(latest),
         latest=latest,
         trial=trial,

@@ -1,0 +1,109 @@
+"""Traits as terms of a sum, and how far effects by them are believed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from features.family import Column
+from models.tabular import Encoder
+from models.uplift.odds import Departures, fit_departures
+from models.uplift.traits import SHOP_TASTE, EffectColumns, Trait
+from models.uplift.trial import Trial
+
+CATEGORIES = np.array(["Beauty", "Coffee", "Toys"])
+
+
+def test_a_number_enters_by_its_normal_score_whatever_its_scale() -> None:
+    values = np.exp(3 * np.random.default_rng(0).standard_normal(5_000))
+    trait = Trait.of_number(0, values)
+    score = trait.terms(values[:, None])[:, 0]
+    assert np.corrcoef(score, np.log(values))[0, 1] > 0.99
+    assert (score.mean(), score.std()) == pytest.approx((0, 1), abs=0.05)
+    # Nobody lies further out than those seen.
+    extreme = trait.terms(np.array([[1e12], [0.0], [np.nan]]))[:, 0]
+    assert extreme.tolist() == [score.max(), score.min(), 0.0]
+
+
+def test_a_name_is_an_indicator_and_a_rare_or_missing_one_says_nothing() -> None:
+    codes = np.repeat([0.0, 1.0, 2.0], [600, 390, 10])
+    trait = Trait.of_category(0, codes)
+    assert trait.size == 2
+    assert trait.terms(codes[:, None]).mean(axis=0) == pytest.approx([0, 0])
+    one, missing = trait.terms(np.array([[1.0], [np.nan]]))
+    assert one == pytest.approx([-0.6, 0.61])
+    assert missing.tolist() == [0, 0]
+
+
+def shop_of_tastes(n: int, seed: int) -> tuple[pd.DataFrame, Encoder]:
+    """Customers with two leading categories, numbered differently in both columns."""
+    rng = np.random.default_rng(seed)
+    first = rng.choice(3, n, p=[0.2, 0.3, 0.5])
+    second = (first + rng.choice([1, 2], n, p=[0.8, 0.2])) % 3
+    share = rng.uniform(0.5, 0.9, n)
+    frame = pd.DataFrame(
+        {
+            "favourite_category": CATEGORIES[first],
+            "favourite_category_share": share,
+            "second_category": CATEGORIES[second],
+            "second_category_share": 1 - share,
+        }
+    )
+    names = [name for pair in SHOP_TASTE[:2] for name in pair]
+    columns = [
+        Column(name, "", "", kind="number" if name.endswith("share") else "category")
+        for name in names
+    ]
+    return frame, Encoder.fit(frame, columns)
+
+
+def test_a_taste_is_the_share_of_each_category_in_whichever_column_it_stands() -> None:
+    frame, encoder = shop_of_tastes(2_000, seed=1)
+    assert encoder.categories["favourite_category"] != encoder.categories["second_category"]
+    X = encoder.transform(frame)
+    (taste,) = EffectColumns.of_shop(encoder).fit(X, encoder.categorical_positions)
+    expected = np.column_stack(
+        [
+            frame["favourite_category_share"].where(frame["favourite_category"] == name, 0.0)
+            + frame["second_category_share"].where(frame["second_category"] == name, 0.0)
+            for name in CATEGORIES
+        ]
+    )
+    assert taste.terms(X) == pytest.approx(expected - expected.mean(axis=0))
+
+
+def test_the_taste_that_moves_the_effect_is_found_and_saved() -> None:
+    frame, encoder = shop_of_tastes(40_000, seed=2)
+    rng = np.random.default_rng(2)
+    X = encoder.transform(frame)
+    columns = EffectColumns.of_shop(encoder)
+    (taste,) = columns.fit(X, encoder.categorical_positions)
+    delta = 0.2 + taste.terms(X) @ [1.5, 0.0, 0.0]
+    treated = rng.integers(0, 2, len(X)).astype(np.float64)
+    known = np.full(len(X), -1.0)
+    outcome = (rng.random(len(X)) < expit(known + (treated - 0.5) * delta)).astype(np.float64)
+    half = np.full(len(X), 0.5)
+    trial = Trial(X, treated, outcome, half, encoder.categorical_positions, columns)
+    found = fit_departures(trial, known)
+    assert found.level == pytest.approx(0.2, abs=0.07)
+    assert np.corrcoef(found.score(X), delta)[0, 1] > 0.95
+    again = Departures.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.score(X).tolist() == found.score(X).tolist()
+
+
+def test_most_traits_that_move_nothing_are_switched_off_and_the_one_that_does_is_not() -> None:
+    rng = np.random.default_rng(3)
+    n, traits = 20_000, 20
+    X = rng.standard_normal((n, traits))
+    treated = rng.integers(0, 2, n).astype(np.float64)
+    delta = 0.3 + 0.4 * X[:, 0]
+    outcome = (rng.random(n) < expit(-1 + (treated - 0.5) * delta)).astype(np.float64)
+    trial = Trial(X, treated, outcome, np.full(n, 0.5))
+    found = fit_departures(trial, np.full(n, -1.0))
+    assert found.weights[0] == pytest.approx(0.4, abs=0.1)
+    # Of those left alone, chance would move half by more than 0.022.
+    assert np.median(np.abs(found.weights[1:])) < 0.011
