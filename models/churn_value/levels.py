@@ -4,14 +4,20 @@ A shop's level moves with the season, the same every year, and drifts. Both are 
 process over cutoffs and horizons (Rasmussen & Williams 2006, ch. 5.4.3), whose kernel adds
 
 - a constant of each horizon, hardly known beforehand;
-- a drift common to all horizons, correlated over about a year;
-- a season that returns every year, correlated over about three weeks and over near horizons.
+- a drift common to all horizons, a random walk that forgets over about a year (Ornstein &
+  Uhlenbeck 1930): the latest level is carried on, not the latest trend;
+- a season, which belongs to days and returns every year. A window sees the mean of its days, so
+  30 days from December and 90 days from October share a Christmas that 180 days from January
+  do not.
 
-With a year behind it, it answers with last year's season moved by what changed since; before
-that, with the latest levels; in a shop without seasons, with their mean. How much a shop's levels
-drift and swing is taken from the levels themselves, by the likelihood (type II, ch. 5.4.1). It
-says how sure it is. On the windows of Online Retail II from January to June 2011, the strongest
-drift and season missed the share of churners by .044 on average, the latest known level by .073.
+With a year behind it, it answers with the seasons of the days ahead moved by what changed since;
+before that, with the latest levels; in a shop without seasons, with their mean. How much a shop's
+levels drift and swing is taken from the levels themselves, by the likelihood (type II, ch. 5.4.1).
+It says how sure it is.
+
+Chosen on Online Retail II before 10 September 2011 and on a simulated shop with another seed than
+the examples'. There it missed the share of churners over 90 days by .064 and .026 on average; a
+season of cutoffs instead of days, beside a drift that carries trends on, by .081 and .037.
 """
 
 from __future__ import annotations
@@ -29,7 +35,8 @@ Floats = NDArray[np.float64]
 _YEAR_DAYS = 365.25
 _CONSTANT_DEVIATION = 1.7
 _DRIFT_DEVIATIONS, _DRIFT_DAYS = (0.03, 0.1, 0.3, 1.0), 365.0
-_SEASON_DEVIATIONS, _SEASON_DAYS = (0.03, 0.1, 0.2, 0.4, 0.7), 20.0
+# Stronger seasons may still be learned; to expect them makes one year's chance into a season.
+_SEASON_DEVIATIONS, _SEASON_DAYS = (0.03, 0.1, 0.2), 30.0
 _NOISE_DEVIATION = 0.1
 
 
@@ -126,15 +133,12 @@ class LevelForecast:
     def _covariance(
         self, days: Floats, horizons: Floats, days2: Floats, horizons2: Floats
     ) -> Floats:
-        apart = np.abs(days[:, None] - days2)
-        in_year = apart % _YEAR_DAYS
-        in_year = np.minimum(in_year, _YEAR_DAYS - in_year)
-        alike = np.exp(-0.5 * np.log(horizons[:, None] / horizons2) ** 2)
         same = (horizons[:, None] == horizons2).astype(np.float64)
+        apart = np.abs(days[:, None] - days2)
         covariance: Floats = (
             _CONSTANT_DEVIATION**2 * same
-            + self.drift**2 * np.exp(-0.5 * (apart / _DRIFT_DAYS) ** 2)
-            + self.season**2 * alike * np.exp(-0.5 * (in_year / _SEASON_DAYS) ** 2)
+            + self.drift**2 * np.exp(-apart / _DRIFT_DAYS)
+            + self.season**2 * _season_in_common(days, horizons, days2, horizons2)
         )
         return covariance
 
@@ -153,3 +157,27 @@ class LevelForecast:
             stored["drift"],
             stored["season"],
         )
+
+
+def _season_in_common(days: Floats, horizons: Floats, days2: Floats, horizons2: Floats) -> Floats:
+    """Return how alike the seasons of windows are, 0 to 1: the mean over all pairs of their days.
+
+    Windows cover whole days, ``horizons`` of them from ``days`` on.
+    """
+    start, end = (edge.astype(np.int64) for edge in (days, days + horizons))
+    start2, end2 = (edge.astype(np.int64) for edge in (days2, days2 + horizons2))
+    farthest = max(end.max(), end2.max()) - min(start.min(), start2.min())
+    in_year = np.arange(farthest) % _YEAR_DAYS
+    in_year = np.minimum(in_year, _YEAR_DAYS - in_year)
+    alike = np.exp(-0.5 * (in_year / _SEASON_DAYS) ** 2)
+    # What depends on the days between alone is summed over two windows by its second integral.
+    integral = np.concatenate([[0.0], np.cumsum(np.cumsum(alike) - 0.5)])
+
+    def between(edge: NDArray[np.int64], edge2: NDArray[np.int64]) -> Floats:
+        apart: NDArray[np.int64] = np.abs(edge[:, None] - edge2)
+        return np.take(integral, apart)
+
+    total = (
+        between(end, start2) + between(start, end2) - between(end, end2) - between(start, start2)
+    )
+    return np.asarray(total / (horizons[:, None] * horizons2), dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from models.churn_value.intervals import (
     confidence_ahead,
     conformal_confidence,
     needed_confidence,
+    newcomers,
     tails,
 )
 
@@ -43,12 +45,17 @@ def test_more_than_the_needed_confidence_holds_the_outcome_and_less_does_not(
     needed = float(needed_confidence(np.array([p_none]), np.array([rank]))[0])
     assert 0.0 <= needed <= 1.0
     assert holds(p_none, rank, min(needed + more * (1.0 - needed) + 1e-9, 1.0))
+    less, switch = needed - 1e-6, 1.0 - 2.0 * p_none
+    if less > 0 and not less <= switch <= needed:
+        assert not holds(p_none, rank, less)
 
 
 @given(st.floats(0.0, 0.999), st.floats(1e-6, 0.5))
 def test_nothing_bought_is_held_once_zero_is_in(p_none: float, more: float) -> None:
     needed = float(needed_confidence(np.array([p_none]), np.zeros(1))[0])
     assert holds(p_none, 0.0, min(needed + more, 1.0))
+    if needed > 1e-6:
+        assert not holds(p_none, 0.0, needed - 1e-6)
 
 
 @pytest.mark.parametrize("overconfident", [1.0, 0.6])
@@ -67,6 +74,19 @@ def test_coverage_is_kept_even_when_the_distribution_is_too_narrow(overconfident
 
 def test_too_few_outcomes_leave_the_confidence_as_it_is() -> None:
     assert conformal_confidence(np.zeros(49)) == COVERAGE
+    assert conformal_confidence(np.zeros(50)) < COVERAGE
+
+
+def test_the_outcome_that_is_yet_to_come_counts_among_them() -> None:
+    """Of 99 and one more, 90 are covered by the 90th: not by the 89th."""
+    needed = np.linspace(0.505, 0.995, 99)
+    assert conformal_confidence(needed[::-1], 0.9) == needed[89]
+    assert conformal_confidence(needed, 0.901) == needed[90]
+
+
+def test_no_interval_is_a_point_or_everything() -> None:
+    assert conformal_confidence(np.zeros(100)) == 0.5
+    assert conformal_confidence(np.ones(100)) == 0.999
 
 
 def test_intervals_are_narrowed_half_way_and_widened_in_full() -> None:
@@ -74,3 +94,9 @@ def test_intervals_are_narrowed_half_way_and_widened_in_full() -> None:
     assert confidence_ahead(0.8 * evenly) == pytest.approx((0.72 + COVERAGE) / 2.0, abs=1e-3)
     assert confidence_ahead(evenly**0.5) == pytest.approx(0.9**0.5, abs=1e-3)
     assert confidence_ahead(evenly[:10]) == COVERAGE
+
+
+def test_newcomers_have_one_order_or_none_that_is_known() -> None:
+    orders = pd.DataFrame({"orders_lifetime": [0.0, 1.0, 2.0, np.nan, 9.0]})
+    assert newcomers(orders).tolist() == [True, True, False, True, False]
+    assert newcomers(orders.rename(columns={"orders_lifetime": "visits"})).tolist() == [False] * 5
