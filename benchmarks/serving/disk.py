@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-# What a group of sixteen events of as many customers adds to SQLite's log: some 32 pages.
-_GROUP_BYTES: Final = 32 * 4_096
+# What a group of sixteen events of as many customers adds to SQLite's log: some 40 pages.
+_GROUP_BYTES: Final = 40 * 2_048
 _TIMES: Final = 200
 
 

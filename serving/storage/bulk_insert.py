@@ -1,4 +1,4 @@
-"""Many rows into a table with few calls of the database.
+"""Many rows into a table with few calls of the database; those whose key is there stay out.
 
 The threads of one process run Python in turn. A driver that is called for each row asks for its
 turn as often, and takes it from the answers that are being given meanwhile; SQLite does a whole
@@ -7,72 +7,59 @@ group of rows in one call, beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import StatementError
 
-Row = Mapping[str, Any]
-_Row = TypeVar("_Row")
+Row = tuple[Any, ...]
 
-# Rows of one statement; SQLite takes 32,766 values in one. Few sizes: each connection keeps every
-# statement prepared, and the larger ones take 100 kB and more of its memory.
-_SIZES: Final = (100, 32, 16, 8, 4, 2, 1)
+# Rows of one statement: any group that is usual under load in one, larger ones in few. Not all
+# sizes: each connection keeps every statement prepared, and one of 100 rows takes 100 kB.
+_SIZES: Final = (100, 32, *range(16, 0, -1))
 
 
-def insert_new(connection: sql.Connection, table: sql.Table, rows: Sequence[Row]) -> int:
-    """Insert the rows whose key is not there yet, and return how many those were.
+class Executed(Protocol):
+    """What a call of the database returns."""
 
-    Parameters
-    ----------
-    rows
-        Each has the same columns.
+    @property
+    def rowcount(self) -> int:
+        """How many rows were written."""
+        ...
 
-    Raises
-    ------
-    sqlalchemy.exc.StatementError
-        When a value cannot be written as its column's type.
-    """
-    if not rows:
-        return 0
-    if connection.dialect.name == "postgresql":
-        return connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows).rowcount
-    names = tuple(rows[0])
-    written = [table.c[name].type.dialect_impl(connection.dialect) for name in names]
-    converters = [kind.bind_processor(connection.dialect) for kind in written]
-    columns = list(zip(names, converters, strict=True))
-    try:
-        written_rows = [
-            tuple(convert(row[name]) if convert else row[name] for name, convert in columns)
-            for row in rows
-        ]
-    except (TypeError, ValueError) as error:
-        # As SQLAlchemy calls it, where it converts by itself.
-        statement = _statement(table.name, names, 1)
-        raise StatementError("a value cannot be written", statement, None, error) from error
-    return insert_written(connection, table.name, names, written_rows)
+
+def unless_there(table: sql.Table) -> postgresql.Insert:
+    """Return PostgreSQL's statement that inserts rows whose key is not there yet."""
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def insert_written(
-    connection: sql.Connection,
+    execute: Callable[[str, Row], Executed],
     table_name: str,
-    names: tuple[str, ...],
-    rows: Sequence[tuple[Any, ...]],
+    names: Sequence[str],
+    rows: Sequence[Row],
 ) -> int:
-    """Do the same in SQLite with rows whose values are written as it keeps them."""
+    """Insert rows in SQLite, and return how many were not there yet.
+
+    Parameters
+    ----------
+    execute
+        Runs one statement of SQL with its values.
+    names
+        The columns; each row has their values in this order, written as SQLite keeps them.
+    """
+    columns = tuple(names)
     inserted = 0
     for group in _groups(rows):
-        values = tuple(chain.from_iterable(group))
-        statement = _statement(table_name, names, len(group))
-        inserted += connection.exec_driver_sql(statement, values).rowcount
+        statement = _statement(table_name, columns, len(group))
+        inserted += execute(statement, tuple(chain.from_iterable(group))).rowcount
     return inserted
 
 
-def _groups(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+def _groups(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Cut rows into groups of the sizes that statements have, the largest first."""
     start = 0
     for size in _SIZES:

@@ -28,6 +28,7 @@ from serving.decisions.gates.contact_policy import (
 from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import Offer, OfferBook
 from serving.storage.batches import batches
+from serving.storage.erasure import erased_since, hold_off_erasure
 from serving.storage.store_tables import CONTACTS, EVENTS
 from serving.storage.times import without_zone
 
@@ -95,7 +96,9 @@ def _reserve(
     book: OfferBook,
     offers: dict[str, Offer],
 ) -> list[Stop]:
+    hold_off_erasure(connection)
     _lock(connection, [contact.customer_id for contact in proposed])
+    was_erased = erased_since(connection, min(contact.ts for contact in proposed))
     ids = [contact.contact_id for contact in proposed]
     is_there = sql.select(CONTACTS.c.contact_id).where(CONTACTS.c.contact_id.in_(ids))
     there = set(connection.scalars(is_there))
@@ -108,7 +111,8 @@ def _reserve(
             stops.append(Stop.PASSED)
             continue
         known = past[contact.customer_id]
-        stop = customer_stop(book, contact.channel, known, contact.ts)
+        stop = Stop.NOBODY if was_erased(contact.customer_id, contact.ts) else Stop.PASSED
+        stop = stop or customer_stop(book, contact.channel, known, contact.ts)
         stop = stop or offer_stop(offers[contact.offer_id], known, contact.ts)
         stops.append(stop)
         if not stop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from serving.background import repeat
@@ -13,13 +13,16 @@ from serving.storage.store import Decision, Store, StoreError, UnstorableError
 
 _LOG = logging.getLogger("regulars.decisions")
 _BATCH: Final = 1_000
+# What a decision takes beside its texts.
+_OVERHEAD_BYTES: Final = 1_000
 
 
 class DecisionLog:
     """Gathers decisions and stores them together.
 
     A decision is durable at most ``interval_seconds`` and one write later; a crash loses those
-    not yet written. While the store fails, up to ``capacity`` wait and the oldest are dropped.
+    not yet written. While the store fails, up to ``capacity`` wait, of ``most_bytes`` in all, and
+    the oldest are dropped.
     A decision that can never be stored is dropped alone.
 
     Parameters
@@ -34,21 +37,25 @@ class DecisionLog:
         on_lost: Callable[[int], None],
         interval_seconds: float = 0.2,
         capacity: int = 100_000,
+        most_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self._store = store
         self._on_lost = on_lost
         self._interval_seconds = interval_seconds
         self._capacity = capacity
+        self._most_bytes = most_bytes
         self._waiting: deque[Decision] = deque()
+        self._bytes = 0
         self._flushing = asyncio.Lock()
         self._failing = False
 
     def add(self, decision: Decision) -> None:
         """Take a decision to be stored soon."""
-        if len(self._waiting) >= self._capacity:
-            self._waiting.popleft()
-            self._on_lost(1)
         self._waiting.append(decision)
+        self._bytes += _size(decision)
+        while len(self._waiting) > self._capacity or self._bytes > self._most_bytes:
+            self._take(1)
+            self._on_lost(1)
 
     async def run(self) -> None:
         """Store what gathers, until cancelled."""
@@ -62,19 +69,19 @@ class DecisionLog:
     async def _flush(self) -> bool:
         size = _BATCH
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(size, len(self._waiting)))]
+            batch = self._take(min(size, len(self._waiting)))
             try:
                 await asyncio.to_thread(self._store.add_decisions, batch)
             except UnstorableError as error:
                 if len(batch) > 1:
                     # Halve until the unfit one is alone, so that no other is dropped with it.
-                    self._waiting.extendleft(reversed(batch))
+                    self._put_back(batch)
                     size = len(batch) // 2
                     continue
                 self._on_lost(1)
                 _LOG.warning("a decision was given up: %s", error.problem)
             except StoreError as error:
-                self._waiting.extendleft(reversed(batch))
+                self._put_back(batch)
                 if not self._failing:
                     # Once: it is tried again several times a second.
                     _LOG.warning("decisions wait: %s", error.problem)
@@ -82,7 +89,7 @@ class DecisionLog:
                 return False
             except BaseException:
                 # The write may or may not happen; storing a decision twice changes nothing.
-                self._waiting.extendleft(reversed(batch))
+                self._put_back(batch)
                 raise
             size, self._failing = _BATCH, False
         return True
@@ -91,4 +98,17 @@ class DecisionLog:
         """Store all that waits, or give it up."""
         if not await self.flush():
             self._on_lost(len(self._waiting))
-            self._waiting.clear()
+            self._take(len(self._waiting))
+
+    def _take(self, count: int) -> list[Decision]:
+        taken = [self._waiting.popleft() for _ in range(count)]
+        self._bytes -= sum(map(_size, taken))
+        return taken
+
+    def _put_back(self, taken: Sequence[Decision]) -> None:
+        self._waiting.extendleft(reversed(taken))
+        self._bytes += sum(map(_size, taken))
+
+
+def _size(decision: Decision) -> int:
+    return _OVERHEAD_BYTES + len(decision.answer) + len(decision.choices or "")

@@ -130,13 +130,14 @@ class Inbox:
             await self._tell_apart(group, error)
             return
         for waiting in group:
-            ours = set()
-            for event in waiting.events:
-                if is_new := event.event_id in new:
-                    ours.add(event.event_id)
-                self._on_stored(event, is_new)
+            try:
+                for event in waiting.events:
+                    self._on_stored(event, event.event_id in new)
+            except Exception as error:  # noqa: BLE001 - nobody else is to wait for an answer
+                await self._tell_apart([waiting], error)
             if not waiting.accepted.done():
-                waiting.accepted.set_result(ours)
+                ids = {event.event_id for event in waiting.events}
+                waiting.accepted.set_result(ids & new)
 
     async def _tell_apart(self, group: Sequence[_Waiting], error: Exception) -> None:
         """Let one sender's unfit event fail alone."""

@@ -5,11 +5,18 @@ A worker that heard of group 7 never asks for group 6 again. So 6 must be visibl
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sql
 
 _LOCK: Final = 7_348_127  # any number that no other program locks
+
+
+def group_id(at: datetime) -> str:
+    """Return an id of a new group: later ones are larger, which is quick to add to an index."""
+    return f"{int(at.timestamp() * 1_000):012x}{os.urandom(10).hex()}"
 
 
 def take_turn(connection: sql.Connection) -> None:

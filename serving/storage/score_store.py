@@ -207,12 +207,6 @@ def rescored_in(connection: sql.Connection, batch_ids: Iterable[str]) -> Iterato
         yield _rescored(row)
 
 
-def forget_scores(connection: sql.Connection, customer_id: str) -> int:
-    """Delete a customer's scores; return how many there were."""
-    ours = RESCORED.c.customer_id == customer_id
-    return connection.execute(sql.delete(RESCORED).where(ours)).rowcount
-
-
 def _write(connection: sql.Connection, rescored: Sequence[Rescored]) -> None:
     """Put customers' scores in place of earlier ones, as one group of the journal."""
     if not rescored:

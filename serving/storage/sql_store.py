@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
-import orjson
 import sqlalchemy as sql
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.vocabulary import Columns as C
 from models.bundle.erasure import customer_hash
 from serving.customers.rescored import Rescored
 from serving.events import INTEREST_TYPES, Event
-from serving.storage.bulk_insert import insert_new
 from serving.storage.contact_store import ContactStore
-from serving.storage.event_table import insert_group
-from serving.storage.journal import take_turn
+from serving.storage.decision_table import insert_decisions, write_json
+from serving.storage.erasure import empty_log, erase_rows
+from serving.storage.event_table import insert_in_postgresql, insert_in_sqlite
+from serving.storage.journal import group_id, take_turn
 from serving.storage.migrations import upgrade
-from serving.storage.score_store import ScoreStore, forget_scores, rescored_in
+from serving.storage.score_store import ScoreStore, rescored_in
 from serving.storage.sql_address import make_durable, make_private, time_limits, with_driver
-from serving.storage.store import (
-    AuditEntry,
-    Decision,
-    News,
-    RescoringState,
-    StoreError,
-    UnstorableError,
-)
-from serving.storage.store_tables import AUDIT, CONTACTS, DECISIONS, ERASED, EVENTS, JOURNAL
+from serving.storage.sql_errors import store_errors
+from serving.storage.sqlite_write import writing_at_once
+from serving.storage.store import AuditEntry, Decision, News, RescoringState, StoreError
+from serving.storage.store_tables import AUDIT, ERASED, EVENTS, JOURNAL
 from serving.storage.times import without_zone
 from serving.storage.watch import Watch
 
@@ -64,7 +57,7 @@ class SqlStore:
             address = with_driver(url)
             self._engine = sql.create_engine(
                 address,
-                json_serializer=_json,
+                json_serializer=write_json,
                 connect_args=time_limits(address),
                 # Its errors would quote what shoppers did, wherever they are printed.
                 hide_parameters=True,
@@ -88,10 +81,9 @@ class SqlStore:
         """Store the events whose id is new and return those ids, once they are durable."""
         if not events:
             return set()
-        batch_id = uuid.uuid4().hex
-        with self._watch.writing(batch_id), self._connected() as connection:
-            take_turn(connection)
-            new = insert_group(connection, events, received_at, batch_id)
+        batch_id = group_id(received_at)
+        with self._watch.writing(batch_id):
+            new = self._insert(events, received_at, batch_id)
         if not new:
             # Then there is no such group.
             self._watch.passed([batch_id])
@@ -100,10 +92,8 @@ class SqlStore:
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store decisions durably; one that is there already stays as it is."""
         if decisions:
-            rows = [_decision_row(made) for made in decisions]
             with self._connected() as connection:
-                insert_new(connection, DECISIONS, rows)
-                _delete_erased(connection, decisions)
+                insert_decisions(connection, decisions)
 
     def shopper_events(
         self, since: datetime, received_after: datetime, interests_since: datetime
@@ -125,12 +115,12 @@ class SqlStore:
 
     def version(self) -> int | None:
         """Return SQLite's count of what other connections wrote: a few microseconds."""
-        with _read_at_once():
+        with store_errors():
             return self._watch.version()
 
     def only_own_since(self, group: int) -> int | None:
         """Return what :class:`Store` says: a few microseconds more."""
-        with _read_at_once():
+        with store_errors():
             return self._watch.only_own_since(group)
 
     def latest_group(self) -> int:
@@ -147,33 +137,27 @@ class SqlStore:
                 return News(group, (), frozenset())
             others = self._watch.of_others(groups)
             self._watch.passed(groups)
+            # An erasure is a group of its own, and is called by the hash.
+            hashes = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(others))
+            if erased := frozenset(connection.scalars(hashes)):
+                # What this worker remembers of a customer is forgotten, with what came since.
+                others = groups
             wanted = sql.select(*_SENT).where(
                 EVENTS.c.batch_id.in_(others),
                 EVENTS.c.event_type.in_(("reject", "purchase", *INTEREST_TYPES)),
             )
             rows = connection.execute(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id))
             events = [_event(row) for row in rows.mappings()]
-            # An erasure is a group of its own, and is called by the hash.
-            hashes = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(others))
-            erased = frozenset(connection.scalars(hashes))
             rescored = list(rescored_in(connection, others))
             return News(max(groups.values()), events, erased, rescored)
 
     def erase(self, customer_id: str, at: datetime) -> int:
         """Forget a customer's events and decisions for good; return how many there were."""
-        hashed = customer_hash(customer_id)
-        with self._connected(unhurried=True) as connection:
-            take_turn(connection)
-            of_events = sql.delete(EVENTS).where(EVENTS.c.customer_id == customer_id)
-            of_decisions = sql.delete(DECISIONS).where(DECISIONS.c.customer_id == customer_id)
-            deleted = connection.execute(of_events).rowcount
-            deleted += connection.execute(of_decisions).rowcount
-            of_contacts = sql.delete(CONTACTS).where(CONTACTS.c.customer_id == customer_id)
-            deleted += connection.execute(of_contacts).rowcount
-            deleted += forget_scores(connection, customer_id)
-            said = {"customer_hash": hashed, "erased_at": without_zone(at)}
-            connection.execute(self._insert_new(ERASED), said)
-            connection.execute(sql.insert(JOURNAL), {"batch_id": hashed})
+        # The group that tells of it is this worker's own, unless it failed half-way.
+        with self._watch.writing(customer_hash(customer_id)):
+            deleted = erase_rows(partial(self._connected, unhurried=True), customer_id, at)
+            with self._connected() as connection:
+                empty_log(connection)
         return deleted
 
     def rescored(self, model_version: str, most: int) -> list[Rescored]:
@@ -217,75 +201,19 @@ class SqlStore:
 
         What nobody waits for, over tables of any size, is done without hurry.
         """
-        try:
-            with self._engine.begin() as connection:
-                if unhurried and self._engine.dialect.name == "postgresql":
-                    connection.execute(sql.text("SET LOCAL statement_timeout = 0"))
-                yield connection
-        except (SQLAlchemyError, OverflowError, UnicodeEncodeError) as error:
-            if _is_of_the_value(error):
-                raise UnstorableError(
-                    f"a value cannot be stored: {type(error).__name__}",
-                    "Send Unicode text without NUL, and integers of at most 64 bits.",
-                ) from error
-            raise _failed(error) from error
+        with store_errors(), self._engine.begin() as connection:
+            if unhurried and self._engine.dialect.name == "postgresql":
+                connection.execute(sql.text("SET LOCAL statement_timeout = 0"))
+            yield connection
 
-    def _insert_new(self, table: sql.Table) -> sql.Insert:
-        if self._engine.dialect.name == "postgresql":
-            return postgresql.insert(table).on_conflict_do_nothing()
-        return sqlite.insert(table).on_conflict_do_nothing()
-
-
-@contextmanager
-def _read_at_once() -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise _failed(error) from error
-
-
-def _failed(error: Exception) -> StoreError:
-    return StoreError(
-        f"the event store failed: {type(error).__name__}",
-        "Check that the database runs and its disk has room.",
-    )
+    def _insert(self, events: Sequence[Event], received_at: datetime, batch_id: str) -> set[str]:
+        if self._engine.dialect.name == "sqlite":
+            with store_errors(), writing_at_once(self._engine) as driver:
+                return insert_in_sqlite(driver, events, received_at, batch_id)
+        with self._connected() as connection:
+            take_turn(connection)
+            return insert_in_postgresql(connection, events, received_at, batch_id)
 
 
 def _event(row: Mapping[Any, Any]) -> Event:
     return Event.model_validate({**row, C.TS: row[C.TS].replace(tzinfo=UTC)})
-
-
-def _decision_row(decision: Decision) -> dict[str, Any]:
-    return decision._asdict() | {C.TS: without_zone(decision.ts)}
-
-
-def _delete_erased(connection: sql.Connection, decisions: Sequence[Decision]) -> None:
-    """Delete decisions on customers who were erased while the decisions waited to be written.
-
-    Written first: a transaction that reads before it writes is refused where others write.
-    """
-    since = without_zone(min(made.ts for made in decisions))
-    found = connection.execute(sql.select(ERASED).where(ERASED.c.erased_at >= since)).mappings()
-    erased_at = {row["customer_hash"]: row["erased_at"] for row in found}
-    if not erased_at:
-        return
-    late = [
-        made.id
-        for made in decisions
-        if made.customer_id is not None
-        and (at := erased_at.get(customer_hash(made.customer_id))) is not None
-        and at >= without_zone(made.ts)
-    ]
-    connection.execute(sql.delete(DECISIONS).where(DECISIONS.c.id.in_(late)))
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _is_of_the_value(error: Exception) -> bool:
-    """Tell whether a value was refused, by SQLAlchemy, the driver or the database."""
-    if isinstance(error, DBAPIError):
-        return isinstance(error, DataError)
-    # A statement that failed before it reached the driver failed on encoding its values.
-    return isinstance(error, StatementError | OverflowError | UnicodeEncodeError)

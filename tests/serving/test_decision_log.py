@@ -225,6 +225,24 @@ def test_stopping_in_the_middle_of_a_write_loses_no_decision() -> None:
     assert asyncio.run(scene()) == {"d001", "d002"}
 
 
+def test_decisions_that_wait_take_a_bounded_part_of_the_memory() -> None:
+    failing = FailingStore()
+    failing.well = False
+    lost: list[int] = []
+    log = DecisionLog(failing, lost.append, most_bytes=100_000)
+    for number in range(20):
+        log.add(decision(number)._replace(answer="x" * 20_000))
+        assert asyncio.run(log.flush()) is False
+    assert len(lost) == 16
+    failing.well = True
+    assert asyncio.run(log.flush()) is True
+    assert failing.taken == ["d016", "d017", "d018", "d019"]
+    for number in range(20, 100):
+        log.add(decision(number))
+    assert asyncio.run(log.flush()) is True
+    assert len(failing.taken) == 84, "what was written no longer counts"
+
+
 def test_decisions_that_cannot_be_kept_are_counted() -> None:
     failing = FailingStore()
     failing.well = False

@@ -106,6 +106,31 @@ def test_writing_goes_on_after_a_failure() -> None:
     assert asyncio.run(play()) == {"a"}
 
 
+def test_a_fault_in_remembering_is_told_to_its_sender_alone() -> None:
+    store, remembered = SlowStore(), list[str]()
+
+    def remember(each: Event, _new: bool) -> None:
+        if each.event_id == "b":
+            raise KeyError(each.event_id)
+        remembered.append(each.event_id)
+
+    async def play() -> list[Any]:
+        inbox = Inbox(store, lambda: NOW, remember)  # type: ignore[arg-type]
+        first = asyncio.create_task(inbox.add([event("a")]))
+        await asyncio.sleep(0)
+        rest = [asyncio.create_task(inbox.add([event(id_)])) for id_ in "bc"]
+        await asyncio.sleep(0)
+        store.may_write.set()
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(first, *rest, return_exceptions=True)
+            return [*told, await inbox.add([event("d")])]
+
+    a, b, c, d = asyncio.run(play())
+    assert (a, c, d) == ({"a"}, {"c"}, {"d"})
+    assert isinstance(b, KeyError)
+    assert remembered == ["a", "c", "d"]
+
+
 class SlowDisk:
     """Takes so long for every group that waiting for senders pays."""
 

@@ -6,7 +6,9 @@ import sqlite3
 import stat
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import sqlalchemy as sql
 
 from models.bundle.erasure import customer_hash
 from serving.events import Event
+from serving.storage.journal import group_id
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import News, StoreError
 from serving.storage.store_tables import EVENTS
@@ -46,6 +49,44 @@ def test_any_number_of_events_is_stored_whole(store: SqlStore, count: int) -> No
     sent = [event(f"e{number:03}") for number in range(count)]
     assert store.add_events(sent, NOW) == {each.event_id for each in sent}
     assert list(store.shopper_events(NOW, NOW, NOW)) == sent
+
+
+def test_a_group_is_written_whole_or_not_at_all(store: SqlStore, tmp_path: Path) -> None:
+    store.add_events([event("a")], NOW)
+    with sqlite3.connect(tmp_path / "events.db") as connection:
+        connection.execute("ALTER TABLE journal RENAME TO elsewhere")
+        with pytest.raises(StoreError, match="event store failed"):
+            store.add_events([event("b"), event("c")], NOW)
+        connection.execute("ALTER TABLE elsewhere RENAME TO journal")
+    connection.close()
+    assert list(store.shopper_events(NOW, NOW, NOW)) == [event("a")]
+    assert store.add_events([event("b"), event("c")], NOW) == {"b", "c"}
+
+
+def test_senders_side_by_side_are_each_told_what_was_new_of_theirs(store: SqlStore) -> None:
+    everything = [event(f"e{number:02}") for number in range(40)]
+    sent = [everything[first : first + 10] for first in range(0, 35, 5)]
+    with ThreadPoolExecutor(len(sent)) as senders:
+        new = list(senders.map(lambda group: store.add_events(group, NOW), sent))
+    assert sorted(chain.from_iterable(new)) == [each.event_id for each in everything]
+    assert store.latest_group() == sum(map(bool, new))
+
+
+def test_groups_that_come_later_have_larger_ids() -> None:
+    times = [NOW + timedelta(milliseconds=number) for number in range(100)]
+    ids = [group_id(at) for at in times]
+    assert ids == sorted(ids)
+    assert group_id(NOW) != group_id(NOW)
+
+
+def test_a_file_with_pages_of_another_size_is_used_as_it_is(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.execute("PRAGMA page_size=4096")
+        connection.execute("CREATE TABLE something (id INTEGER)")
+    connection.close()
+    store = SqlStore(f"sqlite:///{tmp_path / 'old.db'}")
+    assert store.add_events([event("a")], NOW) == {"a"}
+    store.close()
 
 
 def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Path) -> None:
