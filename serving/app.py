@@ -30,7 +30,7 @@ from serving.http.thin_offers import ThinOffers
 from serving.server import Server
 from serving.storage.store import Store
 
-# Every worker serves a newly activated bundle within about this time.
+# Every worker serves a newly activated bundle, and refuses a revoked key, within about this time.
 _FOLLOW_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0
 
@@ -47,10 +47,17 @@ def create_app(
     clock: Callable[[], datetime],
     new_id: Callable[[], str] = _new_id,
     policies: PolicySettings = BEST_BY_VALUE,
+    read_keys: Callable[[], Keys] | None = None,
 ) -> FastAPI:
     """Open the active bundle and return the application that serves it.
 
     The store is closed when the application stops.
+
+    Parameters
+    ----------
+    read_keys
+        Returns the keys that hold now, to be read time and again: one that is revoked is refused,
+        one that is added is known. None where they never change.
 
     Raises
     ------
@@ -67,6 +74,8 @@ def create_app(
             asyncio.create_task(server.listen(_LISTEN_SECONDS)),
             asyncio.create_task(server.freshness.follow(lambda: server.view.rescored)),
         ]
+        if read_keys is not None:
+            tasks.append(asyncio.create_task(server.follow_keys(read_keys, _FOLLOW_SECONDS)))
         try:
             yield
         finally:
@@ -101,6 +110,6 @@ def create_app(
     app.add_middleware(ThinOffers, server=server)
     app.add_middleware(ThinCustomer, server=server)
     app.add_middleware(ThinRoutes, server=server)
-    app.add_middleware(Protect, keys=keys)
+    app.add_middleware(Protect, current_keys=lambda: server.keys)
     app.add_middleware(Observe, server=server)
     return app

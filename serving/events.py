@@ -94,7 +94,10 @@ class EventFields(BaseModel):
     @field_validator("ts")
     @classmethod
     def _in_utc(cls, ts: datetime | None) -> datetime | None:
-        return None if ts is None else ts.astimezone(UTC)
+        try:
+            return None if ts is None else ts.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("lies outside the calendar in UTC") from error
 
     @model_validator(mode="after")
     def _carries_what_its_type_needs(self) -> Self:

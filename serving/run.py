@@ -22,6 +22,7 @@ from features.errors import SettingsError
 from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
+from serving.http.connections import BoundedProtocol
 from serving.http.keys import Keys, load_keys, refuse_open_bind
 from serving.http.logs import logging_settings
 from serving.http.metrics import MULTIPROCESS_FOLDER
@@ -64,7 +65,8 @@ def serve(
     """
     keys = None if keys_path is None else load_keys(keys_path)
     refuse_open_bind(host, keys)
-    application = partial(make_application, bundles_root, database_url, keys, policies)
+    read_keys = None if keys_path is None else partial(load_keys, keys_path)
+    application = partial(make_application, bundles_root, database_url, keys, policies, read_keys)
     with bind(host, port) as listening, ExitStack() as stack:
         if workers == 1:
             # Objects frozen for speed must be collectable again when Python shuts down.
@@ -83,7 +85,11 @@ def serve(
 
 
 def make_application(
-    bundles_root: Path, database_url: str, keys: Keys | None, policies: PolicySettings
+    bundles_root: Path,
+    database_url: str,
+    keys: Keys | None,
+    policies: PolicySettings,
+    read_keys: Callable[[], Keys] | None = None,
 ) -> FastAPI:
     """Return the application on the real bundles, store and clock."""
     app = create_app(
@@ -92,6 +98,7 @@ def make_application(
         keys,
         lambda: datetime.now(UTC),
         policies=policies,
+        read_keys=read_keys,
     )
     # The bundle's objects live as long as the process: the garbage collector may skip them.
     gc.collect()
@@ -106,6 +113,8 @@ def _config(
         application,
         factory=workers > 1,
         workers=workers,
+        http=BoundedProtocol,
+        ws="none",
         # A worker that is merely slow to start, as on a busy machine, must not be killed.
         timeout_worker_healthcheck=_WORKER_CHECK_SECONDS,
         # How long requests in flight have to finish when the server stops.

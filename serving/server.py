@@ -24,7 +24,7 @@ from serving.shared_call import SharedCall
 from serving.storage.decision_log import DecisionLog
 from serving.storage.inbox import Inbox
 from serving.storage.store import Store, StoreError
-from serving.view import View, forget, midnight, open_view
+from serving.view import View, forget, midnight, open_view, remembered
 
 _LOG = logging.getLogger("regulars.bundles")
 
@@ -80,6 +80,10 @@ class Server:
         self.freshness = Freshness(store, clock, self.metrics.scores)
         self._check = SharedCall(partial(asyncio.to_thread, store.check), _CHECK_TIMEOUT_SECONDS)
         self._inbox = Inbox(store, clock, self._remember)
+        # Held while a bundle is opened or a customer is erased: neither may miss the other.
+        self._changing = asyncio.Lock()
+        # Events since the next bundle is being opened; None while none is.
+        self._arrived: list[tuple[Event, bool]] | None = None
 
     async def reload(self) -> Reloaded:
         """Serve the bundle that is active now; on an error the old one goes on serving.
@@ -89,10 +93,16 @@ class Server:
         BundleError
             When the new bundle cannot be served.
         """
-        # Events wait, so that none falls between what is read back and what comes after.
-        async with self._inbox.pause:
+        async with self._changing:
             previous = self.view.catalogue.manifest.version
-            self.view = await asyncio.to_thread(self._read_view)
+            # Events go on: each is in what is read back, or came since, or is in both.
+            arrived = self._arrived = []
+            try:
+                self.view = await asyncio.to_thread(self._read_view)
+            finally:
+                self._arrived = None
+            for event, new in arrived:
+                self._remember(event, new)
             self.refused_version = None
             self._show_bundle()
         manifest = self.view.catalogue.manifest
@@ -172,6 +182,14 @@ class Server:
             # The store failed, not the bundle: it is tried again.
             _LOG.warning("bundle %s waits: %s", active, error.problem)
 
+    async def follow_keys(self, read_keys: Callable[[], Keys], interval_seconds: float) -> None:
+        """Take over the keys that hold now, until cancelled; the last that could be read hold."""
+
+        async def take_over() -> None:
+            self.keys = await asyncio.to_thread(read_keys)
+
+        await repeat("reading keys", take_over, interval_seconds)
+
     async def erase(self, customer_id: str) -> int:
         """Forget a customer here and for good; return how many records there were.
 
@@ -182,7 +200,7 @@ class Server:
         """
         # Decisions that are not yet written must be in the store to be erased.
         await self.decisions.flush()
-        async with self._inbox.pause:
+        async with self._changing, self._inbox.pause:
             records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
             await _forget_here(self.view, {customer_hash(customer_id)})
         return records
@@ -215,6 +233,8 @@ class Server:
         self.metrics.show_bundle(as_of, refused=self.refused_version is not None)
 
     def _remember(self, event: Event, new: bool) -> None:
+        if self._arrived is not None:
+            self._arrived.append((event, new))
         # Duplicates too: the first delivery may have been stored and not remembered.
         if new or not self._may_be_in_bundle(event):
             self.view.shoppers.record(event)
@@ -229,8 +249,5 @@ class Server:
 
 
 async def _forget_here(view: View, hashes: Collection[str]) -> None:
-    await asyncio.to_thread(forget, view, hashes)
-    # Last, and on the event loop: an answer made before cannot be cached after this.
-    view.products.clear()
-    view.profiles.clear()
-    view.offers.clear()
+    # Only looked for in a thread: what requests and events change is changed here alone.
+    forget(view, await asyncio.to_thread(remembered, view, hashes))

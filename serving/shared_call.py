@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
+import orjson
+
+from serving.http.logs import error_fields
 from serving.storage.store import StoreError
+
+_LOG: Final = logging.getLogger("regulars.store")
 
 
 class SharedCall:
@@ -18,7 +25,8 @@ class SharedCall:
     Parameters
     ----------
     call
-        Reads from the store and keeps what it read; ``StoreError`` when the store fails.
+        Reads from the store and keeps what it read; ``StoreError`` when the store fails. Any
+        other error is logged, and counts as such a failure.
     timeout_seconds
         The longest that anybody waits.
     seconds
@@ -37,6 +45,7 @@ class SharedCall:
         self._running: asyncio.Task[StoreError | None] | None = None
         self._began = 0.0
         self._next: asyncio.Task[StoreError | None] | None = None
+        self._fault: type[Exception] | None = None
 
     async def answered(self) -> bool:
         """Tell whether a call that began after this moment ended in time.
@@ -68,9 +77,19 @@ class SharedCall:
         self._began = self._seconds()
         try:
             await self._call()
+            self._fault = None
         except StoreError as error:
             # Returned, not raised: perhaps nobody waits for this call any more.
             return error
+        except Exception as error:  # noqa: BLE001 - every request would fail with it
+            if type(error) is not self._fault:
+                # Once: it is called again by the next request.
+                _LOG.error(orjson.dumps(error_fields(error)).decode())
+            self._fault = type(error)
+            return StoreError(
+                "what the event store said could not be read",
+                "Look up the error in the server's log, and report it.",
+            )
         finally:
             self._running = None
         return None

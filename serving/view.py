@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import Final
+from typing import Final, NamedTuple
 
 from features.vocabulary import Columns as C
 from models.bundle.erasure import erased_positions
@@ -18,7 +18,7 @@ from serving.customers.rescored import MOST_RESCORED, RescoredCustomers
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.ready_offer import ReadyOffer
 from serving.products.ready_products import ReadyProducts
-from serving.products.shoppers import INTEREST_WINDOW, Shoppers
+from serving.products.shoppers import INTEREST_WINDOW, Key, Shoppers
 from serving.storage.store import Store
 
 # Some 25,000 answers of ten products each, for customers, product pages and carts.
@@ -77,17 +77,44 @@ def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
         RecentBuyers(catalogue),
         RescoredCustomers(manifest.version, store.rescored(manifest.version, MOST_RESCORED)),
     )
-    forget(view, store.erased())
+    # Of the erased the store holds only what they sent since.
+    catalogue.customers.forgotten.update(_erased(view, store.erased()))
     return view
 
 
-def forget(view: View, hashes: Collection[str]) -> None:
-    """Forget the customers whose ids have these hashes: they are served as unknown ones."""
-    if hashes:
-        ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
-        view.catalogue.customers.forgotten.update(erased_positions(ids, hashes).tolist())
-        view.shoppers.forget(hashes)
-        view.rescored.forget(hashes)
+class Remembered(NamedTuple):
+    """What a view knows of some customers: positions in the bundle, shoppers, ids rescored."""
+
+    positions: Sequence[int]
+    shoppers: Sequence[Key]
+    rescored: Sequence[str]
+
+
+def remembered(view: View, hashes: Collection[str]) -> Remembered:
+    """Return what is known of the customers whose ids have these hashes.
+
+    It takes as long as there are many customers, changes nothing, and may run in a thread.
+    """
+    shoppers, rescored = view.shoppers.named(hashes), view.rescored.named(hashes)
+    return Remembered(_erased(view, hashes), shoppers, rescored)
+
+
+def forget(view: View, known: Remembered) -> None:
+    """Serve these customers as unknown ones; where requests are answered, between two of them."""
+    view.catalogue.customers.forgotten.update(known.positions)
+    view.shoppers.forget(known.shoppers)
+    view.rescored.forget(known.rescored)
+    view.products.clear()
+    view.profiles.clear()
+    view.offers.clear()
+
+
+def _erased(view: View, hashes: Collection[str]) -> list[int]:
+    if not hashes:
+        return []
+    ids = view.catalogue.bundle.customers.column(C.CUSTOMER_ID).to_pylist()
+    positions: list[int] = erased_positions(ids, hashes).tolist()
+    return positions
 
 
 def midnight(day: date) -> datetime:

@@ -7,6 +7,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 
 from benchmarks.serving.http1 import get
+from serving.http.connections import BoundedProtocol
 
 _ITEMS = [{"product_id": f"P{number:05d}", "rank": number, "score": 0.5} for number in range(10)]
 REQUEST = get("/noop/C00000017?n=10")
@@ -22,5 +23,11 @@ def run(port: int) -> None:
         return Response(body, media_type="application/json")
 
     uvicorn.run(
-        app, host="127.0.0.1", port=port, access_log=False, server_header=False, log_level="warning"
+        app,
+        host="127.0.0.1",
+        port=port,
+        http=BoundedProtocol,
+        access_log=False,
+        server_header=False,
+        log_level="warning",
     )

@@ -75,14 +75,17 @@ class SparseRows:
         within = self._column_bytes[start * _COLUMN_BYTES : stop * _COLUMN_BYTES].tobytes()
         named = []
         for column in columns:
-            sought = _as_bytes(column)
-            found = within.find(sought)
-            # The end of one number and the beginning of the next may look like a third.
-            while found >= 0 and found % _COLUMN_BYTES:
-                found = within.find(sought, found + 1)
+            found = _find(within, _as_bytes(column))
             if found >= 0:
                 named.append((column, start + found // _COLUMN_BYTES))
         return named
+
+    def place(self, row: int, column: int) -> int:
+        """Return the place of one column's entry in a row, -1 where the row does not name it."""
+        start, stop = self._bounds[row], self._bounds[row + 1]
+        within = self._column_bytes[start * _COLUMN_BYTES : stop * _COLUMN_BYTES].tobytes()
+        found = _find(within, _as_bytes(column))
+        return start + found // _COLUMN_BYTES if found >= 0 else -1
 
     @cached_property
     def _bounds(self) -> memoryview:
@@ -115,6 +118,15 @@ class SparseRows:
             map_array(folder / f"{name}.{part}.npy") for part in ("indptr", "indices", *values)
         )
         return cls(indptr, indices, dict(zip(values, columns, strict=True)))
+
+
+def _find(within: bytes, sought: bytes) -> int:
+    """Return where a column begins in a row's bytes, -1 where it is not there."""
+    found = within.find(sought)
+    # The end of one number and the beginning of the next may look like a third.
+    while found >= 0 and found % _COLUMN_BYTES:
+        found = within.find(sought, found + 1)
+    return found
 
 
 def check_lengths(name: str, matrix: SparseRows, rows: int) -> None:

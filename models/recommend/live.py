@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import exp2
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from models.bundle.sparse_rows import SparseRows
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]
+Position = TypeVar("Position", bound=np.integer[Any])
 
 
 @dataclass(frozen=True)
@@ -42,42 +44,38 @@ class SignalStrength:
     order_half_life_days: float = 180.0
 
 
-def signal_weights(
-    kinds: NDArray[np.str_], ages_hours: Floats, strength: SignalStrength
-) -> NDArray[np.float64]:
-    """Weight of each action now.
+def signal_weight(kind: str, age_hours: float, strength: SignalStrength) -> float:
+    """Weight of one action now.
 
     Parameters
     ----------
-    kinds
+    kind
         ``view``, ``cart`` or ``order``; any other kind weighs nothing.
-    ages_hours
-        Hours since each action; an action from the future counts as of now.
+    age_hours
+        Hours since the action; an action from the future counts as of now.
     """
-    ages = np.maximum(np.asarray(ages_hours, dtype=np.float64), 0.0)
-    ordered = kinds == "order"
-    half_lives = np.where(
-        ordered, 24 * strength.order_half_life_days, strength.session_half_life_hours
-    )
-    fresh = (
-        strength.view * (kinds == "view")
-        + strength.cart * (kinds == "cart")
-        + strength.order * ordered
-    )
-    return np.asarray(fresh * np.exp2(-ages / half_lives))
+    age = max(age_hours, 0.0)
+    if kind == "order":
+        return strength.order * exp2(-age / (24 * strength.order_half_life_days))
+    fresh = {"view": strength.view, "cart": strength.cart}.get(kind, 0.0)
+    return fresh * exp2(-age / strength.session_half_life_hours)
 
 
-def gathered(products: Indices, weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def gathered(
+    products: NDArray[Position], weights: Floats
+) -> tuple[NDArray[Position], NDArray[np.float64]]:
     """Add up the weights of products that occur several times; unknown ones (negative) go."""
     order = np.argsort(products, kind="stable")
-    named = np.asarray(products, dtype=np.int64)[order]
+    named = products[order]
     first_known = int(named.searchsorted(0))
-    order, named = order[first_known:], named[first_known:]
+    if first_known:
+        order, named = order[first_known:], named[first_known:]
     # Not np.unique: on the few hundred products of a request its checks cost more than sorting.
     is_first = np.ones(named.size, dtype=np.bool_)
     np.not_equal(named[1:], named[:-1], out=is_first[1:])
-    totals = np.bincount(is_first.cumsum() - 1, np.asarray(weights, dtype=np.float64)[order])
-    return named[is_first], np.asarray(totals, dtype=np.float64)
+    first = is_first.nonzero()[0]
+    totals = np.add.reduceat(np.asarray(weights, dtype=np.float64)[order], first)
+    return named[first], totals
 
 
 def weighted_rows(
@@ -99,12 +97,8 @@ def weighted_rows(
     """
     spans = [matrix.span(product) for product in weights]
     values = matrix.values[C.SCORE]
-    scores = [
-        values[span].astype(np.float64) * weight
-        for span, weight in zip(spans, weights.values(), strict=True)
-    ]
+    scores = np.concatenate([values[span] for span in spans])
+    each = np.repeat(np.array([*weights.values()]), [span.stop - span.start for span in spans])
     if len(spans) == 1:
-        return matrix.indices[spans[0]], scores[0]
-    named = np.concatenate([matrix.indices[span] for span in spans])
-    products, totals = gathered(named, np.concatenate(scores))
-    return products.astype(np.int32), totals
+        return matrix.indices[spans[0]], scores * each
+    return gathered(np.concatenate([matrix.indices[span] for span in spans]), scores * each)

@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=SERVING)(ui)
     app.command(rich_help_panel=SERVING)(demo)
     keys_app.command("create")(create_key)
+    keys_app.command("revoke")(revoke_key)
 
 
 def serve(
@@ -78,3 +79,14 @@ def create_key(
 
     plaintext = make_key(keys, name, scope, requests_per_second)  # type: ignore[arg-type]  # checked there
     typer.echo(f"{plaintext}\nOnly its hash is kept, in {keys}: it cannot be shown again.")
+
+
+def revoke_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    keys: Annotated[Path, typer.Option(help="The file of hashed keys.")] = Path("keys.json"),
+) -> None:
+    """Revoke a key: running servers refuse it within about a second."""
+    from serving.http.keys import revoke_key as take_out
+
+    take_out(keys, name)
+    typer.echo(f"{name} is no longer in {keys}.")

@@ -103,7 +103,9 @@ def new_orders(shopper: Shopper, counted: Collection[str] = ()) -> tuple[int, in
     counted
         Orders to leave out.
     """
-    days = {order: day for orders in shopper.purchases.values() for order, day in orders.items()}
+    # Copied at once: the CSV is written in a thread, while the shopper may order again.
+    purchases = list(shopper.purchases.values())
+    days = {order: day for orders in purchases for order, day in orders.copy().items()}
     new = [day for order, day in days.items() if order not in counted]
     return len(new), max(new, default=0)
 

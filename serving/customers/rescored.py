@@ -103,8 +103,11 @@ class RescoredCustomers:
         """Return a customer's scores, None where those of the bundle stand."""
         return None if customer_id is None else self._known.get(customer_id)
 
-    def forget(self, hashes: Collection[str]) -> None:
-        """Forget customers by the hashes of their ids."""
-        for customer_id in list(self._known):
-            if customer_hash(customer_id) in hashes:
-                del self._known[customer_id]
+    def named(self, hashes: Collection[str]) -> list[str]:
+        """Return those whose ids have these hashes; changes nothing, so that any thread may ask."""
+        return [id_ for id_ in list(self._known) if customer_hash(id_) in hashes]
+
+    def forget(self, customer_ids: Iterable[str]) -> None:
+        """Forget these customers."""
+        for customer_id in customer_ids:
+            self._known.pop(customer_id, None)

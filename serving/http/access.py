@@ -22,10 +22,7 @@ def requires(keys: Keys | None, *scopes: Scope) -> Callable[..., Awaitable[None]
     """Return a dependency that lets keys of any of these scopes pass; all pass without keys."""
 
     async def check(request: Request, _shown_in_the_documentation: Credentials) -> None:
-        if keys is None:
-            return
-        if request.state.key is None:
-            raise Problem(401, headers={"WWW-Authenticate": "Bearer"})
+        # Who has no key at all was refused before: see serving.http.protection.
         if not may_call(keys, request.scope, *scopes):
             raise Problem(403, f"Use a key with the scope {' or '.join(scopes)}.")
 

@@ -62,15 +62,24 @@ def create_key(
         )
     # 256 random bits: nothing to guess, so a plain fast hash protects them.
     plaintext = f"reg_{secrets.token_urlsafe(32)}"
-    keys = (*known, Key(name, _hash(plaintext), tuple(scopes), requests_per_second))
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(_KEYS_JSON.dump_json(keys, indent=1) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    _write(path, (*known, Key(name, _hash(plaintext), tuple(scopes), requests_per_second)))
     return plaintext
+
+
+def revoke_key(path: Path, name: str) -> None:
+    """Take a key out of the file; running servers refuse it within about a second.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such key.
+    """
+    known = load_keys(path)
+    kept = tuple(key for key in known if key.name != name)
+    if kept == known:
+        names = ", ".join(key.name for key in known) or "(none)"
+        raise SettingsError(f"there is no key named {name!r}", f"Choose from {names}.")
+    _write(path, kept)
 
 
 def load_keys(path: Path) -> Keys:
@@ -134,6 +143,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _write(path: Path, keys: Keys) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(_KEYS_JSON.dump_json(keys, indent=1) + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
 
 
 def _hash(plaintext: str) -> str:

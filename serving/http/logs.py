@@ -26,9 +26,11 @@ _LOGGING: Final[dict[str, Any]] = {
         }
     },
     "loggers": {
-        "regulars": {"handlers": ["stdout"], "level": "INFO"},
-        "uvicorn": {"handlers": ["stdout"], "level": "WARNING"},
+        "regulars": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["stdout"], "level": "WARNING", "propagate": False},
     },
+    # Whatever else has something to say would be printed in its own words.
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
 }
 
 
@@ -64,6 +66,9 @@ def error_fields(error: BaseException) -> dict[str, Any]:
 def _content(record: logging.LogRecord) -> dict[str, Any]:
     text = record.getMessage()
     ours = record.name.startswith("regulars.") and text.startswith("{")
+    if record.name == "asyncio":
+        # Below it quotes the task and its error, and with these perhaps a request.
+        text = text.partition("\n")[0]
     content: dict[str, Any] = orjson.loads(text) if ours else {"message": text}
     error = record.exc_info[1] if record.exc_info else None
     return content if error is None else content | error_fields(error)

@@ -44,18 +44,24 @@ class Bucket:
 
 
 class Protect:
-    """Finds the caller's key and applies the limits; health checks are always answered."""
+    """Finds the caller's key and applies the limits; health checks are always answered.
+
+    Parameters
+    ----------
+    current_keys
+        Returns the keys that hold now; None where the server is open to all of this machine.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
-        keys: Keys | None,
+        current_keys: Callable[[], Keys | None],
         seconds: Callable[[], float] = time.monotonic,
         body_seconds: float = BODY_SECONDS,
         max_in_flight: int = MAX_IN_FLIGHT,
     ) -> None:
         self._app = app
-        self._keys = keys
+        self._current_keys = current_keys
         self._seconds = seconds
         self._body_seconds = body_seconds
         self._max_in_flight = max_in_flight
@@ -67,11 +73,17 @@ class Protect:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        key = None if self._keys is None else _key_of(scope, self._keys)
+        keys = self._current_keys()
+        key = None if keys is None else _key_of(scope, keys)
         scope["state"]["key"] = key
+        if not scope["path"].startswith(_ANSWERS):
+            await self._app(scope, self._limited(scope, receive), send)
+            return
         try:
-            if scope["path"].startswith(_ANSWERS):
-                self._admit(key)
+            if keys is not None and key is None:
+                # Before anything is read: whoever has no key takes no one's place.
+                raise Problem(401, headers={"WWW-Authenticate": "Bearer"})
+            self._admit(key)
         except Problem as refused:
             response = problem_of(refused, scope["state"]["request_id"])
             await response(scope, receive, send)
@@ -90,6 +102,7 @@ class Protect:
             return
         rate, now = key.requests_per_second, self._seconds()
         bucket = self._buckets.setdefault(key.name, Bucket(rate, max(rate, 1.0), now))
+        bucket.rate = rate
         if wait_seconds := bucket.take(now):
             retry = {"Retry-After": str(math.ceil(wait_seconds))}
             raise Problem(429, f"This key may ask {rate:g} times a second.", headers=retry)

@@ -20,20 +20,24 @@ Diversity = Annotated[
     float,
     Field(ge=0, le=1, description="How much being unlike the items before counts; 0 is not."),
 ]
-Items = Annotated[list[Id], Field(max_length=200)]
+# Tuples, and a dictionary made when it is needed: defaults that could change are copied at length.
+Items = Annotated[tuple[Id, ...], Field(max_length=200)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False, description="Money; inclusive.")]
 _INT64: Final = range(-(2**63), 2**63)
 
 
-def _fits_64_bits(value: object) -> object:
-    # Not a bound on the union's int: the union would take what it refuses as a float.
+def _is_small(value: object) -> object:
+    # Not bounds on the union's members: the union would try all others on what one refuses.
     if isinstance(value, int) and value not in _INT64:
         raise ValueError("an integer may have at most 64 bits")
+    if isinstance(value, str) and len(value) > MAX_ID_CHARACTERS:
+        raise ValueError(f"a text may have at most {MAX_ID_CHARACTERS} characters")
     return value
 
 
 Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
-Circumstance = Annotated[str | bool | Int64 | FiniteFloat | None, AfterValidator(_fits_64_bits)]
+ShortText = Annotated[str, Field(json_schema_extra={"maxLength": MAX_ID_CHARACTERS})]
+Circumstance = Annotated[ShortText | bool | Int64 | FiniteFloat | None, AfterValidator(_is_small)]
 # Circumstances are kept with the decision, for learning; not a place for personal data.
 Context = Annotated[
     dict[Annotated[str, Field(max_length=100)], Circumstance],
@@ -68,18 +72,18 @@ class RecommendationRequest(_Body):
 
     customer_id: Id | None = None
     session_id: Id | None = None
-    session_items: Items = Field([], description="Products looked at or put into the cart.")
+    session_items: Items = Field((), description="Products looked at or put into the cart.")
     customers: list[Id] | None = Field(
         None, min_length=1, max_length=500, description="A batch; instead of customer_id."
     )
     n: Count = 10
     scenario: Scenario = "home"
-    exclude: Items = []
+    exclude: Items = ()
     include_bought: bool = True
     diversity: Diversity = 0.0
     explain: bool = True
     filter: Filter = Filter()
-    context: Context = {}
+    context: Context = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
@@ -94,7 +98,7 @@ class RecommendationQuery(_Body):
     n: Count = 10
     scenario: Scenario = "home"
     category: Id | None = None
-    exclude: Items = []
+    exclude: Items = ()
     include_bought: bool = True
     diversity: Diversity = 0.0
     explain: bool = True
@@ -106,7 +110,7 @@ class CrossSellQuery(_Body):
     customer_id: Id | None = None
     n: Count = 10
     category: Id | None = None
-    exclude: Items = []
+    exclude: Items = ()
     include_bought: bool = True
     diversity: Diversity = 0.0
     explain: bool = True
@@ -123,12 +127,12 @@ class CrossSellRequest(_Body):
     customer_id: Id | None = None
     session_id: Id | None = None
     n: Count = 10
-    exclude: Items = []
+    exclude: Items = ()
     include_bought: bool = True
     diversity: Diversity = 0.0
     explain: bool = True
     filter: Filter = Filter()
-    context: Context = {}
+    context: Context = Field(default_factory=dict)
 
 
 class NextBestOfferRequest(_Body):
@@ -146,11 +150,11 @@ class NextBestOfferRequest(_Body):
         [], max_length=20, description="Filled in this order, n items each."
     )
     n: Annotated[int, Field(ge=1, le=20, description="Items per placement.")] = 1
-    exclude: Items = []
+    exclude: Items = ()
     channel: Id = Field(
         "web", description="Where offers are made: web, email, ...; see the offers' policy."
     )
-    context: Context = {}
+    context: Context = Field(default_factory=dict)
     trace: bool = Field(default=False, description="Say of every offer what became of it, and why.")
     why_not: Id | None = Field(None, description="Say so of this offer alone.")
 

@@ -39,6 +39,7 @@ Checked = TypeVar("Checked", bound=BaseModel)
 _LONGEST_CACHED: Final = 100
 # Nothing of a customer may stay in a cache that an erasure does not reach.
 _NAMES_A_CUSTOMER: Final = b"customer_id"
+_MAY_NAME_ANYTHING: Final = b"%"
 _LISTS: Final = frozenset({"exclude"})
 
 
@@ -137,7 +138,7 @@ def checked(model: type[Checked], read: Callable[[bytes], Any], raw: bytes) -> C
 
 def queried(model: type[Checked], query: bytes) -> Checked | None:
     """Return a query's parameters, or None as above; those of frequent queries are cached."""
-    if len(query) > _LONGEST_CACHED or _NAMES_A_CUSTOMER in query:
+    if len(query) > _LONGEST_CACHED or _NAMES_A_CUSTOMER in query or _MAY_NAME_ANYTHING in query:
         return checked(model, parameters, query)
     known = _cached(model, query)
     return known if isinstance(known, model) else None

@@ -5,7 +5,7 @@ Both the documented and the thin routes call these functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ def _page(
         n=query.n,
         customer_id=customer_id,
         items=items,
-        exclude=tuple(query.exclude),
+        exclude=query.exclude,
         include_bought=query.include_bought,
         diversity=query.diversity,
         explain=query.explain,
@@ -88,14 +88,14 @@ def _ask(
     view: View,
     body: RecommendationRequest | CrossSellRequest,
     customer_id: str | None,
-    items: Sequence[str],
+    items: tuple[str, ...],
 ) -> Ask:
     attribute = view.catalogue.manifest.newcomer_attribute
     return Ask(
         n=body.n,
         customer_id=customer_id,
-        items=tuple(items),
-        exclude=tuple(body.exclude),
+        items=items,
+        exclude=body.exclude,
         include_bought=body.include_bought,
         diversity=body.diversity,
         explain=body.explain,

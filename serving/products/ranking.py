@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.recommend.live import gathered
 from models.recommend.selection import select
 from serving.answers import Source
 from serving.catalogue import Catalogue, Indices
-from serving.products.eligibility import Rules, eligible
+from serving.products.eligibility import Rules, fitting
 
 _POOL_FACTOR: Final = 5
 # Up to this many, sorting all is as fast as finding the best first.
-_FEW_PRODUCTS: Final = 128
+_FEW_PRODUCTS: Final = 256
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
+class Scored(NamedTuple):
     """Distinct products with a score each, in any order."""
 
     products: Indices
@@ -58,19 +55,24 @@ def pick(
     """
     if diversity > 0:
         return _varied(catalogue, pick(catalogue, scored, rules, n * _POOL_FACTOR), n, diversity)
-    keep = eligible(catalogue, scored.products, rules)
+    keep = fitting(catalogue, scored.products, rules)
     products, scores = scored.products[keep], scored.scores[keep]
-    if len(scores) > max(n, _FEW_PRODUCTS):
+    removed = rules.removed
+    # No more than the removed ones among these will be passed over.
+    enough = n + len(removed)
+    if len(scores) > max(enough, _FEW_PRODUCTS):
         # Only these, ties included, can be among the first: sorting all takes far longer.
-        best = scores >= np.partition(scores, -n)[-n]
+        best = scores >= np.partition(scores, -enough)[-enough]
         products, scores = products[best], scores[best]
-    order = np.lexsort((catalogue.fill_position[products], -scores))[:n]
-    picks = [
-        Pick(product, rounded(score), scored.source)
-        for product, score in zip(products[order].tolist(), scores[order].tolist(), strict=True)
-    ]
+    order = np.lexsort((catalogue.fill_position[products], -scores))[:enough]
+    best_first = [*zip(products[order].tolist(), scores[order].tolist(), strict=True)]
+    if removed:
+        best_first = [entry for entry in best_first if entry[0] not in removed][:n]
+    source = scored.source
+    picks = [Pick(product, rounded(score), source) for product, score in best_first]
     if len(picks) < n:
-        picks.extend(_fill(catalogue, rules, n - len(picks), {p.product for p in picks}))
+        taken = removed.union(p.product for p in picks)
+        picks.extend(_fill(catalogue, rules, n - len(picks), taken))
     return picks
 
 
@@ -85,26 +87,20 @@ def _varied(catalogue: Catalogue, pool: list[Pick], n: int, diversity: float) ->
     return [by_product[product] for product in chosen.products.tolist()]
 
 
-def combine(products: Indices, scores: NDArray[np.floating]) -> tuple[Indices, NDArray[np.float64]]:
-    """Add up the scores of products that occur several times."""
-    distinct, totals = gathered(products, scores)
-    return distinct.astype(np.int32), totals
-
-
 def rounded(score: float) -> float:
     """Drop the digits that single precision does not have."""
     return float(f"{score:.6g}")
 
 
-def _fill(catalogue: Catalogue, rules: Rules, n: int, taken: set[int]) -> Iterator[Pick]:
-    """Yield up to ``n`` further eligible products, in fill order."""
+def _fill(catalogue: Catalogue, rules: Rules, n: int, taken: Set[int]) -> Iterator[Pick]:
+    """Yield up to ``n`` products for sale that pass the filter and are not taken, in fill order."""
     pool = catalogue.fill_order
     if rules.category is not None:
         pool = catalogue.members.get(rules.category, pool[:0])
     start, size = 0, 256
     while n and start < len(pool):
         block = pool[start : start + size]
-        for product in block[eligible(catalogue, block, rules)].tolist():
+        for product in block[fitting(catalogue, block, rules)].tolist():
             if n and product not in taken:
                 n -= 1
                 score = rounded(float(catalogue.popular_score[product]))

@@ -52,7 +52,7 @@ class ReasonFacts(NamedTuple):
 def explain(catalogue: Catalogue, pick: Pick, facts: ReasonFacts) -> list[Reason]:
     """Return every reason that holds for a picked product, the most telling first."""
     product = pick.product
-    reasons = [] if facts.visit is None else list(_looked_for(product, facts.visit))
+    reasons = [] if facts.visit is None else _looked_for(product, facts.visit)
     bought = facts.history.get(product)
     if bought is not None:
         reasons.append(_bought_before(bought))
@@ -117,9 +117,8 @@ def _like_purchase(catalogue: Catalogue, product: int, own: int) -> Reason:
 
 def _support(catalogue: Catalogue, item: int, product: int) -> float:
     matrix = catalogue.bundle.cross_sell
-    for _, place in matrix.places(item, [product]):
-        return float(matrix.values[B.SUPPORT][place])
-    return 0.0
+    place = matrix.place(item, product)
+    return 0.0 if place < 0 else float(matrix.values[B.SUPPORT][place])
 
 
 def _popular_first_order(catalogue: Catalogue, product: int) -> Iterator[Reason]:
@@ -129,12 +128,12 @@ def _popular_first_order(catalogue: Catalogue, product: int) -> Iterator[Reason]
         yield Reason("newcomers", text)
 
 
-def _looked_for(product: int, visit: Visit) -> Iterator[Reason]:
-    kinds = {each.kind for each in visit.signals if each.product == product}
-    if "view" in kinds:
-        yield Reason("viewed", "you looked at this")
-    elif "search" in kinds:
-        yield Reason("searched", "found by what you searched for")
+def _looked_for(product: int, visit: Visit) -> list[Reason]:
+    if product in visit.viewed:
+        return [Reason("viewed", "you looked at this")]
+    if product in visit.found:
+        return [Reason("searched", "found by what you searched for")]
+    return []
 
 
 def _like_signal(catalogue: Catalogue, signal: Signal) -> Reason:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
+from models.recommend.live import gathered
 from serving.answers import Item, Shortfall
 from serving.catalogue import Catalogue
-from serving.products.cross_sell import Neighbours, neighbours_of
+from serving.products.cross_sell import completing, held_together, substitutes_of
 from serving.products.eligibility import Rules, explain_shortfall
 from serving.products.history import Bought, purchase_history
-from serving.products.ranking import Pick, Scored, combine, pick
+from serving.products.ranking import Pick, Scored, pick
 from serving.products.reasons import ReasonFacts, explain, explaining_purchases
 from serving.products.shoppers import Shopper, day_of
 from serving.products.visit import Visit, visit_of
@@ -91,10 +92,10 @@ def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
     """
     customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)
     items, unknown = _positions(catalogue, ask.items)
-    neighbours = neighbours_of(catalogue, items)
+    substitutes = substitutes_of(catalogue, items)
+    together = completing(catalogue, items, substitutes)
     history = purchase_history(catalogue, customer, shopper)
-    together = neighbours.scored()
-    scored = _with_habits(catalogue, together, neighbours, history)
+    scored = _with_habits(catalogue, together, history, [*items, *substitutes.tolist()])
     rules = rules_of(catalogue, shopper, ask, history, frozenset(items))
     picks = pick(catalogue, scored, rules, ask.n, ask.diversity)
     fallback = None if items else "unknown_items"
@@ -102,7 +103,8 @@ def complete_cart(catalogue: Catalogue, shopper: Shopper, ask: Ask) -> Outcome:
         fallback = "no_neighbours"
     facts = None
     if ask.explain:
-        facts = ReasonFacts(history, {}, together=neighbours.strongest([p.product for p in picks]))
+        shown = [p.product for p in picks]
+        facts = ReasonFacts(history, {}, held_together(catalogue, items, shown))
     return _outcome(catalogue, ask, picks, facts, fallback, unknown, len(scored.products))
 
 
@@ -141,7 +143,7 @@ def _reason_facts(
     return ReasonFacts(
         history,
         because,
-        neighbours_of(catalogue, visit.put_into_cart).strongest(products),
+        held_together(catalogue, visit.put_into_cart, products),
         visit.strongest_signals(products),
         visit,
     )
@@ -191,7 +193,7 @@ def _blend(personal: Scored | None, visit: Visit | None) -> Scored | None:
         return visit.scored
     scores = [personal.scaled(1 - visit.weight), visit.scored.scaled(visit.weight)]
     products = np.concatenate([personal.products, visit.scored.products])
-    return Scored(*combine(products, np.concatenate(scores)), "personal")
+    return Scored(*gathered(products, np.concatenate(scores)), "personal")
 
 
 def _newcomer_candidates(catalogue: Catalogue, ask: Ask) -> Scored:
@@ -235,21 +237,21 @@ def _due(catalogue: Catalogue, product: int, bought: Bought, today: int) -> floa
 def _with_habits(
     catalogue: Catalogue,
     together: Scored,
-    neighbours: Neighbours,
     history: Mapping[int, Bought],
+    left_out: Sequence[int],
 ) -> Scored:
     """Blend the customer's habits with what goes with the cart, at the weight that was learned.
 
-    Products in the cart, or that replace one of them, are left out of the habits.
+    Left out of the habits are products in the cart, and what replaces one of them.
     """
     weight = catalogue.manifest.cart_habit
     if not history or weight <= 0:
         return together
     products = np.fromiter(history, dtype=np.int32, count=len(history))
-    kept = ~np.isin(products, [*neighbours.items, *neighbours.substitutes.tolist()])
+    kept = ~np.isin(products, left_out)
     own = Scored(products[kept], _habits(history)[kept], "together")
     scores = np.concatenate([together.scaled(1 - weight), own.scaled(weight)])
-    return Scored(*combine(np.concatenate([together.products, own.products]), scores), "together")
+    return Scored(*gathered(np.concatenate([together.products, own.products]), scores), "together")
 
 
 def _habits(history: Mapping[int, Bought]) -> NDArray[np.float64]:

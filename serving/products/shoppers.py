@@ -32,7 +32,7 @@ _CUSTOMER, _SESSION = "customer", "session"
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
-_Key = tuple[str, str]
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class Shoppers:
     """
 
     def __init__(self, events: Iterable[Event] = (), latest_group: int = 0) -> None:
-        self._known: dict[_Key, Shopper] = {}
+        self._known: dict[Key, Shopper] = {}
         # Shoppers with interests, inactive for longest first, and how many interests they have.
-        self._browsing: OrderedDict[_Key, None] = OrderedDict()
+        self._browsing: OrderedDict[Key, None] = OrderedDict()
         self._interests = 0
         self.latest_group = latest_group
         self.version: int | None = None
@@ -144,7 +144,7 @@ class Shoppers:
             else:
                 self._interest(key, shopper, event.event_id, interest)
 
-    def _interest(self, key: _Key, shopper: Shopper, event_id: str, interest: Interest) -> None:
+    def _interest(self, key: Key, shopper: Shopper, event_id: str, interest: Interest) -> None:
         self._browsing[key] = None
         self._browsing.move_to_end(key)
         self._interests += _remember(shopper.interests, event_id, interest)
@@ -156,14 +156,24 @@ class Shoppers:
             if given_up.is_blank:
                 del self._known[inactive]
 
-    def forget(self, hashes: Collection[str]) -> None:
-        """Forget customers by the hashes of their ids, and the sessions that named them."""
+    def named(self, hashes: Collection[str]) -> list[Key]:
+        """Return the keys of customers by the hashes of their ids, and of sessions that named them.
+
+        Changes nothing and may be called in any thread; all else in the one that records.
+        """
+        found = []
         for (kind, id_), shopper in list(self._known.items()):
             customer_ids = {id_} if kind == _CUSTOMER else shopper.customer_ids
             if any(customer_hash(each) in hashes for each in customer_ids):
-                self._interests -= len(shopper.interests)
-                self._known.pop((kind, id_), None)
-                self._browsing.pop((kind, id_), None)
+                found.append((kind, id_))
+        return found
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Forget these customers and sessions."""
+        for key in keys:
+            shopper = self._known.pop(key, _NOBODY)
+            self._interests -= len(shopper.interests)
+            self._browsing.pop(key, None)
 
     def find(self, customer_id: str | None, session_id: str | None = None) -> Shopper:
         """Return what is remembered of the customer and the session together."""

@@ -7,9 +7,10 @@ shopper without any of these costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ import numpy as np
 from features.vocabulary import Columns as C
 from models.bundle.schema import BundleColumns as B
 from models.bundle.sparse_rows import SparseRows
-from models.recommend.live import SignalStrength, signal_weights, weighted_rows
+from models.recommend.live import SignalStrength, gathered, signal_weight, weighted_rows
 from serving.catalogue import Catalogue
 from serving.products.history import Bought
-from serving.products.ranking import Scored, combine
+from serving.products.ranking import Scored
 from serving.products.shoppers import INTEREST_WINDOW, Shopper, day_of
 
 STRENGTH: Final = SignalStrength()
@@ -73,10 +74,20 @@ class Visit:
     scored: Scored
     weight: float
 
-    @property
+    @cached_property
     def put_into_cart(self) -> list[int]:
         """Products that the request names, or that were put into the cart."""
         return [each.product for each in self.signals if each.kind == "cart"]
+
+    @cached_property
+    def viewed(self) -> Set[int]:
+        """Products that the shopper looked at."""
+        return {each.product for each in self.signals if each.kind == "view"}
+
+    @cached_property
+    def found(self) -> Set[int]:
+        """Products found by what the shopper searched for."""
+        return {each.product for each in self.signals if each.kind == "search"}
 
     def strongest_signals(self, products: Sequence[int]) -> dict[int, Signal]:
         """Return the signal that adds most to each product's score, by product.
@@ -121,9 +132,9 @@ def visit_of(
         for each in _product_interests(catalogue, shopper, now)
         if not _bought_since(each, history)
     ]
-    for each, weight in zip(interests, _weights(interests, now), strict=True):
+    for each in interests:
         key = (each.product, each.kind)
-        signals[key] = max(signals.get(key, 0.0), weight)
+        signals[key] = max(signals.get(key, 0.0), _weight(each, now))
     in_cart = {e.product for e in interests if e.kind == "cart" and now - e.at < IN_CART}
     ordered = _ordered(catalogue, customer, shopper)
     signals |= {(product, "order"): weight for product, weight in ordered.items()}
@@ -171,17 +182,10 @@ def _bought_since(interests: _ProductInterest, history: Mapping[int, Bought]) ->
     return bought is not None and bought.last_day >= day_of(interests.at)
 
 
-def _weights(interests: Sequence[_ProductInterest], now: datetime) -> list[float]:
-    if not interests:
-        return []
+def _weight(interest: _ProductInterest, now: datetime) -> float:
     # A product found by a search weighs as one viewed, times its match.
-    kinds = np.array(
-        ["cart" if each.kind == "cart" else "view" for each in interests], dtype=np.str_
-    )
-    ages = np.array([(now - each.at) / _HOUR for each in interests], dtype=np.float64)
-    matches = np.array([each.match for each in interests], dtype=np.float64)
-    weights: list[float] = (matches * signal_weights(kinds, ages, STRENGTH)).tolist()
-    return weights
+    kind = "cart" if interest.kind == "cart" else "view"
+    return interest.match * signal_weight(kind, (now - interest.at) / _HOUR, STRENGTH)
 
 
 def _ordered(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> dict[int, float]:
@@ -222,7 +226,7 @@ def _candidates(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
     weights = np.array([each.weight for each in itself], dtype=np.float64)
     products = np.concatenate([completing.products, alike.products, named])
     scores = np.concatenate([completing.scores, alike.scores, weights])
-    return Scored(*combine(products, scores), "together")
+    return Scored(*gathered(products, scores), "together")
 
 
 def _rows_of(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:

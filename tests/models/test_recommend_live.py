@@ -22,7 +22,7 @@ from models.recommend.interactions import Interactions
 from models.recommend.live import (
     SignalStrength,
     gathered,
-    signal_weights,
+    signal_weight,
     weighted_rows,
 )
 
@@ -119,9 +119,9 @@ def test_an_order_on_the_way_home_changes_the_answer_without_training() -> None:
 
 def test_actions_weigh_by_kind_and_fade() -> None:
     strength = SignalStrength(session_half_life_hours=2.0, order_half_life_days=1.0)
-    kinds = np.array(["view", "view", "cart", "order", "order", "wish", "view"])
-    ages = np.array([0.0, 2.0, 4.0, 0.0, 48.0, 0.0, -5.0])
-    weights = signal_weights(kinds, ages, strength)
+    kinds = ["view", "view", "cart", "order", "order", "wish", "view"]
+    ages = [0.0, 2.0, 4.0, 0.0, 48.0, 0.0, -5.0]
+    weights = [signal_weight(k, age, strength) for k, age in zip(kinds, ages, strict=True)]
     assert weights == pytest.approx([0.3, 0.15, 0.15, 1.0, 0.25, 0.0, 0.3])
 
 

@@ -62,6 +62,7 @@ def test_a_wrong_parameter_is_named(reader: Any, path: str, field: str) -> None:
         ("/v1/cross-sell", {"items": ["p0", ""]}, "body.items.1"),
         ("/v1/cross-sell", {"items": ["p0"], "filter": {"min_price": -1}}, "body.filter.min_price"),
         ("/v1/recommendations", {"context": {"x": 2**63}}, "body.context.x"),
+        ("/v1/recommendations", {"context": {"x": "y" * 201}}, "body.context.x"),
         ("/v1/cross-sell", {"items": ["p0"], "context": {"x": -(10**30)}}, "body.context.x"),
         ("/v1/next-best-offer", {"placements": "banner"}, "body.placements"),
         ("/v1/events", {}, "body.events"),

@@ -85,6 +85,10 @@ def exchange(protect: Protect, path: str, *messages: dict[str, Any]) -> tuple[in
     return asyncio.run(play())
 
 
+def no_keys() -> None:
+    """Say that the server is open to all of this machine."""
+
+
 async def reading(scope: Any, receive: Any, send: Any) -> None:
     """Read the whole body, and say that it was read or why not."""
     try:
@@ -98,7 +102,7 @@ async def reading(scope: Any, receive: Any, send: Any) -> None:
 
 
 def test_a_body_that_never_ends_is_given_up() -> None:
-    protect = Protect(reading, None, body_seconds=0.05)
+    protect = Protect(reading, no_keys, body_seconds=0.05)
     started = {"type": "http.request", "body": b"{", "more_body": True}
     status, problem = exchange(protect, "/v1/events", started)
     assert status == 408
@@ -111,7 +115,7 @@ def test_a_body_may_be_as_long_as_allowed_and_not_a_byte_longer() -> None:
     def ask(*pieces: int) -> int:
         messages = [{"type": "http.request", "body": b" " * n, "more_body": True} for n in pieces]
         messages[-1]["more_body"] = False
-        return exchange(Protect(reading, None), "/v1/events", *messages)[0]
+        return exchange(Protect(reading, no_keys), "/v1/events", *messages)[0]
 
     assert ask(MAX_BODY_BYTES) == ask(MAX_BODY_BYTES - 1, 1) == 200
     assert ask(MAX_BODY_BYTES + 1) == ask(MAX_BODY_BYTES, 1) == 413
@@ -125,7 +129,7 @@ def test_who_was_answered_or_failed_no_longer_counts_as_being_answered() -> None
             raise RuntimeError("a fault")
         await reading(scope, receive, send)
 
-    one_at_a_time = Protect(app, None, max_in_flight=1)
+    one_at_a_time = Protect(app, no_keys, max_in_flight=1)
     with pytest.raises(RuntimeError):
         exchange(one_at_a_time, "/v1/events", {"type": "http.request"})
     for _ in range(2):
@@ -133,8 +137,53 @@ def test_who_was_answered_or_failed_no_longer_counts_as_being_answered() -> None
 
 
 def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() -> None:
-    full = Protect(reading, None, max_in_flight=0)
+    full = Protect(reading, no_keys, max_in_flight=0)
     status, problem = exchange(full, "/v1/events", {"type": "http.request"})
     assert status == 503
     assert "try again" in problem["detail"]
     assert exchange(full, "/health/live", {"type": "http.request"})[0] == 200
+
+
+def test_whoever_has_no_key_is_refused_before_anything_of_the_request_is_read() -> None:
+    async def app(*_: Any) -> None:
+        raise AssertionError("it was let through")
+
+    started = {"type": "http.request", "body": b"{", "more_body": True}
+    locked = Protect(app, lambda: (), max_in_flight=0)
+    assert exchange(locked, "/v1/events", started)[0] == 401
+    assert exchange(locked, "/v1/nothing", started)[0] == 401
+
+
+def test_whoever_asks_for_what_needs_no_key_takes_no_ones_place() -> None:
+    held, done = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/openapi.json":
+            held.set()
+            await done.wait()
+        await reading(scope, receive, send)
+
+    async def play() -> int:
+        one_at_a_time = Protect(app, no_keys, max_in_flight=1)
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        def call(path: str) -> Any:
+            state = {"request_id": "r"}
+            scope = {"type": "http", "method": "GET", "path": path, "headers": [], "state": state}
+            return one_at_a_time(scope, receive, send)
+
+        slow_reader = asyncio.create_task(call("/openapi.json"))
+        await held.wait()
+        await call("/v1/churn")
+        done.set()
+        await slow_reader
+        status: int = sent[0]["status"]
+        return status
+
+    assert asyncio.run(play()) == 200
