@@ -15,9 +15,10 @@ from features.progress import Progress
 from regulars.console import progress_bars
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
-from training.curves import CurveCache
+from training.horizons import Horizons
 from training.report import JobReport
-from training.run import Horizons, run_job, shared_table
+from training.run import run_job, with_shared_table
+from training.task import TrainingTask
 
 HORIZON_DAYS = 90
 END = date(2011, 12, 9)
@@ -33,12 +34,13 @@ def trained(console: Console, jobs: Sequence[str]) -> dict[str, JobReport]:
     horizons = Horizons(HORIZON_DAYS, "fixed", HORIZON_DAYS, "fixed")
     with progress_bars(console) as progress, opened(progress) as shop:
         settings = shop.settings
-        arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
-        table, curves = shared_table(*arguments, horizons, END, progress), CurveCache()
-        return {
-            job: run_job(job, *arguments, horizons, END, progress, table, curves=curves)
-            for job in jobs
-        }
+        task = with_shared_table(
+            TrainingTask(
+                shop.engine, shop.prepared, settings.shop, settings.training, horizons, END,
+                progress,
+            )
+        )  # fmt: skip
+        return {job: run_job(job, task) for job in jobs}
 
 
 @contextmanager

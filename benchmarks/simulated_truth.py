@@ -25,8 +25,10 @@ from models.recommend.interactions import Interactions
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
+from training.horizons import Horizons
 from training.recommend.purchases import load_interactions
-from training.run import Horizons, run_job
+from training.run import run_job
+from training.task import TrainingTask
 
 _CONFIG = Path(__file__).parent.parent / "examples" / "simulated_shop" / "regulars.toml"
 _HORIZON_DAYS = 90
@@ -65,9 +67,12 @@ def main() -> None:
         settings = read_settings(_CONFIG).model_copy(update={"base": Path(folder)})
         now = pd.Timestamp(plan.end).to_pydatetime()
         with open_shop(settings, now, progress) as shop:
-            arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
             horizons = Horizons(_HORIZON_DAYS, "fixed", _HORIZON_DAYS, "fixed")
-            job = run_job("churn", *arguments, horizons, plan.end, progress)
+            task = TrainingTask(
+                shop.engine, shop.prepared, settings.shop, settings.training, horizons, plan.end,
+                progress,
+            )  # fmt: skip
+            job = run_job("churn", task)
             activity = last_activity(shop, job.test)
             interactions = load_interactions(shop.engine, shop.prepared.rollups, plan.end)
         truth = pd.read_parquet(Path(folder) / "data" / "truth" / "customers")

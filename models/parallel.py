@@ -1,4 +1,4 @@
-"""The same work on several parts at once, in threads.
+"""A map over several parts at once, in threads.
 
 It pays where most of the time is spent outside of Python's lock: in sorting, sparse products and
 trees. Each part should use one core: threads of threads would wait for each other.
@@ -18,11 +18,11 @@ _AT_ONCE: Final = 4
 """More parts at a time would gain little more, and hold as much more memory."""
 
 
-def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-    """Return what ``work`` makes of each part, in their order, whichever was done first."""
+def parallel_map(function: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Return what ``function`` makes of each part, in their order, whichever was done first."""
     waiting = list(parts)
     workers = min(_AT_ONCE, os.cpu_count() or 1, len(waiting))
     if workers <= 1:
-        return [work(part) for part in waiting]
+        return [function(part) for part in waiting]
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(work, waiting))
+        return list(pool.map(function, waiting))

@@ -69,11 +69,11 @@ def decide_to(
                 yield spreadsheet_safe(block) if out.suffix == ".csv" else block
 
         write_frames(blocks(), out)
-    _say_left_out(console, unknown, held_out)
+    _print_left_out(console, unknown, held_out)
     listed = ", ".join(f"{count:,} x {action}" for action, count in sorted(actions.items()))
     decisions = counted(len(positions), "decision")
     console.print(f"  Wrote {decisions} for channel {channel} to {out}: {listed}")
-    _say_evidence(console, opened.inputs)
+    _print_evidence(console, opened.inputs)
 
 
 def retention_list_to(
@@ -96,8 +96,8 @@ def retention_list_to(
             opened.inputs, positions, limits, at.now, at.shoppers, at.history, progress
         )
     write_frame(spreadsheet_safe(drawn.rows) if out.suffix == ".csv" else drawn.rows, out)
-    _say_left_out(console, unknown, held_out)
-    _say_list(console, drawn, opened.inputs, out)
+    _print_left_out(console, unknown, held_out)
+    _print_list(console, drawn, opened.inputs, out)
 
 
 def open_decisions(
@@ -194,7 +194,7 @@ def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
     return safe
 
 
-def _say_list(console: Console, drawn: RetentionList, inputs: DecisionInputs, out: Path) -> None:
+def _print_list(console: Console, drawn: RetentionList, inputs: DecisionInputs, out: Path) -> None:
     allocation, currency = drawn.allocation, inputs.catalogue.manifest.currency
     console.print(
         f"  Wrote {allocation.contacts:,} of {counted(drawn.considered, 'customer')} to {out}; "
@@ -212,15 +212,15 @@ def _say_list(console: Console, drawn: RetentionList, inputs: DecisionInputs, ou
             f"  Expected gain {allocation.gain:,.2f} {currency}, of at most "
             f"{allocation.bound:,.2f} for any list within these limits"
         )
-    _say_evidence(console, inputs)
+    _print_evidence(console, inputs)
 
 
-def _say_evidence(console: Console, inputs: DecisionInputs) -> None:
+def _print_evidence(console: Console, inputs: DecisionInputs) -> None:
     manifest = inputs.catalogue.manifest
     console.print(f"  Evidence: {manifest.evidence}; {manifest.evidence_because}")
 
 
-def _say_left_out(console: Console, unknown: list[str], held_out: int) -> None:
+def _print_left_out(console: Console, unknown: list[str], held_out: int) -> None:
     if unknown:
         console.print(
             f"  [yellow]{len(unknown):,} of the customers asked for are not in the bundle:[/] "

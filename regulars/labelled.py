@@ -60,7 +60,7 @@ def train_labelled(console: Console, settings: Settings, job: str, now: datetime
         )
     from models.registry import open_client
     from training.given_label.job import train_given_label
-    from training.given_label.standing import record_given_label
+    from training.given_label.record import record_given_label
 
     labelled, table = _read_labelled(settings)
     _show_table(console, settings, table)
@@ -193,9 +193,9 @@ def _show_outcome(console: Console, found: LabelledReport, outcome: Outcome) -> 
             f"away: {escape(suspect.evidence)}"
         )
         console.print(f"    [bold green]Remedy:[/] {escape(suspect.remedy)}")
-    said = {str(suspect) for suspect in found.suspects}
+    printed = {str(suspect) for suspect in found.suspects}
     for note in report.notes:
-        if note not in said and not note.startswith("not learned from"):
+        if note not in printed and not note.startswith("not learned from"):
             style = "yellow" if note.startswith("drift") else "default"
             console.print(f"  [{style}]{escape(note)}[/]")
     show_verdict(console, outcome)

@@ -130,8 +130,8 @@ def _gives(offer: Declaration) -> str:
 
 
 def _caps(caps: Caps) -> str:
-    said = [f"{most} in {days} d" for days, most in caps.limits.items()]
-    return ", ".join(said) or "none"
+    limits = [f"{most} in {days} d" for days, most in caps.limits.items()]
+    return ", ".join(limits) or "none"
 
 
 def _gate_table(settings: Settings, bundle: Bundle, now: datetime) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from regulars.settings import Settings
 from regulars.shop import open_shop_on, read_customers
 
 if TYPE_CHECKING:
-    from models.registry import RegisteredModel
+    from training.publishing.champions import Champions
 
 
 def score_customers_to(
@@ -31,16 +31,15 @@ def score_customers_to(
     now: datetime,
 ) -> None:
     """Write every customer's scores, or those of the customers in a file."""
-    from models.registry import open_client
-    from training.publishing.champions import load_champions
     from training.publishing.scores import SCORE_COLUMNS, score_customers
+    from training.publishing.task import ScoringTask
 
     wanted = None if customers is None else read_customers(customers)
     with open_shop_on(console, settings, now) as shop:
         day = shop.as_of(as_of)
-        champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
-        _warn_of_hindsight(console, champions.cards, day)
-        scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day, wanted)
+        champions = _champions(console, settings, day, ("churn", "value"))
+        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, day)
+        scored = score_customers(task, wanted)
     frame = scored.frame[list(SCORE_COLUMNS)].assign(
         churn_horizon_days=champions.churn.horizon_days,
         value_horizon_days=scored.value_horizon_days,
@@ -67,16 +66,13 @@ def score_recommendations_to(
     now: datetime,
 ) -> None:
     """Write every customer's best products, or those of the customers in a file."""
-    from models.registry import open_client
-    from training.publishing.champions import load_champions
-    from training.publishing.scores import score_recommendations
+    from training.publishing.recommendations import score_recommendations
     from training.recommend.purchases import describe_products, load_interactions
 
     wanted = None if customers is None else read_customers(customers)
     with open_shop_on(console, settings, now) as shop:
         day = shop.as_of(as_of)
-        champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
-        _warn_of_hindsight(console, {"recommend": champions.cards["recommend"]}, day)
+        champions = _champions(console, settings, day, ("recommend",))
         purchases = load_interactions(shop.engine, shop.prepared.rollups, day)
         interactions = describe_products(shop.engine, shop.prepared, purchases)
     model = champions.recommend.fit(interactions)
@@ -94,17 +90,20 @@ def score_recommendations_to(
     )
 
 
-def _warn_of_hindsight(
-    console: Console, champions: Mapping[str, RegisteredModel], day: date
-) -> None:
-    """Say so when a model learned from days after the one that it scores."""
-    for job, champion in champions.items():
-        learned_until = champion.card["as_of"]
-        if date.fromisoformat(learned_until) > day:
+def _champions(console: Console, settings: Settings, day: date, used: Collection[str]) -> Champions:
+    """Load the champions; warn of those used that learned from days after the one scored."""
+    from models.registry import open_client
+    from training.publishing.champions import learned_until, load_champions
+
+    champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
+    for job in used:
+        until = learned_until(champions.cards[job])
+        if until > day:
             console.print(
-                f"  [yellow]The {job} model learned from data up to {learned_until}, later than "
-                f"{day}: do not judge it by these scores.[/] Train with --as-of {day} for that."
+                f"  [yellow]The {job} model learned from data up to {until}, later than {day}: "
+                f"do not judge it by these scores.[/] Train with --as-of {day} for that."
             )
+    return champions
 
 
 def _warn_of_unknown(

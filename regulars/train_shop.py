@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from models.offers.declarations import Declarations
     from models.registry import Client
     from training.report import JobReport
-    from training.run import Horizons
+    from training.task import TrainingTask
 
-JOBS = ("churn", "value", "recommend")
 _TUNABLE = {"churn", "value"}
 _TRIALS_SHOWN = 5
 
@@ -42,8 +42,10 @@ def train_shop(
         Hyperparameters of churn or value to try first, the present ones among them.
     """
     from models.registry import open_client
+    from training.horizons import choose_horizons
+    from training.publishing.champions import REQUIRED_JOBS
     from training.record import record
-    from training.run import choose_horizons
+    from training.task import TrainingTask
 
     if tuning_trials and job not in _TUNABLE:
         raise SettingsError(
@@ -62,9 +64,12 @@ def train_shop(
             tick = progress("Registry, opened", 1)
             client = open_client(settings.mlruns)
             tick()
-        jobs = JOBS if job == "all" else (job,)
+        jobs = REQUIRED_JOBS if job == "all" else (job,)
         fingerprint = shop.prepared.fingerprint
-        for report in _train_jobs(console, shop, jobs, horizons, day, tuning_trials):
+        task = TrainingTask(
+            shop.engine, shop.prepared, settings.shop, settings.training, horizons, day
+        )
+        for report in _train_jobs(console, task, jobs, tuning_trials):
             with progress_bars(console) as progress:
                 tick = progress(f"{report.name.capitalize()}, recorded", 1)
                 outcome = record(client, report, settings.mlruns, settings.shop, fingerprint, now)
@@ -75,31 +80,23 @@ def train_shop(
 
 def _train_jobs(
     console: Console,
-    shop: Shop,
+    task: TrainingTask,
     jobs: tuple[str, ...],
-    horizons: Horizons,
-    day: date,
     tuning_trials: int,
 ) -> Iterator[JobReport]:
     """Train jobs one after the other; what several of them learn from is built once."""
-    from training.curves import CurveCache
-    from training.run import run_job, shared_table, tune_job
+    from training.run import run_job, tune_job, with_shared_table
 
-    data = (shop.prepared, shop.settings.shop, shop.settings.training)
-    table, curves = None, CurveCache()
     for name in jobs:
-        hyperparameters = None
         with progress_bars(console) as progress:
-            if table is None and (len(jobs) > 1 or tuning_trials):
-                table = shared_table(shop.engine, *data, horizons, day, progress, jobs)
-            if table is not None and tuning_trials:
-                hyperparameters, trials = tune_job(
-                    name, *data, horizons, day, table, tuning_trials, progress
-                )
-            report = run_job(
-                name, shop.engine, *data, horizons, day, progress, table, hyperparameters, curves
-            )
-        if hyperparameters is not None:
+            task = replace(task, progress=progress)
+            if task.table is None and (len(jobs) > 1 or tuning_trials):
+                task = with_shared_table(task, jobs)
+            if tuning_trials:
+                tuned, trials = tune_job(name, task, tuning_trials)
+                task = replace(task, tuned=tuned)
+            report = run_job(name, task)
+        if tuning_trials:
             show_frame(console, trials.head(_TRIALS_SHOWN), "Hyperparameters tried, best first")
         yield report
 
@@ -113,9 +110,9 @@ def _publish(
     now: datetime,
 ) -> None:
     """Publish a bundle of the champions, or print why there cannot be one."""
-    from training.publishing.champions import load_champions
+    from training.publishing.champions import learned_until, load_champions
     from training.publishing.publish import publish
-    from training.record import learned_until
+    from training.publishing.task import ScoringTask
 
     settings = shop.settings
     try:
@@ -127,18 +124,9 @@ def _publish(
         console.print(f"  Nothing published: the champions learned from days after {day}")
         return
     with progress_bars(console) as progress:
-        folder = publish(
-            shop.engine,
-            shop.prepared,
-            champions,
-            settings.shop,
-            day,
-            now,
-            settings.bundles,
-            progress,
-            erased_customers(settings),
-            offers,
-        )
+        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, day)
+        erased = erased_customers(settings)
+        folder = publish(task, now, settings.bundles, progress, erased, offers)
     console.print(f"  Published {folder}")
     if champions.uplift is None and "contacts" in shop.prepared.clean:
         console.print("  The effect of contacts is not learned yet: run `regulars train uplift`")

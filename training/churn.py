@@ -7,70 +7,38 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.engine import Engine
-from features.prepare import Prepared
-from features.progress import Progress
-from features.settings import ShopSettings
 from features.vocabulary import Columns as C
-from models.boosting import BoostingParameters
 from models.btyd.outlook import P_NO_ORDER, Outlook
 from models.churn_value.churn import ChurnModel
 from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import btyd_baseline, churn_baselines, fit_outlook
 from training.breadth import breadth_effects
-from training.curves import CurveCache
-from training.dataset import (
-    Dataset,
-    KnownOutcomes,
-    Table,
-    build_dataset,
-    population,
-)
+from training.dataset import Dataset, KnownOutcomes, build_dataset, population
 from training.judgements import churn_judgement
 from training.plots import bar_plot, calibration_plot, gains_plot
 from training.report import Contest, Floats, JobReport
-from training.settings import TrainingSettings
-from training.windows import Windows
+from training.task import TrainingTask
 
 
-def train_churn(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    settings: TrainingSettings,
-    windows: Windows,
-    progress: Progress,
-    table: Table | None = None,
-    boosting: BoostingParameters | None = None,
-    curves: CurveCache | None = None,
-) -> JobReport:
+def train_churn(task: TrainingTask) -> JobReport:
     """Run the churn job.
-
-    Parameters
-    ----------
-    table
-        Vectors and outcomes shared with other jobs; by default they are built.
-    boosting
-        Hyperparameters, for example from :func:`training.tuning.tune`.
-    curves
-        Curves already fitted on the same table; this job adds its own.
 
     Raises
     ------
     TrainingError
         The history cannot teach this horizon.
     """
-    data = build_dataset(engine, prepared, shop, windows, progress, table)
-    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or CurveCache()
-    judged = _fit(data.known_at_test, data, boosting, curves, progress, "Churn, judged")
+    windows = task.windows(task.horizons.churn_days)
+    data = build_dataset(task, windows)
+    judged = _fit(data.known_at_test, data, task, "Churn, judged")
     outlook = fit_outlook(data.histories)
-    rivals = _rivals(data, judged, outlook, shop, progress)
-    model = _fit(data.known_at_end, data, boosting, curves, progress, "Churn, served")
+    rivals = _rivals(data, judged, outlook, task)
+    model = _fit(data.known_at_end, data, task, "Churn, served")
     ours = judged.predict_proba(data.test.vectors)[:, 1]
     predicted = {"churn": ours, **rivals}
     scorecard = {name: churn_scorecard(data.test.churned, each) for name, each in predicted.items()}
-    tick = progress("Churn by categories held", 1)
-    breadth = breadth_effects(data.test, data.columns, "categories", seed=settings.seed)
+    tick = task.progress("Churn by categories held", 1)
+    breadth = breadth_effects(data.test, data.columns, "categories", seed=task.settings.seed)
     tick()
     return JobReport(
         name="churn",
@@ -79,10 +47,10 @@ def train_churn(
         definition={
             "label": "churned = 1: no net-positive order in the horizon",
             "horizon_days": windows.horizon_days,
-            "population": population(shop),
+            "population": population(task.shop),
         },
         parameters={
-            **asdict(boosting),
+            **asdict(task.boosting),
             "half_life_days": judged.curve_.half_life_days,
             "curve_horizons_days": list(judged.curve_.horizons_days),
             "train_cutoffs": len(windows.train),
@@ -103,9 +71,7 @@ def train_churn(
         model=model,
         vector_fingerprint=data.vector_fingerprint,
         breadth=breadth,
-        judgement=churn_judgement(
-            engine, prepared, shop, windows, data, judged, predicted, outlook
-        ),
+        judgement=churn_judgement(task, data, judged, predicted, outlook),
         figures={
             "calibration": calibration_plot(data.test.churned, ours),
             "gains": gains_plot(data.test.churned, predicted, "churners"),
@@ -121,32 +87,24 @@ def _rivals(
     data: Dataset,
     judged: ChurnModel,
     outlook: Outlook | None,
-    shop: ShopSettings,
-    progress: Progress,
+    task: TrainingTask,
 ) -> dict[str, Floats]:
     """Return the churn probabilities of the test rows by each baseline."""
-    tick = progress("Churn, baselines", 2)
+    tick = task.progress("Churn, baselines", 2)
     train, test = data.train, data.test.vectors
     rivals = churn_baselines(train.vectors, train.churned, test, judged.encoder_)
     tick()
     if outlook is not None:
-        expected = btyd_baseline(outlook, test, data.horizon_days, shop.discount_rate)
+        expected = btyd_baseline(outlook, test, data.horizon_days, task.shop.discount_rate)
         rivals["bg_nbd"] = expected[P_NO_ORDER].to_numpy()
     tick()
     return rivals
 
 
-def _fit(
-    known: KnownOutcomes,
-    data: Dataset,
-    boosting: BoostingParameters,
-    curves: CurveCache,
-    progress: Progress,
-    phrase: str,
-) -> ChurnModel:
-    model = ChurnModel(data.horizon_days, boosting=boosting)
-    tick = progress(phrase, model.curve_.fit_rounds(known.outcomes))
-    return model.fit_outcomes(known.outcomes, data.columns, tick, curves.fit)
+def _fit(known: KnownOutcomes, data: Dataset, task: TrainingTask, phrase: str) -> ChurnModel:
+    model = ChurnModel(data.horizon_days, boosting=task.boosting)
+    tick = task.progress(phrase, model.curve_.fit_rounds(known.outcomes))
+    return model.fit_outcomes(known.outcomes, data.columns, tick, task.curves.fit)
 
 
 def rerun_churn(folder: Path, vectors: pd.DataFrame) -> Floats | None:

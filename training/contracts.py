@@ -14,16 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.engine import Engine
 from features.errors import TrainingError
 from features.family import Column, discover_families
 from features.labels import GRACE_DAYS, build_contract_labels
-from features.prepare import Prepared
-from features.progress import Progress
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from features.wording import counted
-from models.boosting import BoostingParameters
 from models.churn_value.churn import ChurnModel
 from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import churn_baselines
@@ -32,8 +28,8 @@ from training.churn import rerun_churn
 from training.dataset import Rows
 from training.plots import calibration_plot, gains_plot
 from training.report import Contest, JobReport
-from training.settings import TrainingSettings
-from training.windows import Windows, plan_windows
+from training.task import TrainingTask
+from training.windows import Windows
 
 LABEL = f"churned = 1: the last contract ends in the horizon, none stands {GRACE_DAYS} days later"
 POPULATION = "a contract that stands at as_of"
@@ -55,13 +51,7 @@ class _Table:
 
 
 def train_contracts(
-    engine: Engine,
-    prepared: Prepared,
-    settings: TrainingSettings,
-    horizon_days: int,
-    as_of: date,
-    progress: Progress,
-    boosting: BoostingParameters | None = None,
+    task: TrainingTask,
 ) -> JobReport:
     """Run the churn job on contracts.
 
@@ -71,12 +61,9 @@ def train_contracts(
         The shop has no contracts, the history teaches nothing at this horizon, or every
         contract of the test window went the same way.
     """
-    windows = plan_windows(
-        prepared.first_day, as_of, horizon_days + GRACE_DAYS,
-        step_days=settings.step_days, warm_up_days=settings.warm_up_days,
-    )  # fmt: skip
-    boosting = boosting or BoostingParameters(seed=settings.seed)
-    table = _build(engine, prepared, windows, horizon_days, progress)
+    horizon_days = task.horizons.churn_days
+    windows = task.windows(horizon_days + GRACE_DAYS)
+    table = _build(task, windows)
     train, test, final = (
         table.at(days) for days in (windows.train, (windows.test,), windows.final)
     )
@@ -86,8 +73,8 @@ def train_contracts(
             "the same outcome: it cannot tell a good model from a bad one",
             "choose another horizon (training.horizon_days), or another --as-of",
         )
-    judged = _fit(train, table, horizon_days, boosting, progress, "Contracts, judged")
-    model = _fit(final, table, horizon_days, boosting, progress, "Contracts, served")
+    judged = _fit(train, table, task, "Contracts, judged")
+    model = _fit(final, table, task, "Contracts, served")
     ours = judged.predict_proba(test.vectors)[:, 1]
     rivals = churn_baselines(
         _with_recency(train.vectors), train.churned, _with_recency(test.vectors), judged.encoder_
@@ -96,11 +83,11 @@ def train_contracts(
     scorecard = {name: churn_scorecard(test.churned, each) for name, each in predicted.items()}
     return JobReport(
         name="churn",
-        as_of=as_of,
+        as_of=task.as_of,
         test=windows.test,
         definition={"label": LABEL, "horizon_days": horizon_days, "population": POPULATION},
         parameters={
-            **asdict(boosting),
+            **asdict(task.boosting),
             "train_cutoffs": len(windows.train),
             "train_rows": len(train),
             "test_rows": len(test),
@@ -118,7 +105,7 @@ def train_contracts(
         judged=judged,
         model=model,
         vector_fingerprint=table.fingerprint,
-        breadth=breadth_effects(test, table.columns, "products", seed=settings.seed),
+        breadth=breadth_effects(test, table.columns, "products", seed=task.settings.seed),
         figures={
             "calibration": calibration_plot(test.churned, ours),
             "gains": gains_plot(test.churned, predicted, "churners"),
@@ -132,14 +119,12 @@ def contract_customers(vectors: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(active > 0)
 
 
-def _build(
-    engine: Engine, prepared: Prepared, windows: Windows, horizon_days: int, progress: Progress
-) -> _Table:
-    cutoffs = windows.all_cutoffs
-    tick = progress(f"Contracts at {counted(len(cutoffs), 'cutoff')}", 2)
-    labels = build_contract_labels(engine, prepared.rollups, cutoffs, horizon_days)
+def _build(task: TrainingTask, windows: Windows) -> _Table:
+    engine, rollups, cutoffs = task.engine, task.prepared.rollups, windows.all_cutoffs
+    tick = task.progress(f"Contracts at {counted(len(cutoffs), 'cutoff')}", 2)
+    labels = build_contract_labels(engine, rollups, cutoffs, task.horizons.churn_days)
     tick()
-    vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)
+    vectors = build_vectors(engine, rollups, discover_families(), cutoffs)
     tick()
     joined = labels[[*_KEYS, "churned"]].merge(vectors.frame, on=_KEYS, validate="one_to_one")
     churned = joined.pop("churned").to_numpy(dtype=np.float64)
@@ -147,16 +132,9 @@ def _build(
     return _Table(rows, vectors.columns, vectors.fingerprint)
 
 
-def _fit(
-    rows: Rows,
-    table: _Table,
-    horizon_days: int,
-    boosting: BoostingParameters,
-    progress: Progress,
-    phrase: str,
-) -> ChurnModel:
-    model = ChurnModel(horizon_days, boosting=boosting)
-    tick = progress(phrase, model.fit_rounds(rows.vectors))
+def _fit(rows: Rows, table: _Table, task: TrainingTask, phrase: str) -> ChurnModel:
+    model = ChurnModel(task.horizons.churn_days, boosting=task.boosting)
+    tick = task.progress(phrase, model.fit_rounds(rows.vectors))
     return model.fit(rows.vectors, rows.churned, table.columns, tick)
 
 

@@ -45,8 +45,8 @@ class CurveCache:
 
 
 def _fingerprint(curve: SurvivalModel, outcomes: Outcomes) -> str:
-    recipe = (curve.boosting, curve.half_life_days, curve.horizons_days)
-    digest = hashlib.sha256(repr(recipe).encode())
+    parameters = (curve.boosting, curve.half_life_days, curve.horizons_days)
+    digest = hashlib.sha256(repr(parameters).encode())
     digest.update(outcomes.days.tobytes())
     digest.update(np.ascontiguousarray(outcomes.silent).tobytes())
     digest.update("\n".join(outcomes.vectors[C.CUSTOMER_ID]).encode())

@@ -1,8 +1,7 @@
-"""Vectors joined with labels, split by time: the rows that the churn and value jobs learn from."""
+"""The jobs' table split by time: what churn and value learn from, and what they are judged on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,56 +9,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.engine import Engine
 from features.errors import TrainingError
-from features.families import btyd
-from features.family import Column, discover_families
-from features.labels import HORIZONS_DAYS, build_labels
-from features.prepare import Prepared
-from features.progress import Progress
+from features.family import Column
 from features.rollup import to_epoch_day
 from features.settings import ShopSettings
-from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from models.churn_value.horizons import Outcomes
-from models.churn_value.survival import as_of_days
+from training.table import TrainingTable, build_table, horizons_up_to
+from training.task import TrainingTask
 from training.windows import Windows
 
 Floats = NDArray[np.float64]
 
-_KEYS = [C.CUSTOMER_ID, C.AS_OF]
 _FEWEST_CUTOFFS = 2
-_HISTORY = (*(column.name for column in btyd.COLUMNS), "revenue_lifetime")
-
-
-@dataclass(frozen=True)
-class Table:
-    """Everyone in the population at every cutoff, with their outcomes over several horizons.
-
-    Jobs share it: vectors are the costly part and do not depend on the horizon.
-
-    Attributes
-    ----------
-    vectors
-        Features, ``customer_id`` and ``as_of``; n rows.
-    days
-        ``as_of`` of each row, in days since 1970-01-01; shape (n,).
-    silent, margin
-        1 without an order in the horizon, and its discounted margin; shape (n, horizons). Computed
-        for every cutoff, even if the horizon ends after the data does: :func:`known_outcomes`
-        hides what was not known on a day.
-    histories
-        Of everyone who ever ordered, at every cutoff: what buy-till-you-die models are fitted on.
-    """
-
-    vectors: pd.DataFrame
-    days: NDArray[np.int64]
-    horizons_days: tuple[int, ...]
-    silent: Floats
-    margin: Floats
-    histories: pd.DataFrame
-    columns: tuple[Column, ...]
-    vector_fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -84,10 +46,12 @@ class KnownOutcomes:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything that a supervised job needs.
+    """Everything that churn and value learn from and are judged on.
 
     Attributes
     ----------
+    windows
+        Where the split lies.
     train, test
         Rows whose outcome was known at the test cutoff, and the test rows.
     final
@@ -99,6 +63,7 @@ class Dataset:
         Of everyone who had ordered by the test cutoff, for buy-till-you-die baselines.
     """
 
+    windows: Windows
     train: Rows
     test: Rows
     final: Rows
@@ -107,7 +72,11 @@ class Dataset:
     histories: pd.DataFrame
     columns: tuple[Column, ...]
     vector_fingerprint: str
-    horizon_days: int
+
+    @property
+    def horizon_days(self) -> int:
+        """Days after a cutoff in which outcomes are counted."""
+        return self.windows.horizon_days
 
 
 def population(shop: ShopSettings) -> str:
@@ -115,74 +84,17 @@ def population(shop: ShopSettings) -> str:
     return f"a net-positive order in the {shop.lookback_days} days before as_of"
 
 
-def horizons_up_to(*wanted_days: int) -> tuple[int, ...]:
-    """Return the standard horizons up to the longest wanted, and those wanted, ascending.
-
-    Examples
-    --------
-    >>> horizons_up_to(60, 100)
-    (30, 60, 90, 100)
-    """
-    longest = max(wanted_days)
-    return tuple(sorted({*wanted_days, *(days for days in HORIZONS_DAYS if days <= longest)}))
-
-
-def build_table(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    plans: Sequence[Windows],
-    horizons_days: tuple[int, ...],
-    progress: Progress,
-) -> Table:
-    """Build vectors in one pass, and the labels of every horizon, at all cutoffs of some plans."""
-    cutoffs = sorted({day for plan in plans for day in plan.with_unfinished(horizons_days[0])})
-    tick = progress(f"Vectors at {len(cutoffs)} cutoffs", 1 + len(horizons_days))
-    vectors = build_vectors(engine, prepared.rollups, discover_families(), cutoffs)
-    tick()
-    labels = []
-    for days in horizons_days:
-        labels.append(
-            build_labels(
-                engine,
-                prepared.rollups,
-                cutoffs,
-                days,
-                lookback_days=shop.lookback_days,
-                yearly_discount_rate=shop.discount_rate,
-            )
-        )
-        tick()
-    # Labels come sorted by the same keys, whatever the horizon.
-    joined = labels[0][_KEYS].merge(vectors.frame, on=_KEYS, validate="one_to_one")
-    return Table(
-        joined,
-        as_of_days(joined),
-        horizons_days,
-        np.column_stack([label["churned"].to_numpy(dtype=np.float64) for label in labels]),
-        np.column_stack([label["margin_next"].to_numpy(dtype=np.float64) for label in labels]),
-        vectors.frame[[*_KEYS, *_HISTORY]],
-        vectors.columns,
-        vectors.fingerprint,
-    )
-
-
-def build_dataset(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    windows: Windows,
-    progress: Progress,
-    table: Table | None = None,
-) -> Dataset:
-    """Split the jobs' shared table, or one built for this job; see :func:`split_by_time`."""
+def build_dataset(task: TrainingTask, windows: Windows) -> Dataset:
+    """Split the task's shared table, or one built for these windows; see :func:`split_by_time`."""
+    table = task.table
     if table is None:
-        horizons = horizons_up_to(windows.horizon_days)
-        table = build_table(engine, prepared, shop, [windows], horizons, progress)
-    return split_by_time(table, windows, shop)
+        known = task.horizons
+        days = horizons_up_to(windows.horizon_days, known.churn_days, known.value_days)
+        table = build_table(task.engine, task.prepared, task.shop, [windows], days, task.progress)
+    return split_by_time(table, windows, task.shop)
 
 
-def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset:
+def split_by_time(table: TrainingTable, windows: Windows, shop: ShopSettings) -> Dataset:
     """Split a table by what was known at the test cutoff and what is known by ``as_of``.
 
     Raises
@@ -215,6 +127,7 @@ def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset
         )
     at_test = (table.histories[C.AS_OF] == windows.test).to_numpy()
     return Dataset(
+        windows,
         rows_at(windows.train),
         test,
         rows_at(windows.final),
@@ -223,11 +136,10 @@ def split_by_time(table: Table, windows: Windows, shop: ShopSettings) -> Dataset
         table.histories[at_test].reset_index(drop=True),
         table.columns,
         table.vector_fingerprint,
-        windows.horizon_days,
     )
 
 
-def known_outcomes(table: Table, windows: Windows, known_by: date) -> KnownOutcomes:
+def known_outcomes(table: TrainingTable, windows: Windows, known_by: date) -> KnownOutcomes:
     """Return what a job may learn from on a day.
 
     Horizons other than the job's own are left out if their outcomes are known at fewer than two

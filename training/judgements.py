@@ -7,8 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from features.engine import Engine
-from features.prepare import Prepared
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.btyd.outlook import EXPECTED_ORDERS, Outlook
@@ -28,6 +26,7 @@ from training.scorecard.history import (
     watch_survival,
     week_ends,
 )
+from training.task import TrainingTask
 from training.windows import Windows
 
 # The picture of drivers looks the same with more customers.
@@ -38,10 +37,7 @@ _MOST_COUNTRIES = 8
 
 
 def churn_judgement(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    windows: Windows,
+    task: TrainingTask,
     data: Dataset,
     model: ChurnModel,
     predicted: Mapping[str, Floats],
@@ -56,9 +52,10 @@ def churn_judgement(
     outlook
         The buy-till-you-die baseline, if it could be fitted.
     """
+    windows = data.windows
     test, days = data.test.vectors, week_ends(windows.horizon_days)
     ids = test[C.CUSTOMER_ID].tolist()
-    orders = read_order_days(engine, prepared.rollups, windows.as_of)
+    orders = read_order_days(task.engine, task.prepared.rollups, windows.as_of)
     expected = {"churn": model.curve_.survival(test, days.tolist()).mean(axis=0)}
     explained = test.iloc[:_CUSTOMERS_EXPLAINED]
     effects = model.contributions(explained)
@@ -73,9 +70,9 @@ def churn_judgement(
         "churn",
         data.test.churned,
         predicted,
-        title=f"Churn of {shop.name}",
-        definition=_definition(shop, windows),
-        currency=shop.currency,
+        title=f"Churn of {task.shop.name}",
+        definition=_definition(task.shop, windows),
+        currency=task.shop.currency,
         groups=_groups(test, 1.0 - predicted["churn"]),
         survival=watch_survival(orders, ids, windows.test, windows.horizon_days, days, expected),
         tracking=tracking,
@@ -88,12 +85,10 @@ def churn_judgement(
 
 
 def value_judgement(
-    shop: ShopSettings,
-    windows: Windows,
+    task: TrainingTask,
     data: Dataset,
     model: ValueModel,
     predicted: Mapping[str, Floats],
-    extrapolated_to_days: int | None = None,
 ) -> Judgement:
     """Gather what the value scorecard shows.
 
@@ -102,7 +97,8 @@ def value_judgement(
     predicted
         Margin over the horizon of the test rows, by model, ``value`` among them.
     """
-    test = data.test.vectors
+    shop, test = task.shop, data.test.vectors
+    extrapolated_to_days = task.horizons.extrapolated_to_days
     # A tolerance far below a cent, as in training.value.held.
     low, high = (model.predict_interval(test) + np.array([-1e-7, 1e-7])).T
     return Judgement(
@@ -112,10 +108,10 @@ def value_judgement(
         predicted,
         title=f"Value of customers of {shop.name}",
         definition={
-            **_definition(shop, windows),
+            **_definition(shop, data.windows),
             "value basis": "extrapolated" if extrapolated_to_days else "learned",
         },
-        notes=reach_notes(windows.horizon_days, extrapolated_to_days),
+        notes=reach_notes(data.horizon_days, extrapolated_to_days),
         currency=shop.currency,
         groups=_groups(test, predicted["value"]),
         intervals={"value": Intervals(low, high, COVERAGE)},

@@ -11,7 +11,7 @@ from features.settings import ShopSettings
 from models import registry
 from models.registry import Client, RegisteredModel
 from training.gate import Verdict, judge
-from training.publishing.champions import model_name, readable_champion
+from training.publishing.champions import learned_until, model_name, readable_champion
 from training.report import Floats, JobReport
 from training.scorecard import judge_model, scorecard_files
 from training.tracking import track
@@ -93,11 +93,6 @@ def record(
         return Outcome(report, registered, verdict, "backtest", run_id)
     registry.promote(client, registered, verdict.reason)
     return Outcome(report, registered, verdict, "promoted", run_id, is_first=champion is None)
-
-
-def learned_until(model: RegisteredModel) -> date:
-    """Return the first day of which a model knows nothing."""
-    return date.fromisoformat(model.card["as_of"])
 
 
 def _is_older(champion: RegisteredModel, report: JobReport, data_fingerprint: str) -> bool:

@@ -9,67 +9,35 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.engine import Engine
-from features.prepare import Prepared
-from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
-from models.boosting import BoostingParameters
 from models.churn_value.intervals import newcomers
 from models.churn_value.value import ValueModel
 from models.metrics.value import normalised_gini, value_scorecard
 from training.baselines import btyd_baseline, fit_outlook, value_baselines
-from training.curves import CurveCache
-from training.dataset import (
-    Dataset,
-    KnownOutcomes,
-    Rows,
-    Table,
-    build_dataset,
-    population,
-)
+from training.dataset import Dataset, KnownOutcomes, Rows, build_dataset, population
 from training.judgements import reach_notes, value_judgement
 from training.plots import decile_plot, gains_plot
 from training.report import Contest, Floats, JobReport
-from training.settings import TrainingSettings
-from training.windows import Windows
+from training.task import TrainingTask
 
 
-def train_value(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    settings: TrainingSettings,
-    windows: Windows,
-    progress: Progress,
-    table: Table | None = None,
-    boosting: BoostingParameters | None = None,
-    curves: CurveCache | None = None,
-    extrapolated_to_days: int | None = None,
-) -> JobReport:
+def train_value(task: TrainingTask) -> JobReport:
     """Run the value job.
 
-    Parameters
-    ----------
-    table
-        Vectors and outcomes shared with other jobs; by default they are built.
-    boosting
-        Hyperparameters, for example from :func:`training.tuning.tune`.
-    curves
-        Curves already fitted on the same table; this job adds its own.
-    extrapolated_to_days
-        Horizon that scores will be extrapolated to; the job itself learns and judges the horizon of
-        ``windows``.
+    It learns and judges the horizon that the history can teach, even where scores will be
+    extrapolated further.
 
     Raises
     ------
     TrainingError
         Too few customers bought at a profit to learn from.
     """
-    data = build_dataset(engine, prepared, shop, windows, progress, table)
-    boosting, curves = boosting or BoostingParameters(seed=settings.seed), curves or CurveCache()
-    judged = _fit(data.known_at_test, data, boosting, curves, progress, "Value, judged")
-    model = _fit(data.known_at_end, data, boosting, curves, progress, "Value, served")
+    shop, extrapolated_to_days = task.shop, task.horizons.extrapolated_to_days
+    windows = task.windows(task.horizons.value_days)
+    data = build_dataset(task, windows)
+    judged = _fit(data.known_at_test, data, task, "Value, judged")
+    model = _fit(data.known_at_end, data, task, "Value, served")
     ours, rivals = judged.predict(data.test.vectors), _rivals(data, shop)
     predicted = {"value": ours, **rivals}
     scorecard = {name: value_scorecard(data.test.margin, each) for name, each in predicted.items()}
@@ -89,7 +57,7 @@ def train_value(
             "margin_rate_where_cost_unknown": shop.margin_rate,
         },
         parameters={
-            **asdict(boosting),
+            **asdict(task.boosting),
             "half_life_days": judged.half_life_days,
             "interval_confidences": list(judged.confidence_),
             "train_cutoffs": len(windows.train),
@@ -109,7 +77,7 @@ def train_value(
         model=model,
         vector_fingerprint=data.vector_fingerprint,
         notes=reach_notes(windows.horizon_days, extrapolated_to_days),
-        judgement=value_judgement(shop, windows, data, judged, predicted, extrapolated_to_days),
+        judgement=value_judgement(task, data, judged, predicted),
         figures={
             "deciles": decile_plot(data.test.margin, ours, shop.currency),
             "gains": gains_plot(
@@ -147,17 +115,10 @@ def held(margin: Floats, interval: Floats) -> NDArray[np.bool_]:
     return (margin >= interval[:, 0] - 1e-7) & (margin <= interval[:, 1] + 1e-7)
 
 
-def _fit(
-    known: KnownOutcomes,
-    data: Dataset,
-    boosting: BoostingParameters,
-    curves: CurveCache,
-    progress: Progress,
-    phrase: str,
-) -> ValueModel:
-    model = ValueModel(data.horizon_days, boosting=boosting)
-    tick = progress(phrase, model.fit_rounds_of(known.outcomes))
-    return model.fit_outcomes(known.outcomes, known.margin, data.columns, tick, curves.fit)
+def _fit(known: KnownOutcomes, data: Dataset, task: TrainingTask, phrase: str) -> ValueModel:
+    model = ValueModel(data.horizon_days, boosting=task.boosting)
+    tick = task.progress(phrase, model.fit_rounds_of(known.outcomes))
+    return model.fit_outcomes(known.outcomes, known.margin, data.columns, tick, task.curves.fit)
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:

@@ -23,15 +23,9 @@ from models.metrics.classification import rank_auc
 from models.metrics.value import value_scorecard
 from regulars.console import progress_bars
 from training.baselines import btyd_baseline, fit_outlook
-from training.dataset import (
-    Dataset,
-    KnownOutcomes,
-    Table,
-    build_table,
-    known_outcomes,
-    split_by_time,
-)
+from training.dataset import Dataset, KnownOutcomes, known_outcomes, split_by_time
 from training.settings import TrainingSettings
+from training.table import TrainingTable, build_table
 from training.value import held
 from training.windows import Windows, plan_windows
 
@@ -49,7 +43,7 @@ class Compared:
     bg_nbd: dict[str, float]
 
 
-def compare(table: Table, asked: Windows, taught: Windows, shop: ShopSettings) -> Compared:
+def compare(table: TrainingTable, asked: Windows, taught: Windows, shop: ShopSettings) -> Compared:
     """Fit both models at ``asked.test``, where ``taught`` ends, and judge them."""
     data = split_by_time(table, asked, shop)
     places = [table.horizons_days.index(days) for days in _SHORTER]

@@ -26,8 +26,9 @@ from models.metrics.classification import churn_scorecard
 from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
 from regulars.shop import open_shop
-from training.curves import CurveCache
-from training.run import Horizons, run_job, shared_table
+from training.horizons import Horizons
+from training.run import run_job, with_shared_table
+from training.task import TrainingTask
 
 _CONFIG = Path(__file__).parents[2] / "examples" / "simulated_shop" / "regulars.toml"
 _HORIZON_DAYS = 90
@@ -43,13 +44,13 @@ def rows(console: Console) -> list[Row]:
         settings = read_settings(_CONFIG).model_copy(update={"base": Path(folder)})
         now = pd.Timestamp(plan.end).to_pydatetime()
         with open_shop(settings, now, progress) as shop:
-            arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
-            table = shared_table(*arguments, horizons, plan.end, progress)
-            curves = CurveCache()
-            churn, value = (
-                run_job(job, *arguments, horizons, plan.end, progress, table, curves=curves)
-                for job in ("churn", "value")
-            )
+            task = with_shared_table(
+                TrainingTask(
+                    shop.engine, shop.prepared, settings.shop, settings.training, horizons,
+                    plan.end, progress,
+                )
+            )  # fmt: skip
+            churn, value = (run_job(job, task) for job in ("churn", "value"))
             activity = last_activity(shop, churn.test)
         truth, renewals = (pd.read_parquet(data / "truth" / n) for n in ("customers", "renewals"))
         orders, events, people = (

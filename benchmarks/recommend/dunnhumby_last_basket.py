@@ -15,7 +15,8 @@ from features.progress import Progress
 from models.recommend.frequency import Frequency
 from models.recommend.protocols import last_basket
 from models.recommend.ranker import RankerParameters
-from models.recommend.two_stage import TwoStage, ranked_sources
+from models.recommend.sources import ranked_sources
+from models.recommend.two_stage import TwoStage
 
 _BAR = 0.236
 _LEAST_BUYERS = 10

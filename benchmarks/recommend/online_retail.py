@@ -15,7 +15,8 @@ from models.recommend.cosine import Cosine
 from models.recommend.frequency import Frequency
 from models.recommend.protocols import time_split
 from models.recommend.ranker import RankerParameters
-from models.recommend.two_stage import TwoStage, ranked_sources
+from models.recommend.sources import ranked_sources
+from models.recommend.two_stage import TwoStage
 
 HORIZON_DAYS = 90
 

@@ -28,7 +28,20 @@ _RULE = unit_rule()
 
 @dataclass(frozen=True)
 class BgBb:
-    """Parameters: chances to buy are Beta(alpha, beta), chances to leave Beta(gamma, delta)."""
+    """Parameters: chances to buy are Beta(alpha, beta), chances to leave Beta(gamma, delta).
+
+    Examples
+    --------
+    Two donors after six yearly appeals, by the article's model: one gave to four, the last one
+    among them; the other to the first two alone.
+
+    >>> model = BgBb(1.204, 0.750, 0.657, 2.783)
+    >>> donors = Summary.of([4, 2], [6, 2], [6, 6])
+    >>> model.probability_alive(donors).round(2).tolist()
+    [1.0, 0.07]
+    >>> model.expected_purchases(donors, horizon=5).round(1).tolist()
+    [2.7, 0.1]
+    """
 
     alpha: float
     beta: float

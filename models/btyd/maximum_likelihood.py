@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
@@ -56,17 +55,6 @@ class Diagnostics:
     standard_errors: dict[str, float]
     at_boundary: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion; smaller is better."""
-        return 2 * len(self.standard_errors) - 2 * self.log_likelihood
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's information criterion; smaller is better."""
-        penalty = len(self.standard_errors) * math.log(max(self.customers, 1))
-        return penalty - 2 * self.log_likelihood
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.errors import TrainingError
 from features.vocabulary import Columns as C
 from models.btyd.bg_nbd import BgNbd
 from models.btyd.discounting import daily_rate
@@ -173,28 +172,6 @@ class Outlook:
             Diagnostics.from_json(stored["purchase_diagnostics"]),
             Diagnostics.from_json(stored["spend_diagnostics"]),
         )
-
-
-def predict_by_cutoff(
-    vectors: pd.DataFrame,
-    horizon_days: float,
-    yearly_discount_rate: float = 0.10,
-    kind: Kind = "bg_nbd",
-    spend_history: SpendHistory = "repeat",
-) -> pd.DataFrame:
-    """Return each row's forecast by a model fitted at its own cutoff, on nothing later.
-
-    Missing at cutoffs too early to fit a model.
-    """
-    parts = []
-    for _, rows in vectors.groupby(C.AS_OF, sort=True):
-        try:
-            outlook = Outlook.fit(rows, kind, spend_history)
-        except TrainingError:
-            continue
-        parts.append(outlook.predict(rows, horizon_days, yearly_discount_rate))
-    empty = pd.DataFrame(columns=list(OUTPUTS), index=vectors.index[:0], dtype=np.float64)
-    return pd.concat([empty, *parts]).reindex(vectors.index)
 
 
 def _fit_purchases(kind: Kind, summary: Summary) -> Fitted[BgNbd] | Fitted[ParetoNbd]:

@@ -73,33 +73,3 @@ def family_effects(contributions: pd.DataFrame) -> FamilyEffects:
         signed = np.where(effects[:, [place]] < 0, -part, part)
         leading[:, place] = columns[signed.argmax(axis=1)]
     return FamilyEffects(families, effects, leading)
-
-
-def family_importance(contributions: pd.DataFrame) -> pd.DataFrame:
-    """Return how much each family moves scores over all customers, most first.
-
-    Returns
-    -------
-    ``family``; ``mean_effect`` (mean absolute effect on the logit); ``share`` of all families'
-    (they add up to 1); ``leading_column`` (largest mean absolute effect within) and
-    ``raises_share`` (of the customers, those whose churn it raises).
-    """
-    grouped = family_effects(contributions)
-    size = np.abs(grouped.effects).mean(axis=0) if len(contributions) else np.zeros(0)
-    if not len(size):
-        size = np.zeros(len(grouped.names))
-    of_column = np.array(families_of(list(contributions.columns)))
-    by_column = contributions.abs().mean().fillna(0.0)
-    leading = [str(by_column[of_column == family].idxmax()) for family in grouped.names]
-    raises = (grouped.effects > 0).mean(axis=0) if len(contributions) else np.zeros(len(size))
-    frame = pd.DataFrame(
-        {
-            "family": list(grouped.names),
-            "mean_effect": size,
-            "share": size / max(size.sum(), 1e-12),
-            "leading_column": leading,
-            "raises_share": raises,
-        }
-    )
-    order = ["mean_effect", "family"]
-    return frame.sort_values(order, ascending=[False, True], ignore_index=True)

@@ -85,16 +85,6 @@ def calibration_error_by_chance(probabilities: Floats, bins: int = _BINS) -> tup
     return mean, float(np.sqrt((1 - 2 / np.pi) * variance.sum()))
 
 
-def lift_at(outcomes: Floats, scores: Floats, share: float = _TOP_SHARE) -> float:
-    """Return how much denser outcomes are in the top ``share`` than overall."""
-    return float(_top(Held.of(outcomes, rank_rows(scores), once(len(scores))), share)[0][0])
-
-
-def capture_at(outcomes: Floats, scores: Floats, share: float = _TOP_SHARE) -> float:
-    """Return the share of all outcomes that the top ``share`` of scores holds."""
-    return float(_top(Held.of(outcomes, rank_rows(scores), once(len(scores))), share)[1][0])
-
-
 def rank_auc(outcomes: Floats, scores: Floats) -> float:
     """Return the area under the ROC curve alone; NaN where all outcomes are the same."""
     return float(_roc_auc(Held.of(outcomes, rank_rows(scores), once(len(scores))))[0])

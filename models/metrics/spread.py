@@ -56,10 +56,3 @@ def crps_from_quantiles(actual: Floats, quantiles: Floats, levels: Floats) -> Fl
     missed = actual[:, None] - quantiles
     pinball = np.where(missed >= 0, levels * missed, (levels - 1) * missed)
     return np.asarray(2 * pinball @ share)
-
-
-def crps_from_samples(actual: Floats, samples: Floats) -> Floats:
-    """Return each row's CRPS of the empirical distribution of samples, shape (n, k)."""
-    k = samples.shape[1]
-    levels = (np.arange(k) + 0.5) / k
-    return crps_from_quantiles(actual, np.sort(samples, axis=1), levels)

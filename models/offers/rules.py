@@ -9,7 +9,7 @@ from typing import Any
 
 from models.offers.checking import Schema, check_rule
 from models.offers.parser import parse
-from models.offers.single import Row, over_row
+from models.offers.single import Row, is_missing, over_row
 from models.offers.syntax import (
     And,
     Expression,
@@ -112,6 +112,6 @@ def _names(expression: Expression) -> tuple[str, ...]:
 
 
 def _shown(value: Value | None) -> str:
-    if value is None or value != value:  # noqa: PLR0124  NaN alone differs from itself
+    if value is None or is_missing(value):
         return "missing"
     return f"{value:g}" if isinstance(value, float) else written_value(value)

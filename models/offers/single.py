@@ -47,6 +47,11 @@ _CALCULATE: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 
 
+def is_missing(value: Value | None) -> bool:
+    """Return whether a value is None or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def over_row(expression: Expression) -> _Evaluate:
     """Compile an expression to a function of one row."""
     match expression:
@@ -84,8 +89,7 @@ def _condition(condition: Condition) -> _Evaluate:
 def _name(name: str) -> _Evaluate:
     def value(row: Row) -> Any:
         found = row.get(name)
-        # NaN alone differs from itself.
-        return None if found is None or found != found else found  # noqa: PLR0124
+        return None if is_missing(found) else found
 
     return value
 

@@ -16,8 +16,7 @@ from models.policy.assignment import draw, unit_uniform
 
 Floats = NDArray[np.float64]
 
-_POINTS = 321
-_COARSE = 41  # coarser, for answers that somebody waits for
+_POINTS = 41  # few, since somebody waits for the answer
 
 
 @dataclass(frozen=True)
@@ -47,41 +46,13 @@ def decide(probabilities: Floats, unit: str, salt: str) -> Decision:
     return Decision(action, float(probabilities[action] / probabilities.sum()))
 
 
-def epsilon_greedy(scores: Floats, epsilon: float) -> Floats:
-    """Return the probabilities: any candidate with a chance of epsilon, else the best.
-
-    Equal scores go to the first, so candidates should come in the order that breaks ties.
-    """
-    probabilities = np.full(len(scores), epsilon / max(len(scores), 1))
-    if len(scores):
-        probabilities[int(np.argmax(scores))] += 1 - epsilon
-    return probabilities
-
-
-def thompson(accepted: Floats, declined: Floats) -> Floats:
-    """Return P(each candidate is the best), given its counts and a uniform prior.
-
-    Drawing from it is Thompson sampling (1933) with the propensity known instead of simulated:
-    ``P(a best) = integral f_a(x) prod_{b != a} F_b(x) dx`` over Beta(accepted + 1,
-    declined + 1) posteriors, on a grid finer than any of them.
-
-    Parameters
-    ----------
-    accepted, declined
-        Counts of each candidate so far, shape (candidates,).
-    """
-    from scipy.special import betainc
-
-    alpha, beta = np.asarray(accepted) + 1.0, np.asarray(declined) + 1.0
-    below = betainc(alpha[:, None], beta[:, None], _grid(alpha, beta))
-    return _best_of(np.asarray(below, dtype=np.float64))
-
-
 def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
     """Return P(each candidate has the largest value), given its mean and standard error.
 
-    As :func:`thompson`, over independent normal values. A deviation of zero means a known value;
-    equal known values have equal probabilities.
+    Drawing from it is Thompson sampling (1933) over independent normal values, with the propensity
+    known instead of simulated: ``P(a best) = integral f_a(x) prod_{b != a} F_b(x) dx``, on a grid
+    finer than any of them. A deviation of zero means a known value; equal known values have equal
+    probabilities.
 
     Parameters
     ----------
@@ -93,7 +64,7 @@ def chances_to_be_best(values: Floats, deviations: Floats) -> Floats:
     # A known value is treated as normal with a tiny deviation; the grid has points around it.
     hair = 1e-9 * max(float(np.abs(values).max()), float(deviations.max()), 1e-300)
     spread = np.maximum(deviations, hair)[:, None]
-    grid = np.unique(values[:, None] + spread * np.linspace(-6, 6, _COARSE))
+    grid = np.unique(values[:, None] + spread * np.linspace(-6, 6, _POINTS))
     below: Floats = ndtr((grid - values[:, None]) / spread)
     return _best_of(below)
 
@@ -103,14 +74,6 @@ def _best_of(below: Floats) -> Floats:
     between = (below[:, 1:] + below[:, :-1]) / 2
     chances = (np.diff(below, axis=1) * _product_of_others(between)).sum(axis=1)
     return np.asarray(chances / chances.sum())
-
-
-def _grid(alpha: Floats, beta: Floats) -> Floats:
-    """Return points of [0, 1], dense where any of the posteriors has its mass."""
-    mean = alpha / (alpha + beta)
-    deviation = np.sqrt(mean * (1 - mean) / (alpha + beta + 1))
-    own = mean[:, None] + deviation[:, None] * np.linspace(-8, 8, _POINTS)
-    return np.unique(np.concatenate([[0.0, 1.0], np.clip(own, 0, 1).ravel()]))
 
 
 def _product_of_others(values: Floats) -> Floats:

@@ -86,9 +86,9 @@ class Newcomers:
         best = top_per_row(self.shares_, limit, self.ties_)
         return sparse.csr_matrix(best[rows])
 
-    def share(self, product: int) -> float:
-        """Return the share of all first orders that hold the product, not faded."""
-        return float(self.counts_[product] / self.first_orders_) if self.first_orders_ else 0.0
+    def shares(self) -> NDArray[np.float64]:
+        """Return the share of all first orders that hold each product, not faded."""
+        return np.asarray(self.counts_ / max(self.first_orders_, 1), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write parameters and learned state into ``folder``."""

@@ -130,6 +130,26 @@ def rolling(
         yield time_split(interactions, cutoff_day, horizon_days)
 
 
+def past_windows(
+    interactions: Interactions, horizon_days: int | None, number: int
+) -> Iterator[Window]:
+    """Yield windows one before the other, the latest first, each ending where the later one begins.
+
+    Parameters
+    ----------
+    horizon_days
+        As in :func:`time_split`, up to the day that the interactions end. None: last baskets.
+    """
+    known = interactions
+    for _ in range(number):
+        if horizon_days is None:
+            window = last_basket(known)
+        else:
+            window = time_split(known, known.as_of_day - horizon_days, horizon_days)
+        yield window
+        known = window.known
+
+
 def _window(
     known: Interactions,
     interactions: Interactions,

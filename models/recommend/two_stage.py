@@ -7,7 +7,7 @@ the interactions is read, and no customer's future is used to predict another's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -16,48 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.parallel import side_by_side
+from models.parallel import parallel_map
 from models.recommend.candidates import Shortlist, shortlist
 from models.recommend.contract import Recommender, discover_recommenders
-from models.recommend.ease import Ease
-from models.recommend.frequency import Frequency
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates, Indices, entries_in, stack
-from models.recommend.neighbours import Neighbours
-from models.recommend.personal import Personal
 from models.recommend.popular import Popular
-from models.recommend.protocols import Window, last_basket, time_split
+from models.recommend.protocols import Window, past_windows
 from models.recommend.ranker import LabelledLists, LearnedRanking, Ranker, RankerParameters
 from models.recommend.ranking_features import RankingFeatures
-from models.recommend.repurchase import Repurchase
-from models.recommend.stages import Stages
+from models.recommend.sources import IMPERSONAL, ranked_sources
 from models.recommend.stored import load_interactions, save_interactions
 from models.recommend.topk import fill_with_popular, tie_order, top_per_row
-from models.recommend.transitions import Transitions
 from models.recommend.weights import choose_weights
 from models.state import load_state, save_state
-
-IMPERSONAL: Final = frozenset({Popular.name, Stages.name})
-"""Sources that give many customers the same list: what only they name is not personal."""
 
 _BLEND_SHARE: Final = 0.1
 """Power of the blend's rank beside the ranker's."""
 _CUSTOMERS_PER_BLOCK: Final = 500
 _CUSTOMERS_FOR_WEIGHTS: Final = 2_000
-
-
-def ranked_sources() -> list[Recommender]:
-    """Return the default sources, unfitted."""
-    return [
-        Frequency(),
-        Personal(),
-        Repurchase(),
-        Neighbours(nearest=200),
-        Transitions(),
-        Ease(max_products=5_000),
-        Stages(),
-        Popular(),
-    ]
 
 
 class TwoStage:
@@ -113,19 +90,8 @@ class TwoStage:
 
     def fit(self, interactions: Interactions) -> Self:
         """Train the ranker on past windows, then fit every source on all interactions."""
-        return self._train(self._windows(interactions)).refit(interactions)
-
-    def _windows(self, interactions: Interactions) -> Iterator[Window]:
-        """Yield the training windows, the latest first."""
-        known = interactions
-        for _ in range(self.training_windows):
-            if self.horizon_days is None:
-                window = last_basket(known)
-            else:
-                start = known.as_of_day - self.horizon_days
-                window = time_split(known, start, self.horizon_days)
-            yield window
-            known = window.known
+        windows = past_windows(interactions, self.horizon_days, self.training_windows)
+        return self._train(windows).refit(interactions)
 
     def _train(self, windows: Iterable[Window]) -> Self:
         """Choose the blend's weights on the first window, and fit the ranker on all of them."""
@@ -166,7 +132,7 @@ class TwoStage:
                 chosen.sizes,
             )
 
-        return side_by_side(labelled, _blocks(some.size))
+        return parallel_map(labelled, _blocks(some.size))
 
     def refit(self, interactions: Interactions) -> Self:
         """Fit sources and ranking features on these interactions; keep what was learned."""
@@ -231,7 +197,7 @@ class TwoStage:
             own = chosen.kept(np.asarray(chosen.scores[:, personal].any(axis=1)))
             return scores, entries_in(scores, own.matrix(np.ones(own.rows.size)))
 
-        scores, is_personal = zip(*side_by_side(answer, _blocks(wanted.size)), strict=True)
+        scores, is_personal = zip(*parallel_map(answer, _blocks(wanted.size)), strict=True)
         return stack(list(scores), self.ties_.size), np.concatenate(is_personal)
 
     def _score(self, chosen: Shortlist, customers: NDArray[np.int64], limit: int) -> Candidates:

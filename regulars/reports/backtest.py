@@ -41,9 +41,9 @@ def show_backtest(
     cutoffs
         Rolling cutoffs besides the last basket and the last horizon.
     """
+    from training.horizons import choose_horizons
     from training.recommend.backtest import backtest_recommend
     from training.recommend.purchases import describe_products, load_interactions
-    from training.run import choose_horizons
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)

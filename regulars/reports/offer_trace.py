@@ -119,9 +119,9 @@ def show_logged_decision(
             "its offers' rules are there alone; `regulars evaluate policy` needs none of them",
         )
     bundle = read_bundle(settings.bundles / version)
-    said, items = row["context"], orjson.loads(row["answer"])["items"]
-    placements = said.get("placements") or [None]
-    context = Context(said.get("channel", "web"), placements[0], said)
+    sent, items = row["context"], orjson.loads(row["answer"])["items"]
+    placements = sent.get("placements") or [None]
+    context = Context(sent.get("channel", "web"), placements[0], sent)
     at = row["ts"].replace(tzinfo=UTC)
     book, currency = open_offer_book(bundle), bundle.manifest.currency
     entries = read_trace(book, record, context, at, items, currency)

@@ -87,12 +87,14 @@ def _find(
     from models.registry import open_client
     from training.publishing.champions import load_champions
     from training.publishing.scores import score_customers
+    from training.publishing.task import ScoringTask
     from training.uplift.trials import KNOWN_BEFORE, campaign_trials
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)
         champions = load_champions(open_client(settings.mlruns), settings.shop.name, day)
-        scored = score_customers(shop.engine, shop.prepared, champions, settings.shop, day)
+        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, day)
+        scored = score_customers(task)
         trials = campaign_trials(
             shop.engine, shop.prepared, champions.churn.horizon_days,
             settings.shop.lookback_days, day,
@@ -122,13 +124,14 @@ def _chosen(frame: pd.DataFrame, customer_ids: Sequence[str], day: date) -> pd.D
 
 def _show(console: Console, row: Mapping[Hashable, Any], reasons: ChurnReasons) -> None:
     churn = row[B.CHURN_PROBABILITY]
-    said = f"{churn:.0%}" if isinstance(churn, float) and not math.isnan(churn) else "not scored"
-    console.print(f"[bold]{escape(str(row[C.CUSTOMER_ID]))}[/]: churn {said}")
+    is_scored = isinstance(churn, float) and not math.isnan(churn)
+    shown = f"{churn:.0%}" if is_scored else "not scored"
+    console.print(f"[bold]{escape(str(row[C.CUSTOMER_ID]))}[/]: churn {shown}")
     parts = {
         "drivers of the score": [driver["text"] for driver in reasons.model_attribution],
         "stated by the customer": [
-            f"{told['reason']} ({told['source']}: {told['evidence']})"
-            for told in reasons.stated_reasons
+            f"{stated['reason']} ({stated['source']}: {stated['evidence']})"
+            for stated in reasons.stated_reasons
         ],
         "tested by a campaign": [
             f"{cause['campaign_id']}, {cause['arm']}: {cause['evidence']}"

@@ -97,17 +97,17 @@ class Sheet:
 
 def sheets(findings: SegmentFindings) -> list[Sheet]:
     """Return every table of the report: each view, then how customers moved in it."""
-    told = []
+    found = []
     for view, table in findings.tables.items():
-        told.append(_segments(findings, view, table))
+        found.append(_segments(findings, view, table))
         if view in findings.movements:
-            told.append(_matrix(findings, view))
-            told.append(_totals(findings, view))
+            found.append(_matrix(findings, view))
+            found.append(_totals(findings, view))
     if findings.since is not None:
-        told.append(_most_moved(findings))
+        found.append(_most_moved(findings))
     if not findings.stated.empty:
-        told.append(_stated(findings))
-    return told
+        found.append(_stated(findings))
+    return found
 
 
 def plain(name: str) -> str:

@@ -28,6 +28,7 @@ from training.publishing.champions import Champions, load_champions
 from training.publishing.movements import lookback_words, most_moved, movement, segment_table
 from training.publishing.scores import CustomerScores, score_customers
 from training.publishing.segments import keep_segmentation, published_names
+from training.publishing.task import ScoringTask
 
 _MOST_MOVED = 20
 _KINDS = (".csv", ".html", ".md")
@@ -91,11 +92,8 @@ def _scored_at(
         previous = published_names(settings.bundles, day, after=since)
         if previous is None and scored:
             previous = scored[-1].segments
-        scored.append(
-            score_customers(
-                shop.engine, shop.prepared, champions, settings.shop, day, previous=previous
-            )
-        )
+        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, day)
+        scored.append(score_customers(task, previous=previous))
         keep_segmentation(champions, scored[-1].segmentation)
         tick()
     return scored

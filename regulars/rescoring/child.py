@@ -103,12 +103,12 @@ def _rescore(settings: Settings) -> None:
         sys.exit(1)
 
 
-def rescore_forever(settings: Settings, tell: Callable[[Step], None]) -> None:
-    """Rescore until interrupted; ``tell`` is called with each step that scored somebody."""
+def rescore_forever(settings: Settings, on_step: Callable[[Step], None]) -> None:
+    """Rescore until interrupted; ``on_step`` is called with each step that scored somebody."""
     from regulars.rescoring.watch import watch
 
     with _opened(settings) as rescoring:
-        watch(rescoring, time.sleep, tell)
+        watch(rescoring, time.sleep, on_step)
 
 
 def rescore_once(settings: Settings) -> Iterator[Step]:

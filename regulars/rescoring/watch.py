@@ -48,10 +48,10 @@ class Step:
     @property
     def summary(self) -> str:
         """The step in a sentence."""
-        said = f"Scored {counted(self.customers, 'customer')} again"
+        scored = f"Scored {counted(self.customers, 'customer')} again"
         if self.waited_seconds is None:
-            return said
-        return f"{said}, {self.waited_seconds:.0f} s after the first event"
+            return scored
+        return f"{scored}, {self.waited_seconds:.0f} s after the first event"
 
 
 class Rescoring:
@@ -126,13 +126,13 @@ class Rescoring:
 
 
 def watch(
-    rescoring: Rescoring, sleep: Callable[[float], None], tell: Callable[[Step], None]
+    rescoring: Rescoring, sleep: Callable[[float], None], on_step: Callable[[Step], None]
 ) -> None:
     """Take steps forever; after errors at growing intervals of up to a minute.
 
     Parameters
     ----------
-    tell
+    on_step
         Called with each step in which somebody was scored.
 
     Raises
@@ -151,7 +151,7 @@ def watch(
         else:
             pause = 0.0 if step.more else POLL_SECONDS
             if step.customers:
-                tell(step)
+                on_step(step)
         sleep(pause)
 
 

@@ -24,7 +24,6 @@ from models.btyd.outlook import (
     P_NO_ORDER,
     Kind,
     Outlook,
-    predict_by_cutoff,
 )
 from models.btyd.recalibration import Recalibration, evenly_earlier
 from models.btyd.summary import Summary
@@ -142,17 +141,6 @@ def test_only_the_latest_cutoff_teaches(vectors: pd.DataFrame) -> None:
     assert Outlook.fit(pd.concat([earlier, vectors])) == Outlook.fit(vectors)
 
 
-def test_by_cutoff_nothing_later_is_known(vectors: pd.DataFrame) -> None:
-    earlier = draw_vectors(seed=1).assign(**{C.AS_OF: date(2024, 1, 1)})
-    barren = vectors.head(5).assign(**{C.AS_OF: date(2023, 1, 1)})
-    both = pd.concat([vectors, barren, earlier], ignore_index=True)
-    said = predict_by_cutoff(both, 90)
-    own = Outlook.fit(earlier).predict(earlier, 90)
-    np.testing.assert_array_equal(said[both[C.AS_OF] == date(2024, 1, 1)], own)
-    assert said[both[C.AS_OF] == date(2023, 1, 1)].isna().all(axis=None)
-    assert said.index.equals(both.index)
-
-
 def test_all_orders_tell_first_time_buyers_apart(vectors: pd.DataFrame) -> None:
     once = vectors["btyd_frequency"] == 0
     repeat = Outlook.fit(vectors).predict(vectors, 90).loc[once, EXPECTED_SPEND]
@@ -229,6 +217,32 @@ class TestRecalibration:
                 assert (said[P_NO_ORDER] <= before[P_NO_ORDER]).all()
                 assert (said[EXPECTED_ORDERS] >= before[EXPECTED_ORDERS]).all()
             before = said
+
+    @pytest.mark.parametrize(("times", "factor"), [(20.0, 3.0), (0.05, 1 / 3), (2.0, 2.0)])
+    def test_spend_is_moved_by_a_factor_of_three_at_most(
+        self, outlooks: dict[str, Outlook], times: float, factor: float
+    ) -> None:
+        said = outlooks["bg_nbd"].predict(draw_vectors(seed=5), 90)
+        orders = np.random.default_rng(0).poisson(said[EXPECTED_ORDERS]).astype(np.float64)
+        value = orders * times * said[EXPECTED_SPEND].to_numpy()
+        assert Recalibration.learn(said, orders, value).spend_factor == pytest.approx(
+            factor, rel=0.1
+        )
+
+    def test_who_leaves_with_the_next_order_buys_as_often_as_at_all(self) -> None:
+        """One order at most: no fewer are expected than the chance that there is one."""
+        once = pd.DataFrame(
+            {
+                P_ALIVE: [1.0],
+                EXPECTED_ORDERS: [0.5],
+                P_NO_ORDER: [0.5],
+                EXPECTED_SPEND: [20.0],
+                EXPECTED_VALUE: [10.0],
+            }
+        )
+        said = Recalibration(0.8, 1.0, 1.0).apply(once).iloc[0]
+        assert said[EXPECTED_ORDERS] == pytest.approx(0.4)
+        assert said[P_NO_ORDER] == pytest.approx(0.6)
 
     def test_without_any_outcome_nothing_moves(self, outlooks: dict[str, Outlook]) -> None:
         said = outlooks["bg_nbd"].predict(draw_vectors(50, seed=5), 90)

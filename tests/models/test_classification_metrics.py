@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from models.metrics.classification import (
     calibration_bins,
-    capture_at,
     churn_scorecard,
     expected_calibration_error,
-    lift_at,
+    order_scorer,
+    rank_auc,
+    roc_auc,
 )
+from models.metrics.order import of_the_sample
 
 ROWS = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.floats(0, 1)), min_size=1, max_size=80)
 TIED_ROWS = st.lists(
@@ -30,6 +32,11 @@ def columns(rows: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
     return outcomes, scores
 
 
+def ranked(outcomes: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Return the metrics of the rows in the order of their scores."""
+    return of_the_sample(order_scorer(outcomes, scores), len(outcomes))
+
+
 def naive_expected_capture(outcomes: np.ndarray, scores: np.ndarray, top: int) -> float:
     """Fill the top score by score; of equals that do not all fit, take an even share."""
     captured, left = 0.0, top
@@ -41,18 +48,17 @@ def naive_expected_capture(outcomes: np.ndarray, scores: np.ndarray, top: int) -
     return captured
 
 
-@given(TIED_ROWS, st.floats(0.05, 1.0))
-def test_capture_and_lift_are_their_definitions(
-    rows: list[tuple[float, float]], share: float
-) -> None:
+@given(TIED_ROWS)
+def test_capture_and_lift_are_their_definitions(rows: list[tuple[float, float]]) -> None:
     outcomes, scores = columns(rows)
-    top = max(1, round(share * len(rows)))
+    top = max(1, round(0.1 * len(rows)))
     captured = naive_expected_capture(outcomes, scores, top)
     total = outcomes.sum()
     wanted = captured / total if total else 0.0
-    assert capture_at(outcomes, scores, share) == pytest.approx(wanted)
+    card = ranked(outcomes, scores)
+    assert card["capture_at_10pct"] == pytest.approx(wanted)
     wanted_lift = captured / top / outcomes.mean() if total else 0.0
-    assert lift_at(outcomes, scores, share) == pytest.approx(wanted_lift)
+    assert card["lift_at_10pct"] == pytest.approx(wanted_lift)
 
 
 @given(ROWS, st.randoms())
@@ -61,8 +67,8 @@ def test_no_metric_depends_on_the_order_of_rows(
 ) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    for metric in (expected_calibration_error, lift_at, capture_at):
-        assert metric(*columns(shuffled)) == pytest.approx(metric(*columns(rows)), abs=1e-12)
+    card, again = ranked(*columns(rows)), ranked(*columns(shuffled))
+    assert again == pytest.approx(card, abs=1e-12, nan_ok=True)
 
 
 @given(ROWS)
@@ -83,8 +89,9 @@ def test_one_score_for_all_misses_by_the_gap_of_the_means_alone() -> None:
     outcomes = np.array([1.0, 0.0, 0.0, 0.0] * 25)
     assert expected_calibration_error(outcomes, np.full(100, 0.25)) == pytest.approx(0.0)
     assert expected_calibration_error(outcomes, np.full(100, 0.45)) == pytest.approx(0.2)
-    assert lift_at(outcomes, np.full(100, 0.25)) == pytest.approx(1.0)
-    assert capture_at(outcomes, np.full(100, 0.25)) == pytest.approx(0.1)
+    card = ranked(outcomes, np.full(100, 0.25))
+    assert card["lift_at_10pct"] == pytest.approx(1.0)
+    assert card["capture_at_10pct"] == pytest.approx(0.1)
 
 
 def test_bins_are_equally_filled_and_cover_everyone() -> None:
@@ -105,15 +112,24 @@ def test_fewer_rows_than_bins_leave_no_empty_bin() -> None:
 
 def test_a_perfect_ranking_lifts_and_captures_all_it_can() -> None:
     outcomes = np.repeat([1.0, 0.0], [20, 80])
-    assert lift_at(outcomes, outcomes) == pytest.approx(5.0)
-    assert capture_at(outcomes, outcomes) == pytest.approx(0.5)
-    assert capture_at(outcomes, outcomes, share=0.2) == pytest.approx(1.0)
-    assert capture_at(outcomes, -outcomes) == 0.0
+    card = ranked(outcomes, outcomes)
+    assert card["lift_at_10pct"] == pytest.approx(5.0)
+    assert card["capture_at_10pct"] == pytest.approx(0.5)
+    assert ranked(outcomes, -outcomes)["capture_at_10pct"] == 0.0
 
 
 def test_nobody_churned_is_no_lift_and_no_error() -> None:
-    assert lift_at(np.zeros(5), np.arange(5.0)) == 0.0
-    assert capture_at(np.zeros(5), np.arange(5.0)) == 0.0
+    card = ranked(np.zeros(5), np.linspace(0, 1, 5))
+    assert card["lift_at_10pct"] == 0.0
+    assert card["capture_at_10pct"] == 0.0
+
+
+def test_one_outcome_alone_is_ranked_as_by_chance_or_not_at_all() -> None:
+    scores = np.linspace(0, 1, 5)
+    for outcomes in (np.zeros(5), np.ones(5)):
+        assert roc_auc(outcomes, scores) == 0.5
+        assert np.isnan(rank_auc(outcomes, scores))
+    assert roc_auc(np.array([0.0, 0.0, 1.0]), np.array([1.0, 2.0, 2.0])) == 0.75
 
 
 def test_the_scorecard_against_closed_forms() -> None:

@@ -41,6 +41,17 @@ def test_a_real_difference_is_found_and_the_same_model_never_is() -> None:
     assert compare_models(ours, ours).p_value == 1.0
 
 
+@pytest.mark.parametrize("gap", [1.0, -1.0, 0.1])
+def test_the_test_is_two_sided(gap: float) -> None:
+    """Of sixteen ways to flip four equal gaps two reach as far: all as they are, and none."""
+    found = compare_models(np.full(4, gap), np.zeros(4), flips=20_000)
+    assert found.p_value == pytest.approx(2 / 16, abs=0.01)
+
+
+def test_no_number_of_flips_proves_a_difference_beyond_doubt() -> None:
+    assert compare_models(np.ones(200), np.zeros(200), flips=99).p_value == 1 / 100
+
+
 def test_nobody_proves_nothing() -> None:
     assert np.isnan(compare_models(np.zeros(0), np.zeros(0)).p_value)
 

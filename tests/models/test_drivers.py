@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from features.family import Column, discover_families
-from models.drivers import churn_drivers, family_effects, family_importance
+from models.drivers import churn_drivers, family_effects
 
 COLUMNS = (
     Column("recency_days", "days since the last order", "days"),
@@ -103,28 +102,6 @@ def test_effects_by_family_add_up_to_the_score() -> None:
     np.testing.assert_allclose(grouped.effects.sum(axis=1), effects.sum(axis=1))
     leading = np.take_along_axis(effects.to_numpy(), grouped.leading, axis=1)
     assert (np.sign(leading) == np.sign(grouped.effects)).all()
-
-
-def test_importance_is_what_families_move_scores_by() -> None:
-    effects = pd.DataFrame(
-        {
-            "recency_days": [0.4, -0.1, 0.4],
-            "gap_mean_days": [0.3, 0.3, 0.3],
-            "overdue_days": [-0.3, -0.3, -0.3],
-        }
-    )
-    importance = family_importance(effects)
-    assert importance["family"].tolist() == ["recency_frequency_monetary", "rhythm"]
-    assert importance["mean_effect"].tolist() == pytest.approx([0.3, 0.0])
-    assert importance["share"].tolist() == pytest.approx([1.0, 0.0])
-    assert importance["raises_share"].tolist() == pytest.approx([2 / 3, 0.0])
-    assert importance["leading_column"].tolist() == ["recency_days", "gap_mean_days"]
-
-
-def test_importance_over_nobody_is_nothing() -> None:
-    importance = family_importance(EFFECTS.head(0))
-    assert importance["mean_effect"].tolist() == [0.0, 0.0, 0.0]
-    assert importance["share"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_time_of_year_is_no_habit_of_the_customer() -> None:

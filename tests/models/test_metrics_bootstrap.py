@@ -97,6 +97,13 @@ def test_resamples_draw_as_many_rows_as_there_are_and_repeat_by_seed() -> None:
     assert counts.mean() == pytest.approx(1.0)
 
 
+def test_of_many_rows_no_more_and_no_fewer_resamples_are_drawn_than_asked_for() -> None:
+    """They come in blocks, of which the last may be smaller."""
+    blocks = [len(counts) for counts in draw_counts(100_000, 7, seed=3)]
+    assert len(blocks) > 1
+    assert sum(blocks) == 7
+
+
 def test_the_interval_of_a_mean_is_that_of_the_textbook() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, 2_000)
     found = bootstrap({"": row_means({"mean": values})}, 2_000, 1_000)[""]["mean"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import betainc
 from scipy.stats import beta
 
+from models.metrics.classification import churn_scorecard
 from models.metrics.profit import (
     PUBLISHED_CAMPAIGN,
     Campaign,
@@ -55,6 +56,16 @@ def test_the_exact_integral_is_brute_force_s(
     found, share = expected_maximum_profit(outcomes, scores, campaign)
     assert found == pytest.approx(brute_force(outcomes, scores, campaign), abs=1e-3)
     assert 0 <= share <= 1
+
+
+@given(ROWS, st.sampled_from([PUBLISHED_CAMPAIGN, Campaign(60, 15, 3, 2, 5)]))
+@settings(max_examples=60, deadline=None)
+def test_the_scorecard_s_figure_is_the_same(
+    rows: list[tuple[float, float]], campaign: Campaign
+) -> None:
+    outcomes, scores = columns(rows)
+    figure = churn_scorecard(outcomes, scores, campaign)["expected_maximum_profit"]
+    assert figure == pytest.approx(expected_maximum_profit(outcomes, scores, campaign)[0])
 
 
 @given(ROWS)

@@ -35,12 +35,21 @@ def test_true_probabilities_need_no_change() -> None:
     assert intercept == pytest.approx(0.0, abs=0.05)
 
 
-@pytest.mark.parametrize(("stretch", "shift"), [(2.0, 0.0), (0.5, 0.0), (1.0, -0.7)])
+@pytest.mark.parametrize(("stretch", "shift"), [(2.0, 0.0), (0.5, 0.0), (0.02, 0.0), (1.0, -0.7)])
 def test_a_known_distortion_is_undone(stretch: float, shift: float) -> None:
     slope, intercept = scored(OUTCOMES, expit(stretch * LOGITS + shift))
     assert slope == pytest.approx(1 / stretch, rel=0.05)
     if stretch == 1.0:
         assert intercept == pytest.approx(-shift, abs=0.05)
+
+
+def test_true_probabilities_of_rare_outcomes_need_no_change_either() -> None:
+    random = np.random.default_rng(2)
+    logits = random.uniform(-9.0, -4.0, 200_000)
+    outcomes = (random.random(200_000) < expit(logits)).astype(np.float64)
+    slope, intercept = scored(outcomes, expit(logits))
+    assert slope == pytest.approx(1.0, abs=0.1)
+    assert intercept == pytest.approx(0.0, abs=0.1)
 
 
 def test_the_slope_is_that_of_an_unpenalised_logistic_regression() -> None:

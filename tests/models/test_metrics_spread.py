@@ -12,7 +12,6 @@ from scipy.stats import norm
 from models.metrics.order import of_the_sample
 from models.metrics.spread import (
     crps_from_quantiles,
-    crps_from_samples,
     crps_scorer,
     interval_scorer,
 )
@@ -27,6 +26,14 @@ def test_intervals_by_hand() -> None:
     assert card["interval_coverage"] == 0.5  # bounds count as inside
     assert card["interval_width"] == pytest.approx(5.0)
     assert card["interval_score"] == pytest.approx(5.0 + 2 / 0.1 * (2.0 + 1.0) / 4)
+
+
+def test_outcomes_on_either_bound_are_inside() -> None:
+    """Who brings nothing lies on the lower bound of every interval that begins at zero."""
+    on_bounds = np.array([0.0, 4.0])
+    card = of_the_sample(interval_scorer(on_bounds, np.zeros(2), np.full(2, 4.0), 0.9), 2)
+    assert card["interval_coverage"] == 1.0
+    assert card["interval_score"] == card["interval_width"] == 4.0
 
 
 def test_true_quantiles_have_the_best_interval_score() -> None:
@@ -50,14 +57,15 @@ def test_crps_of_the_normal_is_its_closed_form() -> None:
 
 
 @given(st.data())
-def test_crps_of_samples_is_the_energy_form(data: st.DataObject) -> None:
+def test_crps_of_equally_likely_values_is_the_energy_form(data: st.DataObject) -> None:
     """E|X - y| - E|X - X'| / 2 for the empirical distribution."""
     k = data.draw(st.integers(1, 6))
     samples = data.draw(arrays(np.float64, (3, k), elements=MONEY))
     actual = data.draw(arrays(np.float64, 3, elements=MONEY))
     apart = np.abs(samples[:, :, None] - samples[:, None, :]).mean(axis=(1, 2))
     wanted = np.abs(samples - actual[:, None]).mean(axis=1) - apart / 2
-    np.testing.assert_allclose(crps_from_samples(actual, samples), wanted, atol=1e-8)
+    found = crps_from_quantiles(actual, np.sort(samples, axis=1), (np.arange(k) + 0.5) / k)
+    np.testing.assert_allclose(found, wanted, atol=1e-8)
 
 
 def test_a_median_alone_is_the_absolute_error() -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from features.errors import DataError, SettingsError
 from models.policy.assignment import Experiment, draw, unit_uniform, unit_uniforms
 from models.policy.experiments import Arm, compare, results
-from models.policy.exploration import decide, epsilon_greedy, thompson
+from models.policy.exploration import chances_to_be_best, decide
 from models.policy.sample_ratio import check_sample_ratio
 from models.policy.variants import HOLDOUT
 
@@ -92,11 +92,6 @@ def test_nothing_without_weight_is_ever_drawn(weights: list[float], uniform: flo
         assert weights[draw(np.array(weights), uniform)] > 0
 
 
-def test_epsilon_greedy_takes_the_best_and_tries_the_rest() -> None:
-    np.testing.assert_allclose(epsilon_greedy(np.array([1.0, 3.0, 3.0]), 0.3), [0.1, 0.8, 0.1])
-    assert epsilon_greedy(np.array([]), 0.3).shape == (0,)
-
-
 def test_decisions_are_taken_as_often_as_their_propensity_says() -> None:
     probabilities = np.array([0.1, 0.65, 0.25])
     taken = [decide(probabilities, unit, "home") for unit in UNITS]
@@ -113,24 +108,27 @@ def test_without_a_candidate_there_is_no_decision() -> None:
             decide(nothing, "c1", "home")
 
 
-def test_thompson_shares_are_what_simulation_says() -> None:
-    accepted, declined = np.array([3.0, 10.0, 40.0, 0.0]), np.array([27.0, 80.0, 400.0, 2.0])
-    rng = np.random.default_rng(0)
-    drawn = rng.beta(accepted + 1, declined + 1, size=(200_000, 4)).argmax(axis=1)
+def test_chances_to_be_best_are_what_simulation_says() -> None:
+    values, deviations = np.array([1.0, 1.5, 0.2, -1.0]), np.array([0.5, 0.2, 1.0, 2.0])
+    drawn = np.random.default_rng(0).normal(values, deviations, size=(200_000, 4)).argmax(axis=1)
     simulated = np.bincount(drawn, minlength=4) / 200_000
-    np.testing.assert_allclose(thompson(accepted, declined), simulated, atol=0.004)
+    np.testing.assert_allclose(chances_to_be_best(values, deviations), simulated, atol=0.006)
 
 
-def test_thompson_in_closed_form() -> None:
-    """Beta(1, 1) against Beta(2, 1): P(first larger) = integral of x^2 = 1/3."""
-    np.testing.assert_allclose(thompson(np.array([0, 1]), np.zeros(2)), [1 / 3, 2 / 3], atol=1e-4)
-    np.testing.assert_allclose(thompson(np.zeros(5), np.zeros(5)), 0.2, atol=1e-6)
-    np.testing.assert_allclose(thompson(np.array([4.0]), np.array([9.0])), [1.0])
+@given(st.floats(-5, 5), st.floats(0.1, 3), st.floats(0.1, 3))
+def test_chances_of_two_in_closed_form(apart: float, one: float, other: float) -> None:
+    """P(first larger) = Phi(difference / its standard deviation)."""
+    chances = chances_to_be_best(np.array([apart, 0.0]), np.array([one, other]))
+    wanted = stats.norm.cdf(apart / np.hypot(one, other))
+    np.testing.assert_allclose(chances, [wanted, 1 - wanted], atol=0.01)
 
 
-def test_thompson_is_sure_of_much_evidence() -> None:
-    shares = thompson(np.array([1e6, 1.1e6]), np.array([9e6, 8.9e6]))
-    np.testing.assert_allclose(shares, [0.0, 1.0], atol=1e-12)
+def test_equal_values_have_equal_chances_and_a_known_best_has_all() -> None:
+    np.testing.assert_allclose(chances_to_be_best(np.zeros(5), np.ones(5)), 0.2, atol=1e-9)
+    np.testing.assert_allclose(chances_to_be_best(np.zeros(4), np.zeros(4)), 0.25, atol=1e-9)
+    np.testing.assert_allclose(chances_to_be_best(np.array([4.0]), np.array([9.0])), [1.0])
+    known = chances_to_be_best(np.array([1.0, 1.1]), np.zeros(2))
+    np.testing.assert_allclose(known, [0.0, 1.0], atol=1e-12)
 
 
 def peeked(seed: int, lift: float, days: int = 30, a_day: int = 100) -> tuple[bool, bool, bool]:

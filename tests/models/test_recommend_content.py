@@ -95,7 +95,7 @@ def test_only_first_orders_count_for_newcomers() -> None:
     model = Newcomers(half_life_days=None).fit(shop, segments)
     ayran, mug, tea = range(3)
     assert model.first_orders_ == 4
-    assert [model.share(product) for product in (ayran, mug, tea)] == [0.5, 0.0, 0.75]
+    assert model.shares()[[ayran, mug, tea]].tolist() == [0.5, 0.0, 0.75]
 
 
 def test_a_small_segment_is_shrunk_to_all_newcomers(tmp_path: Path) -> None:

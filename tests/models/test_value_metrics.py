@@ -121,3 +121,26 @@ def test_the_scorecard_against_closed_forms() -> None:
     assert card["decile_mape"] == pytest.approx(0.1)
     assert card["mae"] == pytest.approx(0.1 * actual.mean())
     assert card["rmse"] == pytest.approx(0.1 * np.sqrt((actual**2).mean()))
+
+
+@given(MONEY, st.integers(0, 2**32 - 1))
+def test_misses_are_their_definitions(actual: np.ndarray, seed: int) -> None:
+    """On either side, and where deciles brought nothing or cost money."""
+    predicted = np.random.default_rng(seed).permutation(len(actual)) * 7.0
+    card = value_scorecard(actual, predicted)
+    gaps = predicted - actual
+    assert card["mae"] == pytest.approx(np.abs(gaps).mean())
+    assert card["rmse"] == pytest.approx(np.sqrt((gaps**2).mean()))
+    if actual.sum() != 0:
+        assert card["total_bias"] == pytest.approx(gaps.sum() / actual.sum())
+    parts = np.array_split(np.argsort(predicted), 10)
+    brought = [(gaps[part].sum(), actual[part].sum()) for part in parts if actual[part].sum() != 0]
+    naive = np.mean([abs(gap / came) for gap, came in brought]) if brought else np.nan
+    assert card["decile_mape"] == pytest.approx(naive, nan_ok=True)
+
+
+def test_without_any_money_there_is_no_bias_to_tell() -> None:
+    card = value_scorecard(np.zeros(3), np.ones(3))
+    assert np.isnan(card["total_bias"])
+    assert np.isnan(card["decile_mape"])
+    assert card["mae"] == card["rmse"] == 1.0

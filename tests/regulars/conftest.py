@@ -16,8 +16,10 @@ from models import registry
 from regulars.cli import main
 from regulars.settings import read_settings
 from regulars.shop import open_shop
-from training.publishing.champions import JOBS, model_name
-from training.run import choose_horizons, run_job
+from training.horizons import choose_horizons
+from training.publishing.champions import REQUIRED_JOBS, model_name
+from training.run import run_job
+from training.task import TrainingTask
 from training.tracking import track
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
@@ -76,8 +78,8 @@ def regulars(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capfd.readouterr()
-        return Printed(int(ended.value.code or 0), said.out, said.err)
+        captured = capfd.readouterr()
+        return Printed(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
 
@@ -101,8 +103,9 @@ def trained(config: Path) -> Path:
         day = shop.as_of(None)
         arguments = (shop.engine, shop.prepared, settings.shop, settings.training)
         horizons = choose_horizons(*arguments, day)
-        for job in JOBS:
-            report = run_job(job, *arguments, horizons, day, silent)
+        task = TrainingTask(*arguments, horizons, day)
+        for job in REQUIRED_JOBS:
+            report = run_job(job, task)
             run_id, folder = track(client, report, settings.mlruns, "corner shop", "data")
             name = model_name("corner shop", job)
             registry.promote(client, registry.register(client, name, run_id, folder), "for tests")

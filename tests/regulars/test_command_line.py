@@ -141,11 +141,11 @@ def test_train_shows_the_scorecard_beside_baselines_and_the_verdict(
 ) -> None:
     shown = regulars("train", "churn", "-c", trained)
     assert shown.code == 0
-    said = shown.one_line
-    assert "Churn within 60 days: set in training.horizon_days" in said
+    output = shown.one_line
+    assert "Churn within 60 days: set in training.horizon_days" in output
     for word in ("roc_auc", "logistic_regression", "recency", "base_rate"):
-        assert word in said
-    assert "promoted:" in said or "not promoted:" in said
+        assert word in output
+    assert "promoted:" in output or "not promoted:" in output
     version = current_version(read_settings(trained).bundles)
     assert version is not None
     assert version in "".join(shown.out.split())

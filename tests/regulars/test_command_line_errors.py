@@ -92,11 +92,11 @@ def test_scores_without_champions_say_what_to_train(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(None, "there is no file"), (b"", "names no customer"), (b"PAR1\xff\xfe", "not a text file")],
 )
 def test_a_bad_list_of_customers_is_named(
-    regulars: Any, config: Path, tmp_path: Path, content: bytes | None, said: str
+    regulars: Any, config: Path, tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     asked = tmp_path / "asked.txt"
     if content is not None:
@@ -104,7 +104,7 @@ def test_a_bad_list_of_customers_is_named(
     shown = regulars(
         "score", "customers", "-c", config, "--out", tmp_path / "s.csv", "--customers", asked
     )
-    assert_told(shown, said, str(asked))
+    assert_told(shown, message, str(asked))
 
 
 def test_init_does_not_overwrite(regulars: Any, tmp_path: Path) -> None:

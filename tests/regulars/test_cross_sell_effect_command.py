@@ -46,8 +46,8 @@ def test_raw_and_adjusted_are_shown_with_the_evidence(
     regulars: Callable[..., Any], settings_file: Path
 ) -> None:
     published(settings_file, MANIFEST)
-    said = regulars("cross-sell-effect", "-c", settings_file)
-    assert said.code == 0, said.err
+    printed = regulars("cross-sell-effect", "-c", settings_file)
+    assert printed.code == 0, printed.err
     for words in (
         "From 1 to 2 categories: churn -21.0% as found, -4.0% adjusted (-7.0% to -1.0%, "
         "observational)",
@@ -56,7 +56,7 @@ def test_raw_and_adjusted_are_shown_with_the_evidence(
         "-21.0% (-25.0% to -17.0%)",
         "was not randomised",
     ):
-        assert words in said.one_line
+        assert words in printed.one_line
 
 
 def test_too_few_customers_are_told_so(regulars: Callable[..., Any], settings_file: Path) -> None:
@@ -67,6 +67,6 @@ def test_too_few_customers_are_told_so(regulars: Callable[..., Any], settings_fi
 def test_nothing_published_is_an_error_with_a_remedy(
     regulars: Callable[..., Any], settings_file: Path
 ) -> None:
-    said = regulars("cross-sell-effect", "-c", settings_file)
-    assert said.code == 1
-    assert "run `regulars train` first" in " ".join(said.err.split())
+    printed = regulars("cross-sell-effect", "-c", settings_file)
+    assert printed.code == 1
+    assert "run `regulars train` first" in " ".join(printed.err.split())

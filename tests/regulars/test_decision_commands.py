@@ -29,6 +29,7 @@ from serving.storage.sql_store import SqlStore
 from serving.storage.store import Decision
 from training.publishing.champions import load_champions
 from training.publishing.publish import publish
+from training.publishing.task import ScoringTask
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -41,10 +42,8 @@ def published(trained: Path) -> Path:
     settings = read_settings(trained)
     champions = load_champions(open_client(settings.mlruns), "corner shop")
     with open_shop(settings, NOW, silent) as shop:
-        publish(
-            shop.engine, shop.prepared, champions, settings.shop, shop.as_of(None), NOW,
-            settings.bundles, silent,
-        )  # fmt: skip
+        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, shop.as_of(None))
+        publish(task, NOW, settings.bundles, silent)
     return trained
 
 
@@ -54,12 +53,12 @@ def test_decide_writes_a_row_for_each_customer_asked_for(
     wanted = tmp_path / "some.csv"
     wanted.write_text("customer_id\nC0000001\nC0000002\nstranger\n", encoding="utf-8")
     out = tmp_path / "decisions.parquet"
-    said = regulars(
+    printed = regulars(
         "decide", "-c", published, "--customers", wanted, "--channel", "web", "--out", out
     )
-    assert said.code == 0, said.err
-    assert "1 of the customers asked for are not in the bundle: stranger" in said.one_line
-    assert "Evidence: risk_only" in said.one_line
+    assert printed.code == 0, printed.err
+    assert "1 of the customers asked for are not in the bundle: stranger" in printed.one_line
+    assert "Evidence: risk_only" in printed.one_line
     rows = pd.read_parquet(out)
     assert rows["customer_id"].tolist() == ["C0000001", "C0000002"]
     assert set(rows["action"]) <= {"offer", "product", "do_nothing"}
@@ -74,9 +73,9 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
     regulars: Callable[..., Any], published: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "list.csv"
-    said = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
-    assert said.code == 0, said.err
-    assert "no expected_gain" in said.one_line
+    printed = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
+    assert printed.code == 0, printed.err
+    assert "no expected_gain" in printed.one_line
     rows = pd.read_csv(out)
     assert len(rows) == 5
     assert rows["value_at_risk"].is_monotonic_decreasing
@@ -86,7 +85,7 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (("retention-list", "--out", "list.csv"), "add --contacts N, --budget MONEY"),
         (("decide", "--as-of", "tomorrow"), "write now, or a day"),
@@ -95,11 +94,11 @@ def test_the_retention_list_keeps_its_limit_and_its_word(
     ],
 )
 def test_a_mistake_is_explained(
-    regulars: Callable[..., Any], published: Path, words: tuple[str, ...], says: str
+    regulars: Callable[..., Any], published: Path, words: tuple[str, ...], message: str
 ) -> None:
-    said = regulars(*words, "-c", published)
-    assert said.code == 1
-    assert says in said.err
+    printed = regulars(*words, "-c", published)
+    assert printed.code == 1
+    assert message in printed.err
 
 
 def test_before_any_training_it_says_what_to_do(
@@ -107,9 +106,9 @@ def test_before_any_training_it_says_what_to_do(
 ) -> None:
     config = tmp_path / "regulars.toml"
     config.write_text('[tables.orders]\npath = "orders.csv"\n', encoding="utf-8")
-    said = regulars("retention-list", "-c", config, "--contacts", "3")
-    assert said.code == 1
-    assert "regulars train" in said.err
+    printed = regulars("retention-list", "-c", config, "--contacts", "3")
+    assert printed.code == 1
+    assert "regulars train" in printed.err
 
 
 def test_no_text_is_a_formula_in_a_spreadsheet() -> None:
@@ -148,11 +147,11 @@ def test_why_tells_each_gate_and_each_term(
     assert regulars("decide", "-c", published, "--channel", "web", "--out", out).code == 0
     rows = pd.read_parquet(out).sort_values(["offers_allowed", "customer_id"])
     most = rows.iloc[-1]
-    said = regulars("why", most["customer_id"], "-c", published, "--channel", "web")
-    assert said.code == 0, said.err
-    assert f"worth {most['offer_value']:.2f}" in said.one_line
-    assert "orders > 1000 does not hold: orders is" in said.one_line
-    assert "P(accept) x margin" in said.one_line
+    printed = regulars("why", most["customer_id"], "-c", published, "--channel", "web")
+    assert printed.code == 0, printed.err
+    assert f"worth {most['offer_value']:.2f}" in printed.one_line
+    assert "orders > 1000 does not hold: orders is" in printed.one_line
+    assert "P(accept) x margin" in printed.one_line
     stranger = regulars("why", "stranger", "-c", published)
     assert stranger.code == 1
     assert "customer stranger is not in the bundle" in stranger.err
@@ -178,10 +177,10 @@ def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], publish
         ]
     )  # fmt: skip
     store.close()
-    said = regulars("why", "--decision", "d-1", "-c", published)
-    assert said.code == 0, said.err
+    printed = regulars("why", "--decision", "d-1", "-c", published)
+    assert printed.code == 0, printed.err
     first = outcome.items[0]
     assert f"Decided: {first.name or 'do nothing'}, worth {first.terms.offer_value:.2f}" in (
-        said.one_line
+        printed.one_line
     )
     assert "no decision d-2 is logged" in regulars("why", "--decision", "d-2", "-c", published).err

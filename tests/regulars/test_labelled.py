@@ -66,22 +66,22 @@ def shop(tmp_path: Path, database: Path) -> Settings:
     return read_settings(tmp_path / "regulars.toml")
 
 
-def said(command: Any, settings: Settings, *arguments: Any) -> str:
+def printed(command: Any, settings: Settings, *arguments: Any) -> str:
     out = io.StringIO()
     command(Console(file=out, width=200, highlight=False), settings, *arguments)
     return " ".join(out.getvalue().split())
 
 
 def test_train_then_score(shop: Settings) -> None:
-    told = said(train_labelled, shop, "churn", NOW)
-    assert "400 rows" in told
-    assert "columns: 2 of number, 1 of category" in told
-    assert "churned = 1: left is Yes; every row held out once, 3 folds" in told
-    assert "promoted, the first of its kind: " in told
-    assert "Suspicion" not in told
-    told = said(score_labelled, shop, shop.base / "scores.csv", None, None)
-    assert "Wrote 400 customers" in told
-    assert "400 of them have a label" in told
+    output = printed(train_labelled, shop, "churn", NOW)
+    assert "400 rows" in output
+    assert "columns: 2 of number, 1 of category" in output
+    assert "churned = 1: left is Yes; every row held out once, 3 folds" in output
+    assert "promoted, the first of its kind: " in output
+    assert "Suspicion" not in output
+    output = printed(score_labelled, shop, shop.base / "scores.csv", None, None)
+    assert "Wrote 400 customers" in output
+    assert "400 of them have a label" in output
     scores = pd.read_csv(shop.base / "scores.csv")
     assert list(scores) == ["customer_id", "churn_probability", "drivers", "label"]
     first = json.loads(scores["drivers"][0])[0]
@@ -90,30 +90,30 @@ def test_train_then_score(shop: Settings) -> None:
     fresh = table(5).drop(columns="left").assign(plan="never seen")
     fresh.to_csv(shop.base / "fresh.csv", index=False)
     (shop.base / "some.txt").write_text("c0002\nnobody\n", encoding="utf-8")
-    told = said(
+    output = printed(
         score_labelled, shop, shop.base / "few.parquet", shop.base / "some.txt",
         shop.base / "fresh.csv",
     )  # fmt: skip
-    assert "1 of the customers asked for are not in the table: nobody" in told
-    assert "Wrote 1 customer to" in told
-    assert "have a label" not in told
+    assert "1 of the customers asked for are not in the table: nobody" in output
+    assert "Wrote 1 customer to" in output
+    assert "have a label" not in output
     assert pd.read_parquet(shop.base / "few.parquet")["customer_id"].tolist() == ["c0002"]
 
     fresh.drop(columns="months").to_csv(shop.base / "fresh.csv", index=False)
     with pytest.raises(DataError, match="column 'months', which the model reads"):
-        said(score_labelled, shop, shop.base / "few.parquet", None, shop.base / "fresh.csv")
+        printed(score_labelled, shop, shop.base / "few.parquet", None, shop.base / "fresh.csv")
 
 
 def test_a_suspicion_is_told_with_its_remedy_and_nothing_is_promoted(shop: Settings) -> None:
     leaking = table()
     leaking["exit survey"] = np.where(leaking["left"] == "Yes", "price", "")
     leaking.to_csv(shop.base / "customers.csv", index=False)
-    told = said(train_labelled, shop, "all", NOW)
-    assert "Suspicion: column 'exit survey' may give the outcome away" in told
-    assert 'labelled.leave_out = ["exit survey"]' in told
-    assert "not promoted: it learned from what may give the outcome away: 'exit survey'" in told
+    output = printed(train_labelled, shop, "all", NOW)
+    assert "Suspicion: column 'exit survey' may give the outcome away" in output
+    assert 'labelled.leave_out = ["exit survey"]' in output
+    assert "not promoted: it learned from what may give the outcome away: 'exit survey'" in output
     with pytest.raises(RegistryError, match="no champion for churn") as raised:
-        said(score_labelled, shop, shop.base / "scores.csv", None, None)
+        printed(score_labelled, shop, shop.base / "scores.csv", None, None)
     assert "train churn" in raised.value.remedy
 
 
@@ -121,17 +121,17 @@ def test_check_says_what_is_set_aside_and_where(shop: Settings) -> None:
     flawed = table().assign(same="x")
     flawed.loc[[2, 3], "left"] = ["", "perhaps"]
     flawed.to_csv(shop.base / "customers.csv", index=False)
-    told = said(check_labelled, shop)
-    assert "2 rows set aside (1 label_missing, 1 label_unknown)" in told
-    assert "not learned from: same: it says the same of everyone" in told
-    kept = pd.read_parquet(shop.workspace / "quarantine" / "labelled" / "rows.parquet")
-    assert kept["who"].tolist() == ["c0002", "c0003"]
-    assert kept["reasons"].tolist() == ["label_missing;", "label_unknown;"]
+    output = printed(check_labelled, shop)
+    assert "2 rows set aside (1 label_missing, 1 label_unknown)" in output
+    assert "not learned from: same: it says the same of everyone" in output
+    quarantined = pd.read_parquet(shop.workspace / "quarantine" / "labelled" / "rows.parquet")
+    assert quarantined["who"].tolist() == ["c0002", "c0003"]
+    assert quarantined["reasons"].tolist() == ["label_missing;", "label_unknown;"]
 
 
 def test_a_labelled_table_teaches_churn_alone(shop: Settings) -> None:
     with pytest.raises(SettingsError, match="teaches churn, not value"):
-        said(train_labelled, shop, "value", NOW)
+        printed(train_labelled, shop, "value", NOW)
     with pytest.raises(SettingsError, match="labelled table and no orders"):
         shop.data  # noqa: B018  reading it is the test
 

@@ -62,11 +62,11 @@ def small_bundle() -> Bundle:
     """Five customers, one product and an offer of the table; nothing is recommended."""
     ids = pa.array([f"c{number}" for number in range(5)], pa.large_string())
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    said: dict[str, Any] = {"horizon_days": 90, "value_horizon_days": 365, "discount_rate": 0.1}
+    horizons: dict[str, Any] = {"horizon_days": 90, "value_horizon_days": 365, "discount_rate": 0.1}
     manifest = Manifest(
         version="v1", created_at=now, as_of=date(2026, 6, 1), currency="EUR", shop="shop",
         population="all", margin_assumed=None, models={}, data_fingerprint="d",
-        vector_fingerprint="v", **said,
+        vector_fingerprint="v", **horizons,
     )  # fmt: skip
 
     def empty(name: str, rows: int) -> SparseRows:
@@ -111,8 +111,8 @@ def with_bundle(shop: Path) -> Path:
 
 
 def test_offers_are_shown_and_their_rules_read_back(regulars: Any, shop: Path) -> None:
-    said = regulars("offers", "check", "--config", shop)
-    assert said.code == 0
+    printed = regulars("offers", "check", "--config", shop)
+    assert printed.code == 0
     for words in (
         "3 offers",
         "10% off, 0.2 a contact",
@@ -121,13 +121,13 @@ def test_offers_are_shown_and_their_rules_read_back(regulars: Any, shop: Path) -
         'offer coffee, suitable: tier in ["top_1", "top_5"]',
         "publish a bundle first",
     ):
-        assert words in said.one_line
+        assert words in printed.one_line
 
 
 def test_who_passes_each_gate_is_counted(regulars: Any, shop: Path) -> None:
     with_bundle(shop)
-    said = regulars("offers", "check", "--config", shop)
-    lines = [line.split("│")[1:-1] for line in said.out.splitlines() if "│" in line]
+    printed = regulars("offers", "check", "--config", shop)
+    lines = [line.split("│")[1:-1] for line in printed.out.splitlines() if "│" in line]
     counts = {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines[-4:]}
     assert counts == {
         # Orders: three of five. Days: all of them. Tier: two. Consent: one.
@@ -136,14 +136,14 @@ def test_who_passes_each_gate_is_counted(regulars: Any, shop: Path) -> None:
         "sale": ["web", "5", "5", "5", "5"],
         "survey": ["web", "0", "0", "0", "0"],
     }
-    assert "delivery, applicable: context.cart_value comes with each request" in said.one_line
-    assert "survey, eligible: nps_last is missing for all" in said.one_line
+    assert "delivery, applicable: context.cart_value comes with each request" in printed.one_line
+    assert "survey, eligible: nps_last is missing for all" in printed.one_line
 
 
 def test_changed_offers_are_put_into_the_current_bundle(regulars: Any, shop: Path) -> None:
     bundles = with_bundle(shop)
-    said = regulars("offers", "apply", "--config", shop)
-    assert "4 offers, published as" in said.one_line
+    printed = regulars("offers", "apply", "--config", shop)
+    assert "4 offers, published as" in printed.one_line
     version = current_version(bundles)
     assert version is not None
     assert version.startswith("v1-offers-")
@@ -166,10 +166,10 @@ def test_a_mistake_is_told_with_its_remedy(
 ) -> None:
     (shop.parent / "offers.toml").write_text(OFFERS.replace(wrong, right), encoding="utf-8")
     for command in ("check", "apply"):
-        said = regulars("offers", command, "--config", shop)
-        assert said.code == 1
-        assert problem in said.err
-        assert remedy in said.err.partition("Remedy:")[2]
+        printed = regulars("offers", command, "--config", shop)
+        assert printed.code == 1
+        assert problem in printed.err
+        assert remedy in printed.err.partition("Remedy:")[2]
     # Before an hour of training, not after it.
     assert problem in regulars("train", "--config", shop).err
 
@@ -178,7 +178,7 @@ def test_without_offers_or_bundle_the_next_step_is_said(regulars: Any, shop: Pat
     assert "there is no bundle" in regulars("offers", "apply", "--config", shop).err
     shop.write_text(SETTINGS.partition("[serving]")[0], encoding="utf-8")
     for command in ("check", "apply"):
-        said = regulars("offers", command, "--config", shop)
-        assert (said.code, "name no file of offers" in said.err) == (1, True)
+        printed = regulars("offers", command, "--config", shop)
+        assert (printed.code, "name no file of offers" in printed.err) == (1, True)
     shop.write_text(SETTINGS.replace("offers.toml", "none.toml"), encoding="utf-8")
     assert "there is no file of offers" in regulars("offers", "check", "--config", shop).err

@@ -72,29 +72,29 @@ def test_what_cannot_be_used_is_named_by_its_place(folder: Path, text: str, name
 
 def test_every_mistake_is_named_at_once(folder: Path) -> None:
     text = "[shop]\nnmae = 1\n[training]\nseed = 'x'\n" + ORDERS
-    said = problem(folder, text).problem
-    assert "shop.nmae" in said
-    assert "training.seed" in said
+    message = problem(folder, text).problem
+    assert "shop.nmae" in message
+    assert "training.seed" in message
 
 
 def test_unknown_tables_and_columns_are_named_beside_the_known_ones(folder: Path) -> None:
-    said = problem(folder, '[tables.ordrs]\npath = "a.csv"\n').problem
-    assert "tables.ordrs: no such table; known: orders, products" in said
-    said = problem(folder, ORDERS + '[tables.orders.columns]\ncustomer = "c"\n').problem
-    assert "tables.orders.columns.customer: no such column" in said
-    assert "customer_id" in said
+    message = problem(folder, '[tables.ordrs]\npath = "a.csv"\n').problem
+    assert "tables.ordrs: no such table; known: orders, products" in message
+    message = problem(folder, ORDERS + '[tables.orders.columns]\ncustomer = "c"\n').problem
+    assert "tables.orders.columns.customer: no such column" in message
+    assert "customer_id" in message
 
 
 def test_without_orders_nothing_works(folder: Path) -> None:
-    said = problem(folder, '[tables.products]\npath = "a.csv"\n').problem
-    assert "tables.orders is missing" in said
+    message = problem(folder, '[tables.products]\npath = "a.csv"\n').problem
+    assert "tables.orders is missing" in message
     assert "tables" in problem(folder, "").problem
 
 
 def test_broken_toml_names_its_line(folder: Path) -> None:
-    said = problem(folder, "[shop]\nname = corner\n" + ORDERS)
-    assert "is not valid TOML" in said.problem
-    assert "line 2" in said.problem
+    error = problem(folder, "[shop]\nname = corner\n" + ORDERS)
+    assert "is not valid TOML" in error.problem
+    assert "line 2" in error.problem
 
 
 def test_another_encoding_is_named(folder: Path) -> None:

@@ -39,23 +39,23 @@ def test_the_effect_is_judged_and_kept_with_its_evidence(
     write_shop(ShopPlan(n_customers=800, seed=5, days=200), tmp_path / "data")
     config = tmp_path / "regulars.toml"
     config.write_text(SETTINGS, encoding="utf-8")
-    said = regulars("train", "uplift", "-c", config)
-    assert said.code == 0, said.err
-    assert "14 days ahead" in said.one_line
+    printed = regulars("train", "uplift", "-c", config)
+    assert printed.code == 0, printed.err
+    assert "14 days ahead" in printed.one_line
     for word in ("uplift", "response", "random", "qini", "Evidence: randomised"):
-        assert word in said.one_line
-    assert "Nothing published: mail shop has no champion for churn yet" in said.one_line
-    kept = champion(open_client(read_settings(config).mlruns), "mail shop.uplift")
-    if "not promoted" not in said.one_line:
-        assert kept is not None
-        assert kept.card["definition"]["contact_cost"] == pytest.approx(0.12)
-        assert kept.card["definition"]["evidence"] == "randomised"
+        assert word in printed.one_line
+    assert "Nothing published: mail shop has no champion for churn yet" in printed.one_line
+    champion_now = champion(open_client(read_settings(config).mlruns), "mail shop.uplift")
+    if "not promoted" not in printed.one_line:
+        assert champion_now is not None
+        assert champion_now.card["definition"]["contact_cost"] == pytest.approx(0.12)
+        assert champion_now.card["definition"]["evidence"] == "randomised"
     else:
-        assert "not promoted" in said.one_line
-        assert kept is None
+        assert "not promoted" in printed.one_line
+        assert champion_now is None
 
 
 def test_a_shop_without_contacts_is_told_so(regulars: Callable[..., Any], config: Path) -> None:
-    said = regulars("train", "uplift", "-c", config)
-    assert said.code == 1
-    assert "contacts" in said.err
+    printed = regulars("train", "uplift", "-c", config)
+    assert printed.code == 1
+    assert "contacts" in printed.err

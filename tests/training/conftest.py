@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from features.engine import Engine, open_engine
-from features.prepare import Prepared, prepare
-from features.progress import silent
+from features.engine import open_engine
+from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings, ShopSettings
 from features.simulate import ShopPlan, write_shop
 from models import registry
 from models.registry import Client
-from training.publishing.champions import JOBS, Champions, load_champions, model_name
+from training.horizons import choose_horizons
+from training.publishing.champions import REQUIRED_JOBS, Champions, load_champions, model_name
 from training.report import JobReport
-from training.run import Horizons, choose_horizons, run_job
+from training.run import run_job
 from training.settings import TrainingSettings
+from training.task import TrainingTask
 from training.tracking import track
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 TABLES = ("orders", "products", "customers", "events", "costs", "offers")
 
 
-@dataclass(frozen=True, eq=False)
-class Shop:
-    """Everything that a job asks for."""
-
-    engine: Engine
-    prepared: Prepared
-    settings: ShopSettings
-    training: TrainingSettings
-    horizons: Horizons
-    as_of: date
-
-    def run(self, job: str) -> JobReport:
-        return run_job(
-            job, self.engine, self.prepared, self.settings, self.training, self.horizons,
-            self.as_of, silent,
-        )  # fmt: skip
-
-
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def task(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingTask]:
+    """Return what a job is given, of a shop whose data is prepared."""
     folder = tmp_path_factory.mktemp("shop")
     write_shop(ShopPlan(n_customers=700, seed=3, days=540), folder / "data")
     tables = {name: {"path": f"data/{name}/*.parquet"} for name in TABLES}
@@ -63,13 +46,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with open_engine(settings.engine, folder / "tmp") as engine:
         prepared = prepare(engine, settings, NOW)
         horizons = choose_horizons(engine, prepared, settings.shop, training, prepared.today)
-        yield Shop(engine, prepared, settings.shop, training, horizons, prepared.today)
+        yield TrainingTask(engine, prepared, settings.shop, training, horizons, prepared.today)
 
 
 @pytest.fixture(scope="session")
-def reports(shop: Shop) -> dict[str, JobReport]:
+def reports(task: TrainingTask) -> dict[str, JobReport]:
     """Return the three jobs' reports, trained once."""
-    return {job: shop.run(job) for job in ("churn", "value", "recommend")}
+    return {job: run_job(job, task) for job in ("churn", "value", "recommend")}
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +83,7 @@ def champions(
     mlruns = tmp_path_factory.mktemp("mlruns")
     (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
     client = registry.open_client(mlruns)
-    for job in JOBS:
+    for job in REQUIRED_JOBS:
         run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
         model = registry.register(client, model_name("corner shop", job), run_id, folder)
         registry.promote(client, model, "for the test")

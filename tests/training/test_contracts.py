@@ -15,18 +15,20 @@ from features.engine import Engine, open_engine
 from features.errors import TrainingError
 from features.labels import GRACE_DAYS, build_contract_labels
 from features.prepare import Prepared, prepare
-from features.progress import silent
 from features.settings import DataSettings, EngineSettings, ShopSettings
 from features.simulate import ShopPlan, write_shop
 from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.next_purchase import NextPurchaseModel
 from models.registry import RegisteredModel
+from training.horizons import Horizons
 from training.publishing.champions import Champions
 from training.publishing.scores import CustomerScores, score_customers
+from training.publishing.task import ScoringTask
 from training.report import JobReport
-from training.run import Horizons, run_job
+from training.run import run_job
 from training.settings import TrainingSettings
+from training.task import TrainingTask
 
 HORIZON_DAYS = 90
 TRAINING = TrainingSettings(churn="contracts", step_days=120, warm_up_days=180)
@@ -41,10 +43,10 @@ class Opened:
 
     def run(self, job: str) -> JobReport:
         horizons = Horizons(HORIZON_DAYS, "fixed", HORIZON_DAYS, "fixed")
-        return run_job(
-            job, self.engine, self.prepared, SHOP, TRAINING, horizons, self.as_of, silent,
-            boosting=QUICK,
-        )  # fmt: skip
+        task = TrainingTask(
+            self.engine, self.prepared, SHOP, TRAINING, horizons, self.as_of, tuned=QUICK
+        )
+        return run_job(job, task)
 
     @property
     def as_of(self) -> date:
@@ -91,7 +93,7 @@ def scored(shop: Opened, report: JobReport) -> CustomerScores:
         for done in (report, value)
     }  # fmt: skip
     champions = Champions(report.model, value.model, NextPurchaseModel(), cards)  # type: ignore[arg-type]
-    return score_customers(shop.engine, shop.prepared, champions, SHOP, shop.as_of)
+    return score_customers(ScoringTask(shop.engine, shop.prepared, champions, SHOP, shop.as_of))
 
 
 def test_outcomes_are_of_contracts_and_known_when_the_window_ends(

@@ -48,26 +48,26 @@ def test_values_that_only_the_gone_have_are_named() -> None:
     table, left = honest()
     rng = np.random.default_rng(1)
     score = np.where(left == 1, rng.integers(1, 4, len(left)), rng.integers(3, 6, len(left)))
-    (said,) = suspects(table.assign(score=score), left).values()
+    (alarm,) = suspects(table.assign(score=score), left).values()
     gone = int((score < 3).sum())
-    assert "Column 'score' may give the outcome away" in said
-    assert f"of {gone:,} customers with 1, 2, {gone:,} have the positive label" in said
-    assert 'labelled.leave_out = ["score"]' in said
-    assert 'labelled.vouched = ["score"]' in said
+    assert "Column 'score' may give the outcome away" in alarm
+    assert f"of {gone:,} customers with 1, 2, {gone:,} have the positive label" in alarm
+    assert 'labelled.leave_out = ["score"]' in alarm
+    assert 'labelled.vouched = ["score"]' in alarm
 
 
 def test_a_column_filled_in_for_the_gone_alone_is_named() -> None:
     table, left = honest()
     reason = np.where(left == 1, np.resize(["price", "service"], len(left)), None)
-    (said,) = suspects(table.assign(reason=reason), left).values()
-    assert "any value (it is missing for the others)" in said
+    (alarm,) = suspects(table.assign(reason=reason), left).values()
+    assert "any value (it is missing for the others)" in alarm
 
 
 def test_a_column_missing_for_the_gone_alone_is_named() -> None:
     table, left = honest()
     renewal = np.where(left == 1, np.nan, np.random.default_rng(2).normal(size=len(left)))
-    (said,) = suspects(table.assign(renewal=renewal), left).values()
-    assert "customers with missing" in said
+    (alarm,) = suspects(table.assign(renewal=renewal), left).values()
+    assert "customers with missing" in alarm
 
 
 def test_a_column_that_ranks_nearly_perfectly_is_named() -> None:
@@ -94,8 +94,8 @@ def test_the_better_of_two_columns_is_no_suspect() -> None:
 
 def test_whom_the_user_vouches_for_is_not_named() -> None:
     table, left = honest()
-    told = table.assign(score=left, again=left)
-    assert set(suspects(told, left, ("score",))) == {"again"}
+    leaking = table.assign(score=left, again=left)
+    assert set(suspects(leaking, left, ("score",))) == {"again"}
 
 
 def test_groups_cover_every_row_and_say_what_they_hold() -> None:
@@ -108,10 +108,10 @@ def test_groups_cover_every_row_and_say_what_they_hold() -> None:
     assert codes[:3].tolist() == [1, 2, 0]
 
 
-def drift_of(then_rate: float, now_rate: float, n: int = 4_000, *, says: float = 0.2) -> Any:
+def drift_of(then_rate: float, now_rate: float, n: int = 4_000, *, mean_score: float = 0.2) -> Any:
     rng = np.random.default_rng(0)
     outcomes = (rng.random(2 * n) < np.r_[np.full(n, then_rate), np.full(n, now_rate)]) * 1.0
-    scores = np.clip(says + 0.2 * outcomes + rng.normal(0, 0.1, 2 * n), 0, 1)
+    scores = np.clip(mean_score + 0.2 * outcomes + rng.normal(0, 0.1, 2 * n), 0, 1)
     table = pd.DataFrame({"x": rng.normal(size=2 * n)})
     return measure_time_drift(table[:n], table[n:], {"x": "number"}, outcomes, scores, scores[n:])
 

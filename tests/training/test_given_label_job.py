@@ -19,9 +19,9 @@ from models.given_label.model import GivenLabelModel
 from models.registry import Client
 from training.given_label.job import LabelledReport, train_given_label
 from training.given_label.judge import OURS, cross_validate, hold_out_later, later_from
+from training.given_label.record import record_given_label
 from training.given_label.scores import SCORE_COLUMNS, score_table
 from training.given_label.settings import LabelledSettings
-from training.given_label.standing import record_given_label
 from training.given_label.table import LabelledTable, check_table
 
 # MLflow uses what SQLAlchemy deprecates.
@@ -72,8 +72,8 @@ def found() -> LabelledReport:
 @pytest.fixture(scope="module")
 def leaking() -> LabelledReport:
     frame = raw()
-    told = frame.assign(reason=np.where(frame["left"] == "Yes", "price", None))
-    return run(told, settings(folds=2))
+    with_reasons = frame.assign(reason=np.where(frame["left"] == "Yes", "price", None))
+    return run(with_reasons, settings(folds=2))
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +190,9 @@ def test_an_older_model_says_its_part_of_later_rows(
     newer = by_time.report
     older = checked(raw(300), settings(time="day", leave_out=()))
     GivenLabelModel(older.kinds).fit(older.features, older.outcomes).save(tmp_path)
-    says = newer.contest.rerun(tmp_path)
-    assert says is not None
-    assert len(says) == len(newer.contest.actual)
+    predictions = newer.contest.rerun(tmp_path)
+    assert predictions is not None
+    assert len(predictions) == len(newer.contest.actual)
     odd = GivenLabelModel({"months": "number", "gone": "number"})
     odd.fit(raw(60).assign(gone=np.arange(60)), np.tile([0.0, 1.0], 30)).save(tmp_path / "odd")
     assert newer.contest.rerun(tmp_path / "odd") is None

@@ -121,10 +121,10 @@ def test_too_many_bad_rows_name_table_column_row_and_remedy(tmp_path: Path) -> N
     frame.loc[4:20, "left"] = "maybe"
     with pytest.raises(DataError) as raised:
         checked(frame, tmp_path)
-    said = raised.value.problem
-    assert "labelled: 28.3% of 60 rows are bad, above the tolerance of 10.0%" in said
-    assert "17 rows: label_unknown; first: row 5 of t.csv, column 'left', holds 'maybe'" in said
-    assert "labelled.negative" in said
+    problem = raised.value.problem
+    assert "labelled: 28.3% of 60 rows are bad, above the tolerance of 10.0%" in problem
+    assert "17 rows: label_unknown; first: row 5 of t.csv, column 'left', holds 'maybe'" in problem
+    assert "labelled.negative" in problem
     assert "checks.tolerance" in raised.value.remedy
 
 

@@ -11,31 +11,28 @@ import numpy as np
 import pytest
 
 from features.errors import TrainingError
-from features.progress import silent
-from features.vectors import to_epoch_day
+from features.rollup import to_epoch_day
 from features.vocabulary import Columns as C
 from models.churn_value.churn import ChurnModel
 from models.churn_value.value import ValueModel
+from models.metrics.classification import roc_auc
 from training.baselines import churn_baselines, value_baselines
-from training.churn import roc_auc
 from training.dataset import Dataset, build_dataset
+from training.run import run_job
+from training.task import TrainingTask
 from training.windows import Windows, plan_windows
 
 SUPERVISED = ("churn", "value")
 
 
 @pytest.fixture(scope="module")
-def windows(shop: Any) -> Windows:
-    settings = shop.training
-    return plan_windows(
-        shop.prepared.first_day, shop.as_of, settings.horizon_days,
-        step_days=settings.step_days, warm_up_days=settings.warm_up_days,
-    )  # fmt: skip
+def windows(task: TrainingTask) -> Windows:
+    return task.windows(task.horizons.churn_days)
 
 
 @pytest.fixture(scope="module")
-def data(shop: Any, windows: Windows) -> Dataset:
-    return build_dataset(shop.engine, shop.prepared, shop.settings, windows, silent)
+def data(task: TrainingTask, windows: Windows) -> Dataset:
+    return build_dataset(task, windows)
 
 
 def test_churn_ranks_better_than_everyone_alike(reports: dict[str, Any]) -> None:
@@ -95,10 +92,10 @@ def test_rows_are_one_customer_and_cutoff_each_with_their_own_outcome(data: Data
         assert (rows.margin[rows.churned == 1] == 0).all()
 
 
-def test_the_population_ordered_within_the_look_back(shop: Any, data: Dataset) -> None:
+def test_the_population_ordered_within_the_look_back(task: TrainingTask, data: Dataset) -> None:
     recency = data.test.vectors["recency_days"]
     assert recency.notna().all()
-    assert recency.max() <= shop.settings.lookback_days
+    assert recency.max() <= task.shop.lookback_days
 
 
 def test_outcomes_planted_at_random_teach_nothing(data: Dataset) -> None:
@@ -110,44 +107,47 @@ def test_outcomes_planted_at_random_teach_nothing(data: Dataset) -> None:
     assert abs(skill - 0.5) < 0.12
 
 
-def test_a_test_window_of_one_outcome_judges_nothing(shop: Any, windows: Windows) -> None:
+def test_a_test_window_of_one_outcome_judges_nothing(task: TrainingTask, windows: Windows) -> None:
     late = plan_windows(
-        shop.prepared.first_day, shop.as_of + timedelta(days=120), 60,
+        task.prepared.first_day, task.as_of + timedelta(days=120), 60,
         step_days=60, warm_up_days=180,
     )  # fmt: skip
     with pytest.raises(TrainingError, match="have the same outcome") as raised:
-        build_dataset(shop.engine, shop.prepared, shop.settings, late, silent)
+        build_dataset(task, late)
     assert "training.horizon_days" in raised.value.remedy
 
 
-def test_a_test_cutoff_without_customers_says_so(shop: Any) -> None:
+def test_a_test_cutoff_without_customers_says_so(task: TrainingTask) -> None:
     far = plan_windows(
-        shop.prepared.first_day, shop.as_of + timedelta(days=900), 60,
+        task.prepared.first_day, task.as_of + timedelta(days=900), 60,
         step_days=200, warm_up_days=180,
     )  # fmt: skip
     with pytest.raises(TrainingError, match="no customer ordered in the 365 days") as raised:
-        build_dataset(shop.engine, shop.prepared, shop.settings, far, silent)
+        build_dataset(task, far)
     assert "shop.lookback_days" in raised.value.remedy
 
 
-def test_history_too_short_for_a_horizon_names_the_days(shop: Any) -> None:
-    greedy = replace(shop, horizons=replace(shop.horizons, churn_days=365))
+def test_history_too_short_for_a_horizon_names_the_days(task: TrainingTask) -> None:
+    greedy = replace(task, horizons=replace(task.horizons, churn_days=365))
     with pytest.raises(TrainingError, match="1000 are needed"):
-        greedy.run("churn")
+        run_job("churn", greedy)
 
 
 @pytest.mark.parametrize("job", ["churn", "value", "recommend"])
-def test_a_report_says_what_its_numbers_mean(reports: dict[str, Any], shop: Any, job: str) -> None:
+def test_a_report_says_what_its_numbers_mean(
+    reports: dict[str, Any], task: TrainingTask, job: str
+) -> None:
     report = reports[job]
     assert report.name == job
-    assert report.as_of == shop.as_of
+    assert report.as_of == task.as_of
     assert "population" in report.definition
     window = report.definition.get("horizon_days") or report.definition["window_days"]
-    assert report.test + timedelta(days=window) == shop.as_of
+    assert report.test + timedelta(days=window) == task.as_of
     assert report.figures
     assert list(report.contest.predicted) == list(report.scorecard.index)
     assert all(
-        says.shape == report.contest.actual.shape for says in report.contest.predicted.values()
+        predicted.shape == report.contest.actual.shape
+        for predicted in report.contest.predicted.values()
     )
 
 
@@ -186,20 +186,22 @@ def people(data: Dataset) -> Any:
     return fit
 
 
-def test_the_same_job_again_is_the_same_to_the_bit(shop: Any, reports: dict[str, Any]) -> None:
-    again = shop.run("value")
+def test_the_same_job_again_is_the_same_to_the_bit(
+    task: TrainingTask, reports: dict[str, Any]
+) -> None:
+    again = run_job("value", task)
     assert again.scorecard.equals(reports["value"].scorecard)
-    for name, says in again.contest.predicted.items():
-        assert says.tobytes() == reports["value"].contest.predicted[name].tobytes()
+    for name, predicted in again.contest.predicted.items():
+        assert predicted.tobytes() == reports["value"].contest.predicted[name].tobytes()
 
 
 def test_baselines_are_what_they_say(data: Dataset) -> None:
     encoder = ChurnModel(60).fit(data.train.vectors, data.train.churned, data.columns).encoder_
-    says = churn_baselines(data.train.vectors, data.train.churned, data.test.vectors, encoder)
-    assert (says["base_rate"] == data.train.churned.mean()).all()
+    baselines = churn_baselines(data.train.vectors, data.train.churned, data.test.vectors, encoder)
+    assert (baselines["base_rate"] == data.train.churned.mean()).all()
     order = np.argsort(data.test.vectors["recency_days"].to_numpy(), kind="stable")
-    assert (np.diff(says["recency"][order]) >= 0).all()
-    assert all(((p >= 0) & (p <= 1)).all() for p in says.values())
+    assert (np.diff(baselines["recency"][order]) >= 0).all()
+    assert all(((p >= 0) & (p <= 1)).all() for p in baselines.values())
     value = value_baselines(data.test.vectors, 60, mean_margin=7.0)
     assert (value["mean"] == 7.0).all()
     # Of 30 and 90 days, equally near to 60, the longer is taken, two thirds of it.
@@ -209,5 +211,5 @@ def test_baselines_are_what_they_say(data: Dataset) -> None:
 def test_baselines_manage_with_few_customers(data: Dataset) -> None:
     few = data.train.vectors.head(60)
     encoder = ChurnModel(60).fit(few, data.train.churned[:60], data.columns).encoder_
-    says = churn_baselines(few, data.train.churned[:60], data.test.vectors, encoder)
-    assert all(np.isfinite(p).all() for p in says.values())
+    baselines = churn_baselines(few, data.train.churned[:60], data.test.vectors, encoder)
+    assert all(np.isfinite(p).all() for p in baselines.values())

@@ -115,8 +115,8 @@ def test_usual_gaps_are_medians_of_days_between_purchases() -> None:
     interactions = wide(orders)
     rows = bought_rows(interactions, np.array(["abe", "ada", "ben"]))
     assert rows.indptr.tolist() == [0, 0, 1, 2]
-    told = {name: values.tolist() for name, values in rows.values.items()}  # noqa: PD011 no frame
-    assert told == {
+    values = {name: values.tolist() for name, values in rows.values.items()}  # noqa: PD011 no frame
+    assert values == {
         "times": [4, 1],
         "last_day": [TODAY - 12, TODAY - 9],
         "usual_gap_days": [29.0, 0.0],
@@ -174,8 +174,8 @@ def test_what_is_known_at_sign_up_tells_where_it_helps() -> None:
         own = products[20 * (number % 3) : 20 * (number % 3) + 12]
         orders.append((f"c{number:03}", 1 + number % 80, own))
     interactions = purchases(orders)
-    told = np.array([countries[name] for name in interactions.customer_ids.tolist()])
-    found = newcomer_lists(interactions, {"country": told}, 30)
+    of_customers = np.array([countries[name] for name in interactions.customer_ids.tolist()])
+    found = newcomer_lists(interactions, {"country": of_customers}, 30)
     assert (found.attribute, found.segments) == ("country", ("DE", "FR", "UK"))
     assert found.scores.shape == (4, interactions.n_products)
     assert found.recalls["country"] > found.recalls["everybody"]

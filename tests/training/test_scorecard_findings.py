@@ -16,15 +16,17 @@ N = 4_000
 RANDOM = np.random.default_rng(1)
 LOGITS = RANDOM.normal(-0.4, 1.3, N)
 DRAW = RANDOM.random(N)
-SAID = expit(LOGITS)
+CHANCES = expit(LOGITS)
 
 
 def judged(
-    outcomes: np.ndarray, said: np.ndarray = SAID, groups: pd.DataFrame | None = None
+    outcomes: np.ndarray,
+    chances: np.ndarray = CHANCES,
+    groups: pd.DataFrame | None = None,
 ) -> Scorecard:
     return judge_model(
         Judgement(
-            "churn", "churn", outcomes, {"churn": said, "base_rate": np.full(N, said.mean())},
+            "churn", "churn", outcomes, {"churn": chances, "base_rate": np.full(N, chances.mean())},
             groups=pd.DataFrame() if groups is None else groups,
         ),
         resamples=100,
@@ -40,7 +42,7 @@ def warnings(card: Scorecard) -> str:
 
 
 def test_scores_that_hold_raise_no_warning() -> None:
-    card = judged(happened(SAID))
+    card = judged(happened(CHANCES))
     assert warnings(card) == ""
     assert "the level of churn holds" in card.findings[0].text
 
@@ -48,11 +50,11 @@ def test_scores_that_hold_raise_no_warning() -> None:
 def test_a_shifted_period_is_said_in_words() -> None:
     """The same scores in a period in which more leave."""
     outcomes = happened(expit(LOGITS + 0.8))
-    told = warnings(judged(outcomes))
-    assert f"Predicted {100 * SAID.mean():.0f} %, observed {100 * outcomes.mean():.0f} %" in told
-    assert "churn is understated by" in told
-    assert "do not read these scores as probabilities until they are recalibrated" in told
-    assert "most of all group" in told
+    text = warnings(judged(outcomes))
+    assert f"Predicted {100 * CHANCES.mean():.0f} %, observed {100 * outcomes.mean():.0f} %" in text
+    assert "churn is understated by" in text
+    assert "do not read these scores as probabilities until they are recalibrated" in text
+    assert "most of all group" in text
 
 
 def test_a_gap_that_chance_explains_is_no_shift() -> None:
@@ -69,8 +71,8 @@ def test_a_period_in_which_fewer_leave_is_overstated() -> None:
 
 @pytest.mark.parametrize(("stretch", "kind"), [(1.8, "too extreme"), (0.5, "too timid")])
 def test_scores_spread_wrongly_are_named(stretch: float, kind: str) -> None:
-    told = warnings(judged(happened(SAID), expit(stretch * LOGITS)))
-    assert f"Scores are {kind}" in told
+    text = warnings(judged(happened(CHANCES), expit(stretch * LOGITS)))
+    assert f"Scores are {kind}" in text
 
 
 def test_a_failure_hidden_in_one_segment_shows() -> None:
@@ -80,17 +82,21 @@ def test_a_failure_hidden_in_one_segment_shows() -> None:
     groups = pd.DataFrame({"stage": np.where(new, "new", "known")})
     card = judged(outcomes, groups=groups)
     assert "the level of churn holds" in " ".join(finding.text for finding in card.findings)
-    told = warnings(card)
+    text = warnings(card)
     observed = 100 * outcomes[new].mean()
-    assert f"stage new (400 customers): predicted {100 * SAID[new].mean():.0f} %" in told
-    assert f"observed {observed:.0f} %: churn is understated" in told
-    assert "stage known" not in told
+    assert f"stage new (400 customers): predicted {100 * CHANCES[new].mean():.0f} %" in text
+    assert f"observed {observed:.0f} %: churn is understated" in text
+    assert "stage known" not in text
 
 
 def test_a_segment_ranked_at_random_is_named() -> None:
     blind = np.arange(N) % 4 == 0
-    said = np.where(blind, expit(RANDOM.permutation(LOGITS)), SAID)
-    card = judged(happened(SAID), said, pd.DataFrame({"channel": np.where(blind, "shop", "web")}))
+    chances = np.where(blind, expit(RANDOM.permutation(LOGITS)), CHANCES)
+    card = judged(
+        happened(CHANCES),
+        chances,
+        pd.DataFrame({"channel": np.where(blind, "shop", "web")}),
+    )
     notes = [finding.text for finding in card.findings if finding.tone == "note"]
     assert any("Ranked clearly less well" in note and "channel shop" in note for note in notes)
     assert not any("channel web" in note for note in notes)
@@ -99,14 +105,14 @@ def test_a_segment_ranked_at_random_is_named() -> None:
 def test_segments_drawn_at_random_raise_no_alarm() -> None:
     """Twenty ways to divide calibrated scores into six."""
     groups = pd.DataFrame({f"way_{k}": RANDOM.integers(0, 6, N).astype(str) for k in range(20)})
-    card = judged(happened(SAID), groups=groups)
+    card = judged(happened(CHANCES), groups=groups)
     assert [s for table in card.segments for s in table.segments if s.faults] == []
 
 
 def test_segments_too_small_to_judge_are_shown_without_a_verdict() -> None:
     few = pd.Series(["many"] * (N - 20) + ["few"] * 20)
-    outcomes = happened(SAID)
-    outcomes[-20:] = 1.0 - (SAID[-20:] > 0.5)  # wrong, but they are twenty
+    outcomes = happened(CHANCES)
+    outcomes[-20:] = 1.0 - (CHANCES[-20:] > 0.5)  # wrong, but they are twenty
     card = judged(outcomes, groups=pd.DataFrame({"size": few}))
     small = next(s for s in card.segments[0].segments if s.name == "few")
     assert (small.n, small.metrics, small.faults) == (20, {}, ())
@@ -139,18 +145,18 @@ def value() -> Judgement:
 def test_a_total_that_is_off_is_said_in_money(value: Judgement) -> None:
     assert warnings(judge_model(value, resamples=100)) == ""
     inflated = {**value.predicted, "value": 1.5 * value.predicted["value"]}
-    told = warnings(judge_model(replace(value, predicted=inflated), resamples=100))
-    assert "GBP in all" in told
-    assert "value is overstated by 5" in told  # some 50 %
+    text = warnings(judge_model(replace(value, predicted=inflated), resamples=100))
+    assert "GBP in all" in text
+    assert "value is overstated by 5" in text  # some 50 %
 
 
 def test_a_segment_to_which_nothing_came_is_pointed_out(value: Judgement) -> None:
     lost = np.arange(N) % 20 == 0
     actual = np.where(lost, 0.0, value.actual)
     groups = pd.DataFrame({"stage": np.where(lost, "lost", "active")})
-    told = warnings(judge_model(replace(value, actual=actual, groups=groups), resamples=50))
-    assert "stage lost (200 customers)" in told
-    assert "came 0.00: value is overstated by 100 %" in told
+    text = warnings(judge_model(replace(value, actual=actual, groups=groups), resamples=50))
+    assert "stage lost (200 customers)" in text
+    assert "came 0.00: value is overstated by 100 %" in text
 
 
 @pytest.mark.parametrize(

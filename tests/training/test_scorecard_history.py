@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from training.scorecard.history import (
     watch_survival,
     week_ends,
 )
+from training.task import TrainingTask
 
 CUTOFF = date(2026, 3, 1)
 
@@ -90,14 +90,16 @@ def test_matrices_are_what_the_model_says() -> None:
     assert np.isnan(grid.p_alive[0, 1:]).all()
 
 
-def test_who_does_not_order_in_the_horizon_is_whom_the_labels_call_churned(shop: Any) -> None:
+def test_who_does_not_order_in_the_horizon_is_whom_the_labels_call_churned(
+    task: TrainingTask,
+) -> None:
     horizon = 60
-    cutoff = shop.prepared.today - timedelta(days=horizon)
+    cutoff = task.prepared.today - timedelta(days=horizon)
     labels = build_labels(
-        shop.engine, shop.prepared.rollups, [cutoff], horizon,
+        task.engine, task.prepared.rollups, [cutoff], horizon,
         lookback_days=365, yearly_discount_rate=0.1,
     )  # fmt: skip
-    orders = read_order_days(shop.engine, shop.prepared.rollups, shop.prepared.today)
+    orders = read_order_days(task.engine, task.prepared.rollups, task.prepared.today)
     assert not orders.duplicated().any()
     seen = watch_survival(orders, labels[C.CUSTOMER_ID].tolist(), cutoff, horizon, np.ones(1), {})
     np.testing.assert_array_equal(~seen.ordered, labels["churned"].to_numpy(dtype=bool))

@@ -52,8 +52,8 @@ def value() -> Judgement:
 def test_figures_are_those_of_the_metrics(churn: Judgement, value: Judgement) -> None:
     for judgement, card in ((churn, churn_scorecard), (value, value_scorecard)):
         judged = judge_model(judgement, resamples=20)
-        for model, said in judgement.predicted.items():
-            for name, wanted in card(judgement.actual, said).items():
+        for model, prediction in judgement.predicted.items():
+            for name, wanted in card(judgement.actual, prediction).items():
                 found = judged.row(name).estimates[model]
                 assert found.value == pytest.approx(wanted, nan_ok=True), name
                 if not math.isnan(wanted):
@@ -154,26 +154,26 @@ def test_the_same_judgement_gives_the_same_card(churn: Judgement) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
-        ({"model": "nobody"}, "nobody has said nothing"),
+        ({"model": "nobody"}, "nobody has no predictions"),
         ({"actual": CHURNED + 0.5}, "has churned, 1, or not, 0"),
         ({"predicted": {"churn": TRUE[:-1]}}, "one finite number for each"),
         ({"predicted": {"churn": np.full(N, np.nan)}}, "one finite number for each"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(
-    churn: Judgement, change: dict[str, object], told: str
+    churn: Judgement, change: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         replace(churn, **change)
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.floats(0, 1)), min_size=1, max_size=30))
 @settings(deadline=None, max_examples=60)
 def test_any_churn_window_can_be_judged(rows: list[tuple[float, float]]) -> None:
-    outcomes, says = np.array(rows).T
-    predicted = {"churn": says, "base_rate": np.full(len(says), 0.5)}
+    outcomes, predictions = np.array(rows).T
+    predicted = {"churn": predictions, "base_rate": np.full(len(predictions), 0.5)}
     card = judge_model(Judgement("churn", "churn", outcomes, predicted), resamples=5)
     assert len(card.rows) == 10
     assert card.findings
@@ -188,8 +188,8 @@ def test_any_churn_window_can_be_judged(rows: list[tuple[float, float]]) -> None
 )
 @settings(deadline=None, max_examples=60)
 def test_any_value_window_can_be_judged(rows: list[tuple[float, float]]) -> None:
-    actual, says = np.array(rows).T
-    predicted = {"value": says, "mean": np.full(len(says), 10.0)}
+    actual, predictions = np.array(rows).T
+    predicted = {"value": predictions, "mean": np.full(len(predictions), 10.0)}
     assert judge_model(Judgement("value", "value", actual, predicted), resamples=5).findings
 
 

@@ -46,8 +46,8 @@ def test_pages_become_artifacts_of_the_run(client: Client, mlruns: Path) -> None
     run_id, _ = track(client, report(), mlruns, "corner shop", "data-1", pages)
     names = {entry.path for entry in client.list_artifacts(run_id)}
     assert set(pages) <= names
-    kept = Path(client.download_artifacts(run_id, "scorecard.html"))
-    assert kept.read_text(encoding="utf-8") == pages["scorecard.html"]
+    downloaded = Path(client.download_artifacts(run_id, "scorecard.html"))
+    assert downloaded.read_text(encoding="utf-8") == pages["scorecard.html"]
 
 
 def test_a_run_needs_no_pages(client: Client, mlruns: Path) -> None:

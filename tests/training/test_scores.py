@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,13 @@ from models.bundle.folder import Bundle, SparseRows, current_version, read_bundl
 from models.bundle.schema import TIERS
 from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
-from training.publishing.champions import JOBS, Champions, load_champions
+from training.publishing.champions import REQUIRED_JOBS, Champions, load_champions
 from training.publishing.publish import publish
-from training.publishing.scores import SCORE_COLUMNS, score_customers, score_recommendations
+from training.publishing.recommendations import score_recommendations
+from training.publishing.scores import SCORE_COLUMNS, score_customers
+from training.publishing.task import ScoringTask
 from training.recommend.purchases import describe_products, load_interactions
+from training.task import TrainingTask
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -42,27 +44,29 @@ DECLARED = Declarations(
 )
 
 
-@pytest.fixture(scope="module")
-def scored(shop: Any, champions: Champions) -> pd.DataFrame:
-    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
-    return score_customers(*arguments).frame
+def scoring(task: TrainingTask, champions: Champions) -> ScoringTask:
+    return ScoringTask(task.engine, task.prepared, champions, task.shop, task.as_of)
 
 
 @pytest.fixture(scope="module")
-def bundle(shop: Any, champions: Champions, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def scored(task: TrainingTask, champions: Champions) -> pd.DataFrame:
+    return score_customers(scoring(task, champions)).frame
+
+
+@pytest.fixture(scope="module")
+def bundle(
+    task: TrainingTask, champions: Champions, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
     root = tmp_path_factory.mktemp("bundles")
-    folder = publish(
-        shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, root, silent,
-        declared=DECLARED,
-    )  # fmt: skip
+    folder = publish(scoring(task, champions), NOW, root, silent, declared=DECLARED)
     assert current_version(root) == folder.name
     return read_bundle(folder)
 
 
 @pytest.fixture(scope="module")
-def recommend(shop: Any, champions: Champions) -> Callable[..., pd.DataFrame]:
-    purchases = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
-    interactions = describe_products(shop.engine, shop.prepared, purchases)
+def recommend(task: TrainingTask, champions: Champions) -> Callable[..., pd.DataFrame]:
+    purchases = load_interactions(task.engine, task.prepared.rollups, task.as_of)
+    interactions = describe_products(task.engine, task.prepared, purchases)
     model = champions.recommend.fit(interactions)
 
     def best(customers: list[str], n: int = 10) -> pd.DataFrame:
@@ -76,23 +80,25 @@ def entries(rows: SparseRows, row: int) -> dict[str, np.ndarray]:
     return {name: of_all[rows.span(row)] for name, of_all in held.items()}
 
 
-def everyone(shop: Any) -> list[str]:
+def everyone(task: TrainingTask) -> list[str]:
     """Everybody with any order line, straight from the roll-up."""
-    day = shop.engine.frame(shop.prepared.rollups["customer_day"].select(C.CUSTOMER_ID).distinct())
+    day = task.engine.frame(task.prepared.rollups["customer_day"].select(C.CUSTOMER_ID).distinct())
     return sorted(day[C.CUSTOMER_ID])
 
 
 def test_every_customer_with_history_has_one_row_of_the_promised_columns(
-    shop: Any, scored: pd.DataFrame
+    task: TrainingTask, scored: pd.DataFrame
 ) -> None:
     assert SCORE_COLUMNS == PROMISED
     assert tuple(scored.columns[: len(PROMISED)]) == PROMISED
-    assert scored[C.CUSTOMER_ID].tolist() == everyone(shop)
-    assert set(scored[C.AS_OF]) == {shop.as_of}
+    assert scored[C.CUSTOMER_ID].tolist() == everyone(task)
+    assert set(scored[C.AS_OF]) == {task.as_of}
 
 
-def test_scores_are_missing_only_outside_the_population(shop: Any, scored: pd.DataFrame) -> None:
-    inside = (scored["days_since_last_order"] <= shop.settings.lookback_days).fillna(value=False)
+def test_scores_are_missing_only_outside_the_population(
+    task: TrainingTask, scored: pd.DataFrame
+) -> None:
+    inside = (scored["days_since_last_order"] <= task.shop.lookback_days).fillna(value=False)
     assert 0 < inside.sum() < len(scored)
     for name in ("churn_probability", "clv_predicted", "value_at_risk", "drivers", "tier"):
         assert scored[name].notna().equals(inside.astype(bool)), name
@@ -125,27 +131,26 @@ def test_drivers_are_told_strongest_first(scored: pd.DataFrame) -> None:
 
 
 def test_a_customer_alone_gets_the_scores_of_the_batch(
-    shop: Any, champions: Champions, scored: pd.DataFrame
+    task: TrainingTask, champions: Champions, scored: pd.DataFrame
 ) -> None:
     wanted = scored[C.CUSTOMER_ID].iloc[[5, 200]].tolist()
-    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of)
-    few = score_customers(*arguments, [*wanted, wanted[0], "a stranger"])
+    few = score_customers(scoring(task, champions), [*wanted, wanted[0], "a stranger"])
     expected = scored[scored[C.CUSTOMER_ID].isin(wanted)].reset_index(drop=True)
     assert_frame_equal(few.frame, expected, check_exact=True)
     assert few.vectors.frame[C.CUSTOMER_ID].tolist() == wanted
 
 
-def test_nobody_in_the_look_back_is_said_plainly(shop: Any, champions: Champions) -> None:
-    arguments = (shop.engine, shop.prepared, champions, shop.settings)
+def test_nobody_in_the_look_back_is_said_plainly(task: TrainingTask, champions: Champions) -> None:
+    late = replace(scoring(task, champions), as_of=date(2028, 1, 1))
     with pytest.raises(DataError, match="nobody ordered in the 365 days") as raised:
-        score_customers(*arguments, date(2028, 1, 1))
+        score_customers(late)
     assert "--as-of" in raised.value.remedy
 
 
 def test_recommendations_are_n_distinct_products_by_rank(
-    shop: Any, recommend: Callable[..., pd.DataFrame]
+    task: TrainingTask, recommend: Callable[..., pd.DataFrame]
 ) -> None:
-    wanted = everyone(shop)[:50]
+    wanted = everyone(task)[:50]
     frame = recommend(wanted, 10)
     assert frame.columns.tolist() == ["customer_id", "product_id", "rank", "score"]
     assert frame[C.CUSTOMER_ID].drop_duplicates().tolist() == wanted
@@ -166,9 +171,9 @@ def test_strangers_are_not_dropped_and_all_get_the_same(
 
 
 def test_a_customer_alone_gets_the_recommendations_of_the_batch(
-    shop: Any, recommend: Callable[..., pd.DataFrame]
+    task: TrainingTask, recommend: Callable[..., pd.DataFrame]
 ) -> None:
-    customers = everyone(shop)
+    customers = everyone(task)
     together = recommend(customers)
     alone = recommend([customers[123]])
     expected = together[together[C.CUSTOMER_ID] == customers[123]].reset_index(drop=True)
@@ -176,9 +181,11 @@ def test_a_customer_alone_gets_the_recommendations_of_the_batch(
     assert_frame_equal(alone, expected, check_exact=False, rtol=1e-6)
 
 
-def test_nothing_bought_later_is_known(shop: Any, recommend: Callable[..., pd.DataFrame]) -> None:
-    known = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
-    frame = recommend(everyone(shop)[:20])
+def test_nothing_bought_later_is_known(
+    task: TrainingTask, recommend: Callable[..., pd.DataFrame]
+) -> None:
+    known = load_interactions(task.engine, task.prepared.rollups, task.as_of)
+    frame = recommend(everyone(task)[:20])
     assert set(frame[C.PRODUCT_ID]) <= set(known.product_ids.tolist())
 
 
@@ -206,8 +213,8 @@ def test_the_bundle_recommends_the_same_as_the_scores(
         np.testing.assert_allclose(scores, expected[listed], rtol=1e-6)
 
 
-def test_the_bundle_knows_who_bought_what(shop: Any, bundle: Bundle) -> None:
-    bought = shop.engine.frame(shop.prepared.rollups["customer_product_day"])
+def test_the_bundle_knows_who_bought_what(task: TrainingTask, bundle: Bundle) -> None:
+    bought = task.engine.frame(task.prepared.rollups["customer_product_day"])
     customers = bundle.customers.column(C.CUSTOMER_ID).to_pylist()
     products = np.array(bundle.products.column(C.PRODUCT_ID).to_pylist())
     row = next(i for i in range(len(customers)) if np.diff(bundle.bought.indptr)[i] > 3)
@@ -220,14 +227,14 @@ def test_the_bundle_knows_who_bought_what(shop: Any, bundle: Bundle) -> None:
     assert held["last_day"].tolist() == last[names].tolist()
 
 
-def test_the_bundle_says_of_baskets_what_the_orders_say(shop: Any, bundle: Bundle) -> None:
-    known = load_interactions(shop.engine, shop.prepared.rollups, shop.as_of)
+def test_the_bundle_says_of_baskets_what_the_orders_say(task: TrainingTask, bundle: Bundle) -> None:
+    known = load_interactions(task.engine, task.prepared.rollups, task.as_of)
     names = known.product_ids[known.products].tolist()
     holding: dict[str, set[int]] = {}
     for name, order in zip(names, known.orders.tolist(), strict=True):
         holding.setdefault(name, set()).add(order)
     products = bundle.products.column(C.PRODUCT_ID).to_pylist()
-    told = 0
+    checked = 0
     for row in range(0, len(products), 7):
         span = bundle.cross_sell.span(row)
         places = bundle.cross_sell.indices[span].tolist()
@@ -240,32 +247,31 @@ def test_the_bundle_says_of_baskets_what_the_orders_say(shop: Any, bundle: Bundl
         ):
             both = len(own & holding.get(products[place], set()))
             assert share == pytest.approx(both / max(len(own), 1), rel=1e-5)
-            told += both
-    assert told
+            checked += both
+    assert checked
 
 
 def test_the_bundle_cites_its_models_and_definitions(
-    bundle: Bundle, shop: Any, champions: Champions
+    bundle: Bundle, task: TrainingTask, champions: Champions
 ) -> None:
     manifest = bundle.manifest
     assert manifest.version == "20260701-20260701T063000-churn.1-value.1-recommend.1"
     assert (manifest.horizon_days, manifest.value_horizon_days) == (60, 90)
     # 540 days of history, of which 365 are the look-back, can teach 60 of the 90 days asked for.
     assert (champions.value.horizon_days, manifest.value_basis) == (60, "extrapolated")
-    assert manifest.as_of == shop.as_of
+    assert manifest.as_of == task.as_of
     assert manifest.shop == "corner shop"
-    assert set(manifest.models) == set(JOBS)
+    assert set(manifest.models) == set(REQUIRED_JOBS)
     assert manifest.models["churn"].metrics == champions.cards["churn"].card["metrics"]
-    assert manifest.data_fingerprint == shop.prepared.fingerprint
+    assert manifest.data_fingerprint == task.prepared.fingerprint
 
 
 def test_the_same_moment_twice_is_refused_rather_than_overwritten(
-    shop: Any, champions: Champions, tmp_path: Path
+    task: TrainingTask, champions: Champions, tmp_path: Path
 ) -> None:
-    arguments = (shop.engine, shop.prepared, champions, shop.settings, shop.as_of, NOW, tmp_path)
-    publish(*arguments, silent)
+    publish(scoring(task, champions), NOW, tmp_path, silent)
     with pytest.raises(BundleError, match="already exists"):
-        publish(*arguments, silent)
+        publish(scoring(task, champions), NOW, tmp_path, silent)
 
 
 def test_champions_are_named_by_what_is_missing(client: Client) -> None:
@@ -281,12 +287,12 @@ def test_champions_cite_their_versions(champions: Champions) -> None:
 
 
 def test_offers_travel_with_the_columns_that_their_rules_speak_of(
-    shop: Any, bundle: Bundle
+    task: TrainingTask, bundle: Bundle
 ) -> None:
     assert Policy.model_validate(bundle.manifest.offer_policy) == DECLARED.policy
     assert bundle.offers.column("offer_id").to_pylist()[:2] == ["A", "OFFER00"]
-    theirs = shop.engine.frame(shop.prepared.clean["customers"]).set_index(C.CUSTOMER_ID)
+    theirs = task.engine.frame(task.prepared.clean["customers"]).set_index(C.CUSTOMER_ID)
     ids = bundle.customers.column(C.CUSTOMER_ID).to_pylist()
-    said = bundle.customers.column(C.EMAIL_CONSENT).to_pylist()
-    assert said == theirs.loc[ids, C.EMAIL_CONSENT].astype(bool).tolist()
+    consent = bundle.customers.column(C.EMAIL_CONSENT).to_pylist()
+    assert consent == theirs.loc[ids, C.EMAIL_CONSENT].astype(bool).tolist()
     assert bundle.vectors.column("country").to_pylist() == theirs.loc[ids, C.COUNTRY].tolist()

@@ -95,16 +95,16 @@ def test_only_campaigns_that_held_some_out_and_are_over_are_trials(trials: pd.Da
 def test_who_ordered_in_the_horizon_from_the_first_contact_on_did_not_churn(
     trials: pd.DataFrame,
 ) -> None:
-    told = trials.set_index("customer_id")
-    assert told["churned"].to_dict() == {"ada": 0.0, "bob": 1.0, "eve": 0.0}
-    assert told["treated"].to_dict() == {"ada": True, "bob": False, "eve": False}
+    by_customer = trials.set_index("customer_id")
+    assert by_customer["churned"].to_dict() == {"ada": 0.0, "bob": 1.0, "eve": 0.0}
+    assert by_customer["treated"].to_dict() == {"ada": True, "bob": False, "eve": False}
 
 
 def test_what_was_known_is_of_before_the_contact(trials: pd.DataFrame) -> None:
-    told = trials.set_index("customer_id")
-    assert told["recency_days"].to_dict() == {"ada": 10.0, "bob": 30.0, "eve": 5.0}
-    assert told["orders_lifetime"].to_dict() == {"ada": 2.0, "bob": 1.0, "eve": 1.0}
-    assert told["revenue_365d"].to_dict() == {"ada": 20.0, "bob": 10.0, "eve": 10.0}
+    by_customer = trials.set_index("customer_id")
+    assert by_customer["recency_days"].to_dict() == {"ada": 10.0, "bob": 30.0, "eve": 5.0}
+    assert by_customer["orders_lifetime"].to_dict() == {"ada": 2.0, "bob": 1.0, "eve": 1.0}
+    assert by_customer["revenue_365d"].to_dict() == {"ada": 20.0, "bob": 10.0, "eve": 10.0}
 
 
 def test_three_customers_prove_nothing(trials: pd.DataFrame) -> None:

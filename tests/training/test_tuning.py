@@ -1,7 +1,8 @@
-"""The search over recipes: bounded, seeded, and blind to the test window."""
+"""The search over hyperparameters: bounded, seeded, and blind to the test window."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from models.boosting import BoostingParameters
 from models.churn_value.horizons import Outcomes
 from training.dataset import Dataset, KnownOutcomes, Rows
 from training.tuning import levelled_log_loss, tune, validation_days
+from training.windows import Windows
 
 HORIZONS = (30, 60)
 COLUMNS = (Column("rate", "orders a day", "orders"), Column("noise", "nothing", "none"))
@@ -36,14 +38,17 @@ def dataset(windows: int) -> Dataset:
     outcomes = Outcomes(vectors, days, HORIZONS, silent.astype(np.float64))
     known = KnownOutcomes(outcomes, np.zeros(len(days)))
     untouchable: Any = None
+    plan = Windows(date(2026, 1, 1), 60, date(2025, 11, 2), (), (), 30)
     rows = Rows(vectors, outcomes.silent[:, 1], known.margin)
-    return Dataset(rows, untouchable, untouchable, known, untouchable, untouchable, COLUMNS, "", 60)
+    return Dataset(
+        plan, rows, untouchable, untouchable, known, untouchable, untouchable, COLUMNS, ""
+    )
 
 
-def test_the_best_of_the_trials_is_returned_and_the_present_recipe_is_one() -> None:
-    told: list[int] = []
-    best, table = tune(dataset(9), 3, seed=1, on_trial=lambda trial: told.append(trial.number))
-    assert told == [0, 1, 2]
+def test_the_best_of_the_trials_is_returned_and_the_present_parameters_are_one() -> None:
+    numbers: list[int] = []
+    best, table = tune(dataset(9), 3, seed=1, on_trial=lambda trial: numbers.append(trial.number))
+    assert numbers == [0, 1, 2]
     assert table["log_loss"].is_monotonic_increasing
     first = table.iloc[0]
     assert (best.rounds, best.leaves) == (first["rounds"], first["leaves"])
@@ -65,7 +70,7 @@ def test_a_history_without_validation_windows_is_refused() -> None:
         tune(dataset(3), 1, seed=0)
 
 
-def test_a_common_level_costs_a_recipe_nothing() -> None:
+def test_a_common_level_costs_nothing() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=4_000)
     outcomes = (random.random(4_000) < 1 / (1 + np.exp(-scores))).astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from features.vocabulary import Columns as C
+from models.bundle.schema import BundleColumns as B
 from models.given_label.drivers import row_drivers
 from models.given_label.model import GivenLabelModel
 from models.given_label.schema import read_as, texts
@@ -12,7 +13,7 @@ from training.given_label.settings import LabelledSettings
 from training.given_label.source import NAME, user_columns
 from training.given_label.table import customer_names, must_have
 
-SCORE_COLUMNS = (C.CUSTOMER_ID, "churn_probability", "drivers", "label")
+SCORE_COLUMNS = (C.CUSTOMER_ID, B.CHURN_PROBABILITY, B.DRIVERS, "label")
 
 
 def score_table(
@@ -41,8 +42,8 @@ def score_table(
     return pd.DataFrame(
         {
             C.CUSTOMER_ID: customer_names(frame, settings),
-            "churn_probability": model.predict_proba(typed)[:, 1],
-            "drivers": row_drivers(model.contributions(typed), typed),
+            B.CHURN_PROBABILITY: model.predict_proba(typed)[:, 1],
+            B.DRIVERS: row_drivers(model.contributions(typed), typed),
             "label": label,
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from features.errors import RegistryError
 from models import registry
@@ -15,8 +16,9 @@ from models.registry import Client, RegisteredModel
 from models.state import STATE_FORMAT
 from models.uplift.model import UpliftModel
 
-JOBS = ("churn", "value", "recommend")
-UPLIFT = "uplift"
+REQUIRED_JOBS: Final = ("churn", "value", "recommend")
+"""A bundle is made of a champion of each."""
+UPLIFT: Final = "uplift"
 """Optional: it needs campaigns that held customers out."""
 
 
@@ -39,6 +41,11 @@ class Champions:
 def model_name(shop: str, job: str) -> str:
     """Return the registered name of a shop's model."""
     return f"{shop}.{job}"
+
+
+def learned_until(model: RegisteredModel) -> date:
+    """Return the first day of which a model knows nothing."""
+    return date.fromisoformat(model.card["as_of"])
 
 
 def readable_champion(client: Client, name: str) -> RegisteredModel | None:
@@ -67,7 +74,7 @@ def load_champions(client: Client, shop: str, as_of: date | None = None) -> Cham
         A job has no champion yet.
     """
     cards = {}
-    for job in JOBS:
+    for job in REQUIRED_JOBS:
         found = registry.champion(client, model_name(shop, job))
         if found is None:
             raise RegistryError(
@@ -89,7 +96,7 @@ def _without_hindsight(
     client: Client, champion: RegisteredModel, as_of: date | None
 ) -> RegisteredModel | None:
     """Return the champion, or the newest accepted model that learned nothing after ``as_of``."""
-    if as_of is None or date.fromisoformat(champion.card["as_of"]) <= as_of:
+    if as_of is None or learned_until(champion) <= as_of:
         return champion
     earlier = registry.known_by(client, champion.name, as_of)
     return earlier if earlier is not None and _is_readable(earlier) else None
@@ -108,7 +115,7 @@ def load_versions(client: Client, shop: str, versions: Mapping[str, str]) -> Cha
     RegistryError
         A version is gone, or was saved by another version of Regulars.
     """
-    if missing := sorted(set(JOBS) - set(versions)):
+    if missing := sorted(set(REQUIRED_JOBS) - set(versions)):
         raise RegistryError(
             f"the bundle does not name its models for {', '.join(missing)}",
             "publish another with `regulars train`",

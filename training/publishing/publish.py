@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from features.engine import Engine
 from features.errors import RegistryError
-from features.prepare import Prepared
 from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
@@ -27,26 +25,23 @@ from training.dataset import population
 from training.publishing.champions import Champions
 from training.publishing.next_products import further_product_rate, next_products
 from training.publishing.offers import email_consent, offers_of
-from training.publishing.scores import CustomerScores, score_customers
+from training.publishing.scores import VALUE_BASIS, CustomerScores, score_customers
 from training.publishing.segments import keep_segmentation, published_names
+from training.publishing.task import ScoringTask
 from training.recommend.purchases import describe_products, load_interactions
 from training.recommend.tables import RecommendationTables, build_recommendation_tables
 from training.uplift.effects import Effects, score_effects
 
 
 def publish(
-    engine: Engine,
-    prepared: Prepared,
-    champions: Champions,
-    shop: ShopSettings,
-    as_of: date,
+    task: ScoringTask,
     now: datetime,
     root: Path,
     progress: Progress,
     erased: Collection[str] = (),
     declared: Declarations = NO_OFFERS,
 ) -> Path:
-    """Write a bundle as of a date, make it the current one, and return its folder.
+    """Write a bundle as of the task's day, make it the current one, and return its folder.
 
     Parameters
     ----------
@@ -59,10 +54,10 @@ def publish(
     declared
         Offers declared beside those of the table, with rules already checked.
     """
-    _refuse_other_money(champions, shop)
+    engine, prepared, champions, as_of = task.engine, task.prepared, task.champions, task.as_of
+    _refuse_other_money(champions, task.shop)
     tick = progress("Scores of all customers", 2)
-    before = published_names(root, as_of)
-    scored = score_customers(engine, prepared, champions, shop, as_of, previous=before)
+    scored = score_customers(task, previous=published_names(root, as_of))
     tick()
     keep_segmentation(champions, scored.segmentation)
     effects = score_effects(champions, scored.vectors, scored.frame)
@@ -74,8 +69,7 @@ def publish(
     interactions = describe_products(engine, prepared, purchases)
     champions.recommend.fit(interactions)
     tick()
-    catalogue = _catalogue(engine, prepared, shop, interactions, as_of)
-    assumed = prepared.lines_without_cost > 0 or bool(catalogue[C.UNIT_COST].isna().any())
+    catalogue = _catalogue(task, interactions)
     recommendations = build_recommendation_tables(
         engine, prepared, champions.recommend, interactions, catalogue, customer_ids,
         champions.churn.horizon_days,
@@ -83,19 +77,7 @@ def publish(
     tick()
     tick = progress("Bundle", 2)
     bundle = Bundle(
-        manifest=_manifest(
-            prepared,
-            champions,
-            shop,
-            as_of,
-            now,
-            scored,
-            effects,
-            recommendations,
-            declared,
-            further_product_rate(engine, prepared, as_of, champions.churn.horizon_days),
-            assumed=assumed,
-        ),
+        manifest=_manifest(task, now, scored, effects, recommendations, declared),
         customers=pa.Table.from_pandas(
             scored_columns(scored, effects).assign(
                 **following,
@@ -134,26 +116,24 @@ def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
 
 
 def _manifest(
-    prepared: Prepared,
-    champions: Champions,
-    shop: ShopSettings,
-    as_of: date,
+    task: ScoringTask,
     now: datetime,
     scored: CustomerScores,
     effects: Effects,
     recommendations: RecommendationTables,
     declared: Declarations,
-    further_products: float | None,
-    *,
-    assumed: bool,
 ) -> Manifest:
+    prepared, champions, shop, as_of = task.prepared, task.champions, task.shop, task.as_of
+    horizon_days = champions.churn.horizon_days
+    unknown = recommendations.catalogue[C.UNIT_COST].isna().any()
+    assumed = prepared.lines_without_cost > 0 or bool(unknown)
     return Manifest(
         version=f"{as_of:%Y%m%d}-{now:%Y%m%dT%H%M%S}-{champions.version}",
         created_at=now,
         as_of=as_of,
         currency=shop.currency,
         shop=shop.name,
-        horizon_days=champions.churn.horizon_days,
+        horizon_days=horizon_days,
         value_horizon_days=scored.value_horizon_days,
         value_basis=scored.value_basis,
         population=population(shop),
@@ -173,25 +153,19 @@ def _manifest(
         breadth=tuple(
             BreadthEffect(**effect) for effect in champions.cards["churn"].card.get("breadth", ())
         ),
-        further_product_rate=further_products,
+        further_product_rate=further_product_rate(task.engine, prepared, as_of, horizon_days),
         **recommendations.manifest_fields,
     )
 
 
-def _catalogue(
-    engine: Engine,
-    prepared: Prepared,
-    shop: ShopSettings,
-    interactions: Interactions,
-    as_of: date,
-) -> pd.DataFrame:
+def _catalogue(task: ScoringTask, interactions: Interactions) -> pd.DataFrame:
     """Return every product, sorted by id: those of the table, and others that were bought."""
-    frame = engine.frame(prepared.clean["products"])
+    frame = task.engine.frame(task.prepared.clean["products"])
     sold = pd.DataFrame({C.PRODUCT_ID: interactions.product_ids})
     frame = sold.merge(frame, on=C.PRODUCT_ID, how="outer").sort_values(C.PRODUCT_ID)
     price = frame[C.LIST_PRICE].astype("float64")
     cost = frame[C.UNIT_COST].astype("float64")
-    midnight = pd.Timestamp(as_of)
+    midnight = pd.Timestamp(task.as_of)
     launched, retired = frame[C.LAUNCHED_AT], frame[C.RETIRED_AT]
     return pd.DataFrame(
         {
@@ -200,7 +174,7 @@ def _catalogue(
             C.CATEGORY: frame[C.CATEGORY],
             B.PRICE: price,
             C.UNIT_COST: cost,
-            B.MARGIN: (price - cost).fillna(price * shop.margin_rate),
+            B.MARGIN: (price - cost).fillna(price * task.shop.margin_rate),
             # A product whose stock is not tracked counts as in stock.
             B.IN_STOCK: ~(frame[C.STOCK] <= 0).fillna(value=False).astype(bool),
             B.RETIRED: ((retired < midnight) | (launched >= midnight)).fillna(value=False),
@@ -211,7 +185,7 @@ def _catalogue(
 def scored_columns(scored: CustomerScores, effects: Effects) -> pd.DataFrame:
     """Return those of the bundle's customer columns that are scores."""
     # What is the same for everyone is in the manifest.
-    return scored.frame.drop(columns=[C.AS_OF, "value_basis"]).assign(**effects.columns)
+    return scored.frame.drop(columns=[C.AS_OF, VALUE_BASIS]).assign(**effects.columns)
 
 
 def vector_table(frame: pd.DataFrame, names: list[str]) -> Any:

@@ -1,51 +1,60 @@
-"""Scores of all customers at one cutoff: churn, value and segments; and their products."""
+"""Scores of all customers at one cutoff: churn, value and segments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.engine import Engine
 from features.errors import DataError, RegistryError
 from features.family import discover_families
-from features.prepare import Prepared
 from features.settings import ShopSettings
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
 from models.btyd.outlook import EXPECTED_ORDERS, P_ALIVE
 from models.bundle.manifest import ValueBasis
+from models.bundle.schema import BundleColumns as B
 from models.churn_value.extrapolation import Extension
-from models.churn_value.forecast import forecast
+from models.churn_value.forecast import Forecast, forecast
 from models.drivers import churn_drivers
-from models.next_purchase import NextPurchaseModel
-from models.recommend.topk import ranked_products
 from models.segments import Segmentation
 from training.contracts import POPULATION as CONTRACT_POPULATION
 from training.contracts import contract_customers
 from training.publishing.champions import Champions
 from training.publishing.customer_base import CustomerBase
 from training.publishing.segments import segmentation_of
+from training.publishing.task import ScoringTask
 
-SCORE_COLUMNS = (
+VALUE_BASIS: Final = "value_basis"
+SCORE_COLUMNS: Final = (
     C.CUSTOMER_ID,
     C.AS_OF,
-    "churn_probability",
-    "p_alive",
-    "clv_predicted",
-    "tier",
-    "segment",
-    "stage",
-    "value_at_risk",
-    "value_basis",
+    B.CHURN_PROBABILITY,
+    B.P_ALIVE,
+    B.CLV_PREDICTED,
+    B.TIER,
+    B.SEGMENT,
+    B.STAGE,
+    B.VALUE_AT_RISK,
+    VALUE_BASIS,
+)
+_FURTHER_COLUMNS: Final = (
+    B.CLV_SIMPLE,
+    B.CLV_HISTORIC,
+    B.BANK_TIER,
+    B.VALUE_IF_RETAINED,
+    B.CLV_LOWER,
+    B.CLV_UPPER,
+    B.EXPECTED_ORDERS,
+    B.DAYS_SINCE_LAST_ORDER,
+    B.ORDERS,
+    B.DRIVERS,
 )
 Floats = NDArray[np.float64]
-
-_CUSTOMERS_PER_BLOCK = 20_000
 
 
 @dataclass(frozen=True)
@@ -75,15 +84,11 @@ class CustomerScores:
 
 
 def score_customers(
-    engine: Engine,
-    prepared: Prepared,
-    champions: Champions,
-    shop: ShopSettings,
-    as_of: date,
+    task: ScoringTask,
     customers: Sequence[str] | None = None,
     previous: pd.DataFrame | None = None,
 ) -> CustomerScores:
-    """Score customers as of a date.
+    """Score customers as of the task's day.
 
     Tiers and segments use the cut-points kept with the value champion. If none were kept yet, they
     are placed on everyone, so that a customer scored alone has the same tier as in a batch.
@@ -101,14 +106,15 @@ def score_customers(
     DataError
         Nobody ordered in the look-back before ``as_of``.
     """
-    vectors = build_vectors(engine, prepared.rollups, discover_families(), [as_of])
+    shop, rollups = task.shop, task.prepared.rollups
+    vectors = build_vectors(task.engine, rollups, discover_families(), [task.as_of])
     if not (vectors.frame["recency_days"] <= shop.lookback_days).any():
         raise DataError(
             f"nobody ordered in the {shop.lookback_days} days before the cutoff",
             "choose an earlier --as-of, or lengthen shop.lookback_days",
         )
     base = CustomerBase.of(vectors.frame)
-    scored = score_vectors(vectors, champions, shop, base, previous)
+    scored = score_vectors(vectors, task.champions, shop, base, previous)
     if customers is None:
         return scored
     wanted = scored.frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
@@ -141,72 +147,54 @@ def score_vectors(
     RegistryError
         The features have changed since the champions learned from them.
     """
+    _require_same_features(vectors, champions)
+    everyone = vectors.frame
+    inside = everyone["recency_days"].to_numpy(dtype=np.float64) <= shop.lookback_days
+    by_contract = _is_by_contract(champions)
+    # Churn by contracts says nothing about the next order: value then reads its own curve.
+    orders_churn = champions.value.buys_ if by_contract else champions.churn
+    extension = _extension(champions, shop, base)
+    expected = _of_all(forecast(orders_churn, champions.value, everyone[inside], extension), inside)
+    p_buys = 1.0 - expected.churn_probability
+    segmentation = segmentation_of(champions, vectors, expected.value, shop.currency)
+    segments = segmentation.apply(
+        everyone, expected.value, p_buys, orders_churn.horizon_days, previous
+    )
+    judged, churn = inside, expected.churn_probability
+    if by_contract:
+        judged = contract_customers(everyone)
+        churn = scattered(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
+    columns = {
+        C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
+        C.AS_OF: everyone[C.AS_OF],
+        B.CHURN_PROBABILITY: churn,
+        B.DRIVERS: _drivers(vectors, champions, judged, shop.currency),
+        **_value_columns(expected, churn, inside),
+        **_history_columns(everyone, base),
+        **{name: segments[name] for name in (B.TIER, B.BANK_TIER, B.SEGMENT, B.STAGE)},
+    }
+    return CustomerScores(
+        pd.DataFrame(columns)[[*SCORE_COLUMNS, *_FURTHER_COLUMNS]],
+        vectors,
+        expected.value_horizon_days,
+        expected.value_basis,
+        segmentation,
+        segments,
+    )
+
+
+def _require_same_features(vectors: Vectors, champions: Champions) -> None:
     for job in ("churn", "value"):
         if champions.cards[job].card["vector_fingerprint"] != vectors.fingerprint:
             raise RegistryError(
                 f"the features have changed since the {job} champion learned from them",
                 f"train again: regulars train {job}",
             )
-    everyone = vectors.frame
-    recency = everyone["recency_days"].to_numpy(dtype=np.float64)
-    inside = recency <= shop.lookback_days
-    population = everyone[inside]
 
-    def of_all(values: Floats) -> Floats:
-        return scattered(values, inside)
 
-    by_contract = champions.cards["churn"].card["definition"]["population"] == CONTRACT_POPULATION
-    # Churn by contracts says nothing about the next order: value then reads its own curve.
-    orders_churn = champions.value.buys_ if by_contract else champions.churn
-    extension = _extension(champions, shop, base)
-    expected = forecast(orders_churn, champions.value, population, extension)
-    by_history = base.year_ahead(everyone)
-    silent, if_retained = of_all(expected.churn_probability), of_all(expected.value_if_buys)
-    judged = contract_customers(everyone) if by_contract else inside
-    churn = (
-        scattered(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
-        if by_contract
-        else silent
-    )
-    predicted = of_all(expected.value)
-    orders = everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.float64)
-    segmentation = segmentation_of(champions, vectors, predicted, shop.currency)
-    horizon_days = orders_churn.horizon_days
-    segments = segmentation.apply(everyone, predicted, 1.0 - silent, horizon_days, previous)
-    drivers = np.full(len(everyone), None, dtype=object)
-    drivers[judged] = churn_drivers(
-        champions.churn.contributions(everyone[judged]),
-        everyone[judged],
-        vectors.columns,
-        currency=shop.currency,
-    )
-    frame = pd.DataFrame(
-        {
-            C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
-            C.AS_OF: everyone[C.AS_OF],
-            "churn_probability": churn,
-            "p_alive": by_history[P_ALIVE].to_numpy(),
-            "clv_predicted": predicted,
-            **{name: segments[name] for name in ("tier", "segment", "stage")},
-            "value_at_risk": churn * if_retained,
-            "value_basis": pd.Series(expected.value_basis, everyone.index, dtype="str").where(
-                inside
-            ),
-            "clv_simple": base.clv_simple(everyone),
-            "clv_historic": everyone["margin_lifetime"].to_numpy(dtype=np.float64),
-            "bank_tier": segments["bank_tier"],
-            "value_if_retained": if_retained,
-            "clv_lower": of_all(expected.lower),
-            "clv_upper": of_all(expected.upper),
-            "expected_orders_365d": by_history[EXPECTED_ORDERS].to_numpy(),
-            "days_since_last_order": pd.array(recency, dtype="Float64").astype("Int64"),
-            "orders": orders.astype(np.int64),
-            "drivers": drivers,
-        }
-    )
-    return CustomerScores(
-        frame, vectors, expected.value_horizon_days, expected.value_basis, segmentation, segments
-    )
+def _is_by_contract(champions: Champions) -> bool:
+    definition = champions.cards["churn"].card["definition"]
+    return bool(definition["population"] == CONTRACT_POPULATION)
 
 
 def _extension(champions: Champions, shop: ShopSettings, base: CustomerBase) -> Extension | None:
@@ -217,33 +205,63 @@ def _extension(champions: Champions, shop: ShopSettings, base: CustomerBase) -> 
     return Extension(base.outlook, reach, shop.discount_rate)
 
 
+def _of_all(expected: Forecast, inside: NDArray[np.bool_]) -> Forecast:
+    """Return the forecast of the population as one of all customers, NaN outside of it."""
+
+    def of_all(values: Floats) -> Floats:
+        return scattered(values, inside)
+
+    return replace(
+        expected,
+        churn_probability=of_all(expected.churn_probability),
+        p_buys=of_all(expected.p_buys),
+        value_if_buys=of_all(expected.value_if_buys),
+        value=of_all(expected.value),
+        lower=of_all(expected.lower),
+        upper=of_all(expected.upper),
+    )
+
+
+def _drivers(
+    vectors: Vectors, champions: Champions, judged: NDArray[np.bool_], currency: str
+) -> NDArray[np.object_]:
+    """Return what drives each customer's churn, as JSON; None for customers not judged."""
+    drivers = np.full(len(vectors.frame), None, dtype=object)
+    customers = vectors.frame[judged]
+    contributions = champions.churn.contributions(customers)
+    drivers[judged] = churn_drivers(contributions, customers, vectors.columns, currency=currency)
+    return drivers
+
+
+def _value_columns(expected: Forecast, churn: Floats, inside: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what is learned of value, in money; missing outside of the population."""
+    basis = pd.Series(expected.value_basis, range(len(inside)), dtype="str")
+    return {
+        B.CLV_PREDICTED: expected.value,
+        B.CLV_LOWER: expected.lower,
+        B.CLV_UPPER: expected.upper,
+        B.VALUE_IF_RETAINED: expected.value_if_buys,
+        B.VALUE_AT_RISK: churn * expected.value_if_buys,
+        VALUE_BASIS: basis.where(inside).array,
+    }
+
+
+def _history_columns(everyone: pd.DataFrame, base: CustomerBase) -> dict[str, Any]:
+    """Return what follows from the history of orders without a learned model, or from BG/NBD."""
+    recency = everyone["recency_days"].to_numpy(dtype=np.float64)
+    year_ahead = base.year_ahead(everyone)
+    return {
+        B.P_ALIVE: year_ahead[P_ALIVE].to_numpy(),
+        B.EXPECTED_ORDERS: year_ahead[EXPECTED_ORDERS].to_numpy(),
+        B.CLV_SIMPLE: base.clv_simple(everyone),
+        B.CLV_HISTORIC: everyone["margin_lifetime"].to_numpy(dtype=np.float64),
+        B.DAYS_SINCE_LAST_ORDER: pd.array(recency, dtype="Float64").astype("Int64"),
+        B.ORDERS: everyone["orders_lifetime"].fillna(0).to_numpy(dtype=np.int64),
+    }
+
+
 def scattered(values: Floats, mask: NDArray[np.bool_]) -> Floats:
     """Return the values of the customers in ``mask`` among all customers; NaN for the others."""
     full = np.full(len(mask), np.nan)
     full[mask] = values
     return full
-
-
-def score_recommendations(
-    model: NextPurchaseModel, customer_ids: Sequence[str], limit: int
-) -> Iterator[pd.DataFrame]:
-    """Yield blocks of (customer_id, product_id, rank, score), best first.
-
-    ``model`` must be fitted on the purchases before the cutoff. ``score`` orders one customer's
-    products; it is not comparable between customers. Unknown customers get popular products.
-    """
-    products = model.interactions_.product_ids
-    for start in range(0, len(customer_ids), _CUSTOMERS_PER_BLOCK):
-        block = np.asarray(customer_ids[start : start + _CUSTOMERS_PER_BLOCK], dtype=str)
-        scores, _ = model.candidates(block, max(limit, model.limit))
-        ranked = ranked_products(scores, limit, model.blend_.ties_)
-        rows, places = np.nonzero(ranked >= 0)
-        product = ranked[rows, places]
-        yield pd.DataFrame(
-            {
-                C.CUSTOMER_ID: block[rows],
-                C.PRODUCT_ID: products[product],
-                "rank": places + 1,
-                "score": np.asarray(scores[rows, product]).ravel(),
-            }
-        )

@@ -27,8 +27,9 @@ from models.recommend.contract import Recommender
 from models.recommend.interactions import Interactions
 from models.recommend.orders import OrderTable
 from models.recommend.protocols import Window, last_basket, rolling, time_split
+from models.recommend.sources import ranked_sources
 from models.recommend.topk import ranked_products, tie_order
-from models.recommend.two_stage import TwoStage, ranked_sources
+from models.recommend.two_stage import TwoStage
 
 _DEPTH: Final = 20
 _SLICES: Final = (1, 2, 3, 5, 10)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.engine import Engine
 from features.errors import TrainingError
-from features.prepare import Prepared
 from features.progress import Progress
-from models.metrics.ranking import hits, ndcg_at, ranking_scorecard, truth_sizes
+from models.metrics.ranking import Truth, hits, ndcg_at, ranking_scorecard, truth_sizes
 from models.next_purchase import NextPurchaseModel
 from models.recommend.als import Als
 from models.recommend.contract import Recommender
@@ -25,19 +22,13 @@ from models.recommend.topk import ranked_products, tie_order
 from training.plots import bar_plot
 from training.recommend.purchases import describe_products, load_interactions, next_orders
 from training.report import Contest, Floats, JobReport
-from training.settings import TrainingSettings
+from training.task import TrainingTask
 from training.windows import Windows
 
 _DEPTH = 20
 
 
-def train_recommend(
-    engine: Engine,
-    prepared: Prepared,
-    settings: TrainingSettings,
-    windows: Windows,
-    progress: Progress,
-) -> JobReport:
+def train_recommend(task: TrainingTask) -> JobReport:
     """Run the recommendation job.
 
     The judged model is chosen on the horizon before the test cutoff and judged once on the test
@@ -48,33 +39,23 @@ def train_recommend(
     TrainingError
         No customer with a history ordered in the validation or the test window.
     """
-    rollups, test = prepared.rollups, windows.test
-    horizon = timedelta(days=windows.horizon_days)
-    steps = NextPurchaseModel().choose_steps
-    judged = _chosen(
-        engine, prepared, windows, settings, progress("Blend, judged", steps), back=horizon
-    )
-    known = describe_products(engine, prepared, load_interactions(engine, rollups, test))
-    customers, truth = next_orders(engine, rollups, known, test, windows.as_of)
+    windows = task.windows(task.horizons.churn_days)
+    test = windows.test
+    judged = _chosen(task, windows, "Blend, judged", back=timedelta(days=windows.horizon_days))
+    known, customers, truth = _known_and_next(task, test, windows.as_of)
     if truth.nnz == 0:
         raise TrainingError(
             f"no known customer ordered between {test} and {windows.as_of}",
             "lengthen training.horizon_days",
         )
-    baselines = _baselines()
-    tick = progress("Test window, ranked", 1 + len(baselines))
-    ranked = {"recommend": judged.fit(known).rank(customers, _DEPTH)}
-    tick()
-    for name, baseline in baselines.items():
-        ranked[name] = _rank(baseline, known, customers)
-        tick()
-    history = known.customer_matrix()[customers]
+    ranked = _ranked(judged, known, customers, task.progress)
+    history, sizes = known.customer_matrix()[customers], truth_sizes(truth)
     scorecard = {name: ranking_scorecard(r, truth, history) for name, r in ranked.items()}
-    served = _chosen(
-        engine, prepared, windows, settings, progress("Blend, served", steps), back=timedelta()
-    )
-    sizes = truth_sizes(truth)
-    ndcg = {name: ndcg_at(hits(r, truth), sizes, 10) for name, r in ranked.items()}
+    served = _chosen(task, windows, "Blend, served", back=timedelta())
+
+    def ndcg(ranking: NDArray[np.int64]) -> Floats:
+        return ndcg_at(hits(ranking, truth), sizes, 10)
+
     return JobReport(
         name="recommend",
         as_of=windows.as_of,
@@ -86,7 +67,7 @@ def train_recommend(
             "customers_judged": len(customers),
         },
         parameters={
-            "candidates": settings.candidates,
+            "candidates": task.settings.candidates,
             "stages": judged.stages_,
             "served_stages": served.stages_,
             **{f"weight_{name}": weight for name, weight in judged.weights_.items()},
@@ -97,8 +78,8 @@ def train_recommend(
             "NDCG@10",
             lambda _, points: float(np.mean(points)),
             sizes.astype(np.float64),
-            ndcg,
-            _rerun(known, customers, lambda ranking: ndcg_at(hits(ranking, truth), sizes, 10)),
+            {name: ndcg(ranking) for name, ranking in ranked.items()},
+            lambda folder: ndcg(_rerun(folder, known, customers)),
             known.customer_ids[customers].tolist(),
         ),
         judged=judged,
@@ -113,39 +94,46 @@ def train_recommend(
     )  # fmt: skip
 
 
-def _baselines() -> dict[str, Recommender]:
-    return {"popular": Popular(), "personal_frequency": Frequency(popular_fill=True), "als": Als()}
-
-
 def _chosen(
-    engine: Engine,
-    prepared: Prepared,
-    windows: Windows,
-    settings: TrainingSettings,
-    tick: Callable[[], None],
-    back: timedelta,
+    task: TrainingTask, windows: Windows, phrase: str, back: timedelta
 ) -> NextPurchaseModel:
     """Choose a model on the horizon that ends ``back`` before ``as_of``."""
-    rollups = prepared.rollups
-    start, end = windows.test - back, windows.as_of - back
-    purchases = load_interactions(engine, rollups, start)
-    known = describe_products(engine, prepared, purchases)
-    customers, truth = next_orders(engine, rollups, known, start, end)
-    model = NextPurchaseModel(settings.candidates, windows.horizon_days)
+    model = NextPurchaseModel(task.settings.candidates, windows.horizon_days)
+    tick = task.progress(phrase, model.choose_steps)
+    known, customers, truth = _known_and_next(task, windows.test - back, windows.as_of - back)
     return model.choose(known, truth, customers, tick)
 
 
-def _rank(
-    model: Recommender, known: Interactions, customers: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    scores = model.fit(known).score(customers, _DEPTH)
-    return ranked_products(scores, _DEPTH, tie_order(known.popularity()))
+def _known_and_next(
+    task: TrainingTask, start: date, end: date
+) -> tuple[Interactions, NDArray[np.int64], Truth]:
+    """Return the purchases before a day, and who ordered what next; see :func:`next_orders`."""
+    engine, rollups = task.engine, task.prepared.rollups
+    known = describe_products(engine, task.prepared, load_interactions(engine, rollups, start))
+    return known, *next_orders(engine, rollups, known, start, end)
 
 
-def _rerun(
+def _ranked(
+    judged: NextPurchaseModel,
     known: Interactions,
     customers: NDArray[np.int64],
-    points: Callable[[NDArray[np.int64]], Floats],
-) -> Callable[[Path], Floats | None]:
-    """Return a function that ranks today's test window with a saved model."""
-    return lambda folder: points(NextPurchaseModel.load(folder).fit(known).rank(customers, _DEPTH))
+    progress: Progress,
+) -> dict[str, NDArray[np.int64]]:
+    """Return the customers' products, best first, by the judged model and by each baseline."""
+    baselines: dict[str, Recommender] = {
+        "popular": Popular(), "personal_frequency": Frequency(popular_fill=True), "als": Als(),
+    }  # fmt: skip
+    tick = progress("Test window, ranked", 1 + len(baselines))
+    ranked = {"recommend": judged.fit(known).rank(customers, _DEPTH)}
+    tick()
+    ties = tie_order(known.popularity())
+    for name, baseline in baselines.items():
+        scores = baseline.fit(known).score(customers, _DEPTH)
+        ranked[name] = ranked_products(scores, _DEPTH, ties)
+        tick()
+    return ranked
+
+
+def _rerun(folder: Path, known: Interactions, customers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rank today's test window with a saved model."""
+    return NextPurchaseModel.load(folder).fit(known).rank(customers, _DEPTH)

@@ -71,14 +71,13 @@ def newcomer_lists(
     segmentations = {_EVERYBODY: nobody, **attributes}
     chosen, recalls = _chosen(interactions, segmentations, window_days)
     model = Newcomers().fit(interactions, segmentations.get(chosen, nobody))
-    shares = model.counts_ / max(model.first_orders_, 1)
     if chosen == _POPULAR:
         scores = Popular().fit(interactions).score(np.array([-1]), _LISTED)
-        return NewcomerLists(scores, None, (), shares, recalls)
+        return NewcomerLists(scores, None, (), model.shares(), recalls)
     segments = tuple(model.segments_.tolist())
     scores = model.score(np.array([*segments, ""]), _LISTED)
     attribute = None if chosen == _EVERYBODY else chosen
-    return NewcomerLists(scores, attribute, segments, shares, recalls)
+    return NewcomerLists(scores, attribute, segments, model.shares(), recalls)
 
 
 def known_attributes(

@@ -1,7 +1,7 @@
 """How one trained job is judged, and shown on one page: metrics with intervals, plots, segments.
 
 A job fills a :class:`Judgement` with plain arrays; :func:`judge_model` turns it into figures and
-:func:`write_scorecard` into a page for people and JSON for machines.
+:func:`scorecard_files` into a page for people and JSON for machines.
 """
 
 from training.scorecard.judgement import (
@@ -15,7 +15,7 @@ from training.scorecard.judgement import (
 )
 from training.scorecard.measure import Scorecard, judge_model
 from training.scorecard.pictures import Picture, draw
-from training.scorecard.write import scorecard_files, write_scorecard
+from training.scorecard.write import scorecard_files
 
 __all__ = [
     "Contributions",
@@ -30,5 +30,4 @@ __all__ = [
     "draw",
     "judge_model",
     "scorecard_files",
-    "write_scorecard",
 ]

@@ -168,7 +168,7 @@ class Judgement:
         if n == 0 or not np.isfinite(self.actual).all():
             raise ValueError("there must be outcomes, and all of them known")
         if self.model not in self.predicted:
-            raise ValueError(f"{self.model} has said nothing: {', '.join(self.predicted)} have")
+            raise ValueError(f"{self.model} has no predictions: {', '.join(self.predicted)} have")
         if self.groups.shape[1] and len(self.groups) != n:
             raise ValueError(f"groups has {len(self.groups)} rows for {n} outcomes")
         if self.task == "churn" and not np.isin(self.actual, (0.0, 1.0)).all():

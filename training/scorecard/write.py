@@ -1,4 +1,4 @@
-"""The scorecard on disk: a page for people, and JSON for machines beside it."""
+"""The scorecard as files: a page for people, and JSON for machines beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from models.metrics.bootstrap import Estimate
@@ -29,14 +28,6 @@ def scorecard_files(card: Scorecard, made_at: datetime) -> dict[str, str]:
         PAGE: scorecard_page(card, draw(card.judgement), made_at),
         DATA: json.dumps(scorecard_json(card), indent=1) + "\n",
     }
-
-
-def write_scorecard(card: Scorecard, folder: Path, made_at: datetime) -> Path:
-    """Write both files into a folder and return the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in scorecard_files(card, made_at).items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder / PAGE
 
 
 def scorecard_json(card: Scorecard) -> dict[str, Any]:

@@ -30,17 +30,17 @@ def show(
 ) -> str:
     """Make the report and return what was printed, in one line."""
     settings = read_settings(config).model_copy(update=changed)
-    said = io.StringIO()
-    show_features(Console(file=said, width=120), settings, out, as_of, before, NOW)
-    return " ".join(said.getvalue().split())
+    output = io.StringIO()
+    show_features(Console(file=output, width=120), settings, out, as_of, before, NOW)
+    return " ".join(output.getvalue().split())
 
 
 def test_a_trained_shop_is_told_what_its_champions_read(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "features.html"
-    said = show(trained, out)
-    assert "Most important for churn:" in said
-    assert "Most important for value:" in said
-    assert f"Wrote {out}" in said
+    output = show(trained, out)
+    assert "Most important for churn:" in output
+    assert "Most important for value:" in output
+    assert f"Wrote {out}" in output
     text = out.read_text(encoding="utf-8")
     assert "Features of corner shop" in text
     assert "champion" in text
@@ -68,10 +68,10 @@ def test_an_untrained_shop_is_told_so_and_shown_the_rest(config: Path, tmp_path:
     settings = read_settings(config)
     nowhere = settings.paths.model_copy(update={"mlruns": tmp_path / "mlruns"})
     out = tmp_path / "features.html"
-    said = show(config, out, paths=nowhere)
-    assert "There is no champion for churn yet" in said
-    assert "run `regulars train value`" in said
-    assert "Most shifted" in said
+    output = show(config, out, paths=nowhere)
+    assert "There is no champion for churn yet" in output
+    assert "run `regulars train value`" in output
+    assert "Most shifted" in output
     assert out.is_file()
     assert not (tmp_path / "mlruns").exists()
 
@@ -103,10 +103,10 @@ def test_a_champion_of_other_columns_is_named(
 ) -> None:
     paths = read_settings(trained).paths.model_copy(update={"mlruns": outdated})
     out = tmp_path / "features.csv"
-    said = show(trained, out, paths=paths)
-    assert "The churn champion learned from columns defined otherwise than today" in said
-    assert "reads 1 that are gone (days_away)" in said
-    assert "The value champion learned from" not in said
+    output = show(trained, out, paths=paths)
+    assert "The churn champion learned from columns defined otherwise than today" in output
+    assert "reads 1 that are gone (days_away)" in output
+    assert "The value champion learned from" not in output
     shares = pd.read_csv(out).set_index("column")["importance_churn"]
     assert pd.isna(shares["recency_days"])
     assert 0 < shares.sum() < 1

@@ -41,9 +41,9 @@ def show(
     width: int = 140,
 ) -> str:
     """Make the report and return what was printed, in one line."""
-    said = io.StringIO()
-    show_segments(Console(file=said, width=width), settings, out, as_of, since, NOW)
-    return " ".join(said.getvalue().split())
+    output = io.StringIO()
+    show_segments(Console(file=output, width=width), settings, out, as_of, since, NOW)
+    return " ".join(output.getvalue().split())
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +67,16 @@ def kept_in(settings: Settings) -> Path:
 def test_every_view_is_told_and_how_customers_moved_in_it(
     written: tuple[str, Path], settings: Settings
 ) -> None:
-    said, _ = written
+    output, _ = written
     for title in ("Value tiers", "The bank's tiers", "Stages of the life cycle", "RFM segments"):
-        assert title in said
-        assert f"{title}: from {EARLIER} (rows) to {TODAY} (columns), customers" in said
-    assert "who rose and who fell, and what it is worth" in said
-    assert "Customers whose predicted value moved most" in said
-    assert f"Cut-points were fixed on {Segmentation.load(kept_in(settings)).as_of}" in said
-    assert "lusters of behaviour" in said
+        assert title in output
+        assert f"{title}: from {EARLIER} (rows) to {TODAY} (columns), customers" in output
+    assert "who rose and who fell, and what it is worth" in output
+    assert "Customers whose predicted value moved most" in output
+    assert f"Cut-points were fixed on {Segmentation.load(kept_in(settings)).as_of}" in output
+    assert "lusters of behaviour" in output
     # The champions of this shop have learned until today.
-    assert "benefit from hindsight" in said
+    assert "benefit from hindsight" in output
 
 
 def test_the_figures_of_every_view_are_of_the_same_customers(written: tuple[str, Path]) -> None:
@@ -99,10 +99,10 @@ def test_cut_points_stay_with_the_champions(
     folder = kept_in(settings)
     before = (folder / "cut_points.json").read_bytes()
     out = tmp_path / "now.csv"
-    said = show(settings, out)
+    output = show(settings, out)
     assert (folder / "cut_points.json").read_bytes() == before
-    assert f"Cut-points were fixed on {Segmentation.load(folder).as_of}" in said
-    assert " (rows) to " not in said
+    assert f"Cut-points were fixed on {Segmentation.load(folder).as_of}" in output
+    assert " (rows) to " not in output
     assert set(pd.read_csv(out)["kind"]) == {"segment"}
 
 
@@ -110,12 +110,12 @@ def test_no_word_is_broken_on_a_narrow_screen(
     written: tuple[str, Path], settings: Settings
 ) -> None:
     """Movements between more segments than fit have numbered columns, explained below."""
-    said = show(settings, None, since=EARLIER, width=80).split()
+    output = show(settings, None, since=EARLIER, width=80).split()
     for name in pd.read_csv(written[1])["name"].dropna().unique():
-        assert set(plain(name).split()) <= set(said)
-    assert "Columns:" in said
+        assert set(plain(name).split()) <= set(output)
+    assert "Columns:" in output
     headings = {"customers", "share", "mean", "total", "value", "churn", "revenue"}
-    assert headings <= set(said)
+    assert headings <= set(output)
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])
@@ -163,9 +163,9 @@ def test_a_shop_that_asks_its_customers_hears_what_churners_had_said() -> None:
         for day, recency in ((EARLIER, [5.0, 6.0, 7.0, 8.0]), (TODAY, [66.0, 61.0, 68.0, 3.0]))
     )
     findings = find_segments(ShopSettings(name="corner shop"), [before, after], NOW)
-    told = findings.stated.set_index("reason")
-    assert told.loc["not satisfied", ["churners", "stayers"]].tolist() == [2, 1]
-    assert told.loc["stated nothing", ["churners", "stayers"]].tolist() == [0, 1]
+    by_reason = findings.stated.set_index("reason")
+    assert by_reason.loc["not satisfied", ["churners", "stayers"]].tolist() == [2, 1]
+    assert by_reason.loc["stated nothing", ["churners", "stayers"]].tolist() == [0, 1]
     titles = [sheet.title for sheet in sheets(findings)]
     assert titles[-1] == (
         f"What customers had stated by {EARLIER}, and who ordered no more until {TODAY}"

@@ -18,6 +18,7 @@ from tests.regulars.rescoring.two_workers import CREATED, Scene, put_out, some
 from training.publishing.champions import load_champions
 from training.publishing.scores import score_customers
 from training.publishing.segments import names_in
+from training.publishing.task import ScoringTask
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ def batch(
     champions = load_champions(open_client(settings.mlruns), settings.shop.name)
     with open_shop(read_settings(folder / "regulars.toml"), CREATED, silent) as shop:
         assert shop.prepared.today == today + timedelta(1)
-        scored = score_customers(
-            shop.engine, shop.prepared, champions, settings.shop, shop.prepared.today,
-            previous=before,
-        )  # fmt: skip
+        task = ScoringTask(
+            shop.engine, shop.prepared, champions, settings.shop, shop.prepared.today
+        )
+        scored = score_customers(task, previous=before)
     return scored.frame.set_index("customer_id")

@@ -52,9 +52,12 @@ def test_both_workers_answer_what_a_batch_with_the_purchase_says(
         assert one["ordered_since"] is None
         assert one["days_since_last_order"] == one["vector"]["recency_days"] == 1
         expected = batch.loc[customer]
-        said = [np.nan if one[name] is None else one[name] for name in NUMBERS]
+        numbers = [np.nan if one[name] is None else one[name] for name in NUMBERS]
         np.testing.assert_allclose(
-            said, expected[list(NUMBERS)].to_numpy(dtype=float), rtol=TOLERANCE, err_msg=customer
+            numbers,
+            expected[list(NUMBERS)].to_numpy(dtype=float),
+            rtol=TOLERANCE,
+            err_msg=customer,
         )
         for name in ("tier", "segment", "stage"):
             assert one[name] == expected[name]
@@ -162,6 +165,6 @@ def test_the_command_scores_who_waits_and_says_how_many(
     config = settings.base / "regulars.toml"
     assert "Scored 0 customers again" in regulars("rescore", "--config", config).out
     # What was sent before the clock of this machine is long past: the bundle counts to then.
-    said = regulars("rescore", "--help").one_line
-    assert "--watch" in said
-    assert "It resumes where it stopped" in said
+    help_text = regulars("rescore", "--help").one_line
+    assert "--watch" in help_text
+    assert "It resumes where it stopped" in help_text

@@ -45,7 +45,7 @@ class Done(BaseException):
 def pauses(rescoring: Any) -> tuple[list[float], list[Step]]:
     """Return how long the loop sleeps after each outcome, and of which steps it tells."""
     slept: list[float] = []
-    told: list[Step] = []
+    steps: list[Step] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -53,17 +53,17 @@ def pauses(rescoring: Any) -> tuple[list[float], list[Step]]:
             raise Done
 
     with pytest.raises(Done):
-        watch(rescoring, sleep, told.append)
-    return slept, told
+        watch(rescoring, sleep, steps.append)
+    return slept, steps
 
 
 def test_errors_are_met_later_and_later_and_forgotten_once_it_goes_well() -> None:
     away = DataError("the store is away", "bring it back")
     rescoring = Scripted(*[away] * 6, Step(), away)
-    slept, told = pauses(rescoring)
+    slept, steps = pauses(rescoring)
     assert slept == [6, 12, 24, 48, 60, 60, POLL_SECONDS, 6]
     assert rescoring.closed == 7, "whatever was open may be what failed"
-    assert told == []
+    assert steps == []
 
 
 def test_what_nobody_foresaw_ends_the_process_for_another_to_begin() -> None:
@@ -73,9 +73,9 @@ def test_what_nobody_foresaw_ends_the_process_for_another_to_begin() -> None:
 
 def test_who_waits_already_is_not_kept_waiting() -> None:
     full, last = Step(5_000, 12.0, more=True), Step(3, 1.0)
-    slept, told = pauses(Scripted(full, full, last, Step()))
+    slept, steps = pauses(Scripted(full, full, last, Step()))
     assert slept == [0, 0, POLL_SECONDS, POLL_SECONDS]
-    assert told == [full, full, last]
+    assert steps == [full, full, last]
     assert last.summary == "Scored 3 customers again, 1 s after the first event"
 
 
@@ -119,13 +119,13 @@ def test_a_process_that_ends_is_started_again_and_ended_with_the_server() -> Non
     assert [process.terminated for process in made] == [False, False, True]
 
 
-def sent(kind: str, event_id: str = "e1", **said: Any) -> dict[str, Any]:
+def sent(kind: str, event_id: str = "e1", **fields: Any) -> dict[str, Any]:
     nothing = dict.fromkeys(
         ("product_id", "session_id", "order_id", "quantity", "unit_price", "query", "survey",
          "score")
     )  # fmt: skip
     given = {"event_id": event_id, "event_type": kind, "ts": TS, "customer_id": "ann"}
-    return nothing | given | said
+    return nothing | given | fields
 
 
 def orders(*events: dict[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -20,6 +20,7 @@ from serving.storage.sql_store import SqlStore
 from tests.in_process import running
 from training.publishing.champions import load_champions
 from training.publishing.publish import publish
+from training.publishing.task import ScoringTask
 
 CREATED = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
 
@@ -28,10 +29,10 @@ def put_out(settings: Settings, created: datetime) -> date:
     """Publish the champions' scores and return the day that they are of."""
     champions = load_champions(open_client(settings.mlruns), settings.shop.name)
     with open_shop(settings, CREATED, silent) as shop:
-        publish(
-            shop.engine, shop.prepared, champions, settings.shop, shop.prepared.today, created,
-            settings.bundles, silent,
-        )  # fmt: skip
+        task = ScoringTask(
+            shop.engine, shop.prepared, champions, settings.shop, shop.prepared.today
+        )
+        publish(task, created, settings.bundles, silent)
         return shop.prepared.today
 
 
@@ -63,12 +64,12 @@ class Scene:
         bundles = BundleFolder(self.settings.bundles)
         return create_app(bundles, SqlStore(url), None, lambda: self.now)
 
-    def buy(self, customer: str, *products: str, **said: Any) -> None:
+    def buy(self, customer: str, *products: str, **fields: Any) -> None:
         """Post an order to the first worker."""
         order = f"order-of-{customer}-{self.now:%H%M%S}"
         events = [
             {"type": "purchase", "customer_id": customer, "product_id": product, "quantity": 2,
-             "unit_price": 30.0, "order_id": order, **said}
+             "unit_price": 30.0, "order_id": order, **fields}
             for product in products
         ]  # fmt: skip
         self.send(*events)

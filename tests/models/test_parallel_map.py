@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from models.parallel import side_by_side
+from models.parallel import parallel_map
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -15,13 +15,13 @@ def test_results_come_in_the_order_of_the_parts() -> None:
         sleep(0.002 * part)  # later parts would be done first
         return part * part
 
-    assert side_by_side(work, [4, 3, 2, 1, 0]) == [16, 9, 4, 1, 0]
+    assert parallel_map(work, [4, 3, 2, 1, 0]) == [16, 9, 4, 1, 0]
 
 
 def test_one_part_and_none_need_no_threads() -> None:
     here = threading.get_ident()
-    assert side_by_side(lambda _: threading.get_ident(), ["alone"]) == [here]
-    assert side_by_side(lambda _: threading.get_ident(), []) == []
+    assert parallel_map(lambda _: threading.get_ident(), ["alone"]) == [here]
+    assert parallel_map(lambda _: threading.get_ident(), []) == []
 
 
 def test_what_goes_wrong_in_one_part_is_said() -> None:
@@ -31,4 +31,4 @@ def test_what_goes_wrong_in_one_part_is_said() -> None:
         return part
 
     with pytest.raises(ValueError, match="seven"):
-        side_by_side(work, range(20))
+        parallel_map(work, range(20))
