@@ -32,7 +32,7 @@ from serving.decisions.bulk.retention_list import RetentionList, retention_list
 from serving.decisions.gates.contact_policy import ContactHistory, reach_back
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.policies.experiments import Experiments
-from serving.products.shoppers import INTEREST_WINDOW, Shoppers
+from serving.products.shoppers import VISIT_WINDOW, Shoppers
 
 # Beginnings of texts that a spreadsheet would take for formulas (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
@@ -133,7 +133,7 @@ def open_decisions(
         if store is not None:
             manifest = catalogue.manifest
             since = datetime.combine(manifest.as_of, time(), UTC)
-            events = store.shopper_events(since, manifest.created_at, at - INTEREST_WINDOW)
+            events = store.shopper_events(since, manifest.created_at, at - VISIT_WINDOW)
             shoppers = Shoppers(event for event in events if event.ts <= at)
             history = store.contacts.history(None, at - reach_back(inputs.book))
     tick()

@@ -18,7 +18,7 @@ from serving.customers.rescored import MOST_RESCORED, RescoredCustomers
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.ready_offer import ReadyOffer
 from serving.products.ready_products import ReadyProducts
-from serving.products.shoppers import INTEREST_WINDOW, Key, Shoppers
+from serving.products.shoppers import VISIT_WINDOW, Key, Shoppers
 from serving.storage.store import Store
 
 # Some 25,000 answers of ten products each, for customers, product pages and carts.
@@ -68,7 +68,7 @@ def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
     since, received_after = midnight(manifest.as_of), manifest.created_at
     # Read first: what is written meanwhile is read once more later, and nothing is missed.
     latest_group = store.latest_group()
-    events = store.shopper_events(since, received_after, now - INTEREST_WINDOW)
+    events = store.shopper_events(since, received_after, now - VISIT_WINDOW)
     view = View(
         catalogue,
         CustomersAtRisk(catalogue),

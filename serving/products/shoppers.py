@@ -1,7 +1,8 @@
 """What shoppers did that the bundle does not know: reads see the shopper's own writes.
 
-Rejections and purchases are kept for as long as the bundle is served; interests (views, cart
-additions and searches) for a week, and only those of the shoppers who were active last.
+Rejections and purchases are kept for as long as the bundle is served, a customer's rejections for
+ever; interests (views, cart additions and searches) for a week, and only those of the shoppers who
+were active last.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Final
 from models.bundle.erasure import customer_hash
 from serving.events import INTEREST_TYPES, Event
 
-INTEREST_WINDOW: Final = timedelta(days=7)
-"""How long a view, a cart addition or a search counts: no bundle holds any of them."""
+VISIT_WINDOW: Final = timedelta(days=7)
+"""How long views, cart additions, searches and anonymous rejections count: no bundle has them."""
 
 MAX_INTERESTS_EACH: Final = 50
 """Interests kept of one shopper: the latest."""

@@ -22,7 +22,7 @@ from models.recommend.live import SignalStrength, gathered, signal_weight, weigh
 from serving.catalogue import Catalogue
 from serving.products.history import Bought
 from serving.products.ranking import Scored
-from serving.products.shoppers import INTEREST_WINDOW, Shopper, day_of
+from serving.products.shoppers import VISIT_WINDOW, Shopper, day_of
 
 STRENGTH: Final = SignalStrength()
 IN_CART: Final = timedelta(hours=24)
@@ -162,7 +162,7 @@ def _product_interests(
     """Return the products of each interest that is recent enough."""
     interests = []
     for interest in shopper.interests.values():
-        if now - interest.at > INTEREST_WINDOW:
+        if now - interest.at > VISIT_WINDOW:
             continue
         if interest.kind == "search":
             found, shares = catalogue.names_index.matching(interest.what, _MAX_FOUND)

@@ -96,19 +96,17 @@ class SqlStore:
                 insert_decisions(connection, decisions)
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, interests_since: datetime
+        self, since: datetime, received_after: datetime, visits_since: datetime
     ) -> Iterator[Event]:
         """Yield what :class:`Store` says, oldest first."""
         recent = (EVENTS.c.ts >= without_zone(since)) | (
             EVENTS.c.received_at > without_zone(received_after)
         )
+        of_visit = EVENTS.c.ts >= without_zone(visits_since)
         wanted = sql.select(*_SENT).where(
-            (EVENTS.c.event_type == "reject")
+            ((EVENTS.c.event_type == "reject") & (EVENTS.c.customer_id.is_not(None) | of_visit))
             | ((EVENTS.c.event_type == "purchase") & recent)
-            | (
-                EVENTS.c.event_type.in_(INTEREST_TYPES)
-                & (EVENTS.c.ts >= without_zone(interests_since))
-            )
+            | (EVENTS.c.event_type.in_(INTEREST_TYPES) & of_visit)
         )
         for row in self.rows(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id)):
             yield _event(row)

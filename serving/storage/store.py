@@ -123,9 +123,12 @@ class Store(Protocol):
         ...
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, interests_since: datetime
+        self, since: datetime, received_after: datetime, visits_since: datetime
     ) -> Iterator[Event]:
-        """Yield rejections, purchases dated ``since`` or received after, and newer interests."""
+        """Yield rejections, purchases dated ``since`` or received after, and interests.
+
+        Interests, and rejections by nobody known, from ``visits_since`` on.
+        """
         ...
 
     def rescored(self, model_version: str, most: int) -> Sequence[Rescored]:

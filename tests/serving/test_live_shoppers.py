@@ -14,10 +14,10 @@ from serving.events import Event, EventType
 from serving.lookups.name_index import NameIndex
 from serving.products.recommend import Ask, Outcome, recommend
 from serving.products.shoppers import (
-    INTEREST_WINDOW,
     MAX_INTERESTED,
     MAX_INTERESTS,
     MAX_INTERESTS_EACH,
+    VISIT_WINDOW,
     Interest,
     Shopper,
     Shoppers,
@@ -100,7 +100,7 @@ def test_what_the_shopper_did_outlives_the_server_but_not_a_week(shop: Any) -> N
         fresh = items(client)
     with shop.open() as client:
         assert items(client) == fresh
-    later = shop.now() + INTEREST_WINDOW + timedelta(hours=1)
+    later = shop.now() + VISIT_WINDOW + timedelta(hours=1)
     shop.now = lambda: later
     with shop.open() as client:
         assert list(items(client)) == ["p0", "p7", "p6", "p3"]

@@ -190,9 +190,12 @@ def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: 
     other.close()
 
 
-def test_shopper_events_are_all_rejects_recent_purchases_and_interests(store: SqlStore) -> None:
+def test_shopper_events_are_rejects_recent_purchases_and_late_visits(
+    store: SqlStore,
+) -> None:
     old = NOW - timedelta(days=400)
     later = event("0", "purchase", old)
+    anonymous = {"customer_id": None, "session_id": "s"}
     sent = [
         event("1", "reject", old),
         event("2", "purchase", old),
@@ -201,11 +204,13 @@ def test_shopper_events_are_all_rejects_recent_purchases_and_interests(store: Sq
         event("5", "view", NOW - timedelta(days=1)),
         event("6", "return", NOW),
         event("7", "view", NOW - timedelta(days=2)),
+        event("8", ts=NOW - timedelta(days=3)).model_copy(update=anonymous),
+        event("9", ts=NOW - timedelta(days=1)).model_copy(update=anonymous),
     ]
     store.add_events(sent, NOW)
     store.add_events([later], NOW + timedelta(seconds=1))
-    found = store.shopper_events(NOW, NOW, interests_since=NOW - timedelta(days=2))
-    assert list(found) == [later, sent[0], sent[6], sent[4], sent[2]]
+    found = store.shopper_events(NOW, NOW, visits_since=NOW - timedelta(days=2))
+    assert list(found) == [later, sent[0], sent[6], sent[4], sent[8], sent[2]]
 
 
 def test_only_the_owner_may_read_the_database(tmp_path: Path) -> None:
