@@ -31,7 +31,7 @@ _BEFORE_ALL_DAYS, _AFTER_ALL_DAYS = -(10**9), 10**9
 
 @dataclass(frozen=True)
 class Column:
-    """One feature: its name, meaning and unit, and what a missing value says."""
+    """One feature: its name, meaning and unit, and what a missing value means."""
 
     name: str
     meaning: str

@@ -196,7 +196,7 @@ class Server:
         Raises
         ------
         StoreError
-            Nothing was forgotten.
+            It is not known that anything was forgotten: ask again.
         """
         # Decisions that are not yet written must be in the store to be erased.
         await self.decisions.flush()

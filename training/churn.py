@@ -76,7 +76,7 @@ def train_churn(task: TrainingTask) -> JobReport:
             "calibration": calibration_plot(data.test.churned, ours),
             "gains": gains_plot(data.test.churned, predicted, "churners"),
             "importance": bar_plot(
-                dict(sorted(judged.importance().items(), key=lambda i: -i[1])[:20]),
+                dict(sorted(judged.importance().items(), key=lambda item: -item[1])[:20]),
                 "Features by share of the training gain", "share of training gain",
             ),
         },

@@ -50,9 +50,7 @@ class _Table:
         return Rows(vectors, self.rows.churned[chosen], self.rows.margin[chosen])
 
 
-def train_contracts(
-    task: TrainingTask,
-) -> JobReport:
+def train_contracts(task: TrainingTask) -> JobReport:
     """Run the churn job on contracts.
 
     Raises

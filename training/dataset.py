@@ -88,8 +88,8 @@ def build_dataset(task: TrainingTask, windows: Windows) -> Dataset:
     """Split the task's shared table, or one built for these windows; see :func:`split_by_time`."""
     table = task.table
     if table is None:
-        known = task.horizons
-        days = horizons_up_to(windows.horizon_days, known.churn_days, known.value_days)
+        horizons = task.horizons
+        days = horizons_up_to(windows.horizon_days, horizons.churn_days, horizons.value_days)
         table = build_table(task.engine, task.prepared, task.shop, [windows], days, task.progress)
     return split_by_time(table, windows, task.shop)
 
@@ -152,9 +152,9 @@ def known_outcomes(table: TrainingTable, windows: Windows, known_by: date) -> Kn
     ends = table.days[:, None] + np.array(table.horizons_days)
     silent = np.where((ends <= day) & own[:, None], table.silent, np.nan)
     used = [
-        k
-        for k, days in enumerate(table.horizons_days)
-        if days == windows.horizon_days or _is_learnable(silent[:, k], table.days)
+        column
+        for column, days in enumerate(table.horizons_days)
+        if days == windows.horizon_days or _is_learnable(silent[:, column], table.days)
     ]
     silent = silent[:, used]
     known = np.asarray(~np.isnan(silent).all(axis=1))
@@ -164,7 +164,7 @@ def known_outcomes(table: TrainingTable, windows: Windows, known_by: date) -> Kn
         Outcomes(
             table.vectors.loc[known].reset_index(drop=True),
             table.days[known],
-            tuple(table.horizons_days[k] for k in used),
+            tuple(table.horizons_days[column] for column in used),
             silent[known],
         ),
         np.where(ended, table.margin[:, place], np.nan)[known],

@@ -50,13 +50,13 @@ def choose_horizons(
         churn, churn_evidence = suggest_horizon_days(
             order_gaps_days(engine, prepared.rollups, as_of)
         )
-    asked, history = settings.value_horizon_days, (as_of - prepared.first_day).days
+    wanted, history = settings.value_horizon_days, (as_of - prepared.first_day).days
     longest = teachable_horizon_days(history, shop.lookback_days)
-    if asked <= longest or shop.lookback_days + 2 * asked <= history:
+    if wanted <= longest or shop.lookback_days + 2 * wanted <= history:
         evidence = f"{history:,} days of history can teach it"
-        return Horizons(churn, churn_evidence, asked, evidence)
+        return Horizons(churn, churn_evidence, wanted, evidence)
     evidence = (
         f"{history:,} days of history can teach {longest}; "
         "from there on it is extrapolated by BG/NBD"
     )
-    return Horizons(churn, churn_evidence, longest, evidence, asked)
+    return Horizons(churn, churn_evidence, longest, evidence, wanted)

@@ -124,7 +124,7 @@ def reach_notes(horizon_days: int, extrapolated_to_days: int | None) -> tuple[st
         return ()
     return (
         f"Learned and judged over {horizon_days} days; scores go on to {extrapolated_to_days} "
-        "days as BG/NBD foretells and are marked extrapolated: no outcome so far ahead is "
+        "days as BG/NBD forecasts and are marked extrapolated: no outcome so far ahead is "
         "known, and the coverage of their intervals was not measured.",
     )
 

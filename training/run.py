@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 
+from features.errors import TrainingError
 from models.boosting import BoostingParameters
 from training.churn import train_churn
 from training.contracts import train_contracts
@@ -62,7 +63,17 @@ def tune_job(name: str, task: TrainingTask, trials: int) -> tuple[BoostingParame
 
     Both are judged by P(buys) at the job's own horizon; value's amounts are boosted with the same
     ones.
+
+    Raises
+    ------
+    TrainingError
+        Churn is by contracts, or the history is too short for a search.
     """
+    if name == "churn" and task.settings.churn == "contracts":
+        raise TrainingError(
+            "hyperparameters of churn by contracts cannot be searched: the search judges by orders",
+            'leave out --tune, or set churn = "orders" under [training]',
+        )
     horizons = task.horizons
     days = horizons.churn_days if name == "churn" else horizons.value_days
     data = build_dataset(task, task.windows(days))

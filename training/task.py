@@ -32,7 +32,7 @@ class TrainingTask:
     as_of
         Nothing on or after this day is known.
     progress
-        Told of each stage of the work.
+        Shows each stage of the work.
     tuned
         Hyperparameters from :func:`training.run.tune_job`; None for the defaults.
     table

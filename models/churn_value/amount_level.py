@@ -25,6 +25,7 @@ Days = NDArray[np.int64]
 
 _DRIFTS, _DOUBT = (0.03,), 2.0
 _LARGEST_LEVEL = 1.0
+_FEWEST_BUYERS_OF_A_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class AmountLevel:
         expected = np.bincount(window, mean)
         level = np.bincount(window, ratio * mean) / expected
         deviation = np.sqrt(np.bincount(window, ((ratio - level[window]) * mean) ** 2)) / expected
+        # A single buyer has no spread, and yet the level of that window is all but unknown.
+        deviation[np.bincount(window) < _FEWEST_BUYERS_OF_A_LEVEL] = np.inf
         level = np.log(np.clip(level, np.exp(-_LARGEST_LEVEL), np.exp(_LARGEST_LEVEL)))
         swing = LevelForecast.fit(
             windows, (horizon_days,), level[:, None], deviation[:, None], _DRIFTS, _DOUBT

@@ -94,7 +94,8 @@ class EffectModel:
         """Read back what :meth:`save` wrote."""
         stored, _ = load_state(folder)
         parts = (Ensemble.load(folder / f"part_{number}") for number in range(stored["parts"]))
-        departures = stored["departures"] and Departures.from_json(stored["departures"])
+        found = stored["departures"]
+        departures = None if found is None else Departures.from_json(found)
         return cls(stored["learner"], tuple(parts), stored["treated_share"], departures)
 
 

@@ -2,13 +2,13 @@
 
 Who hardly ever comes cannot gain much by a contact, and of those who come often a small change
 of the odds is many outcomes: effects are more alike in log-odds than in probability, so that
-there less is to be learned. With ``b`` the log-odds of the outcome whoever was treated and ``e``
+there is less to be learned. With ``b`` the log-odds of the outcome whoever was treated and ``e``
 the propensity,
 
     log-odds P(outcome | x, t) = b(x) + (t - e(x)) delta(x),    delta(x) = level + w z(x)
 
 ``b`` may learn from both arms together, with trees as large as for any outcome; ``delta``, of
-which the records say a hundred times less, is one level for all and a sum over a few traits
+which records hold a hundred times less evidence, is one level for all and a sum over a few traits
 (:mod:`models.uplift.traits`). ``b`` is cross-fitted, so that its errors do not pass for effects
 (Nie & Wager 2021, the R-learner; Gao & Hastie 2022, "Estimating heterogeneous treatment effects
 for general responses", the same for natural parameters).
@@ -16,7 +16,7 @@ for general responses", the same for natural parameters).
 How far each trait's weights are drawn to 0 the records decide (empirical Bayes): they are normal
 around it, with the variance under which the outcomes are likeliest, found by expectation and
 maximisation (MacKay 1992, "Bayesian interpolation"; Tipping 2001, automatic relevance
-determination). A trait that tells nothing of the effect is switched off.
+determination). A trait that does not move the effect is switched off.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ _NEWTON_STEPS = 5
 # Precisions (one over the variance) of weights: the first, and the ends of their range.
 _FIRST_PRECISION = 50.0
 _LEAST_PRECISION, _MOST_PRECISION = 0.1, 1e5
+# The level is hardly drawn to 0: only so much that outcomes which are all certain leave it finite.
+_LEVEL_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,16 @@ def fit_odds(trial: Trial, *, seed: int) -> OddsEffect:
     fold = deal_folds(2 * trial.treated + trial.outcome, _FOLDS, seed)
     known = np.empty(len(trial))
     boosters: list[lightgbm.Booster] = []
-    for held in range(_FOLDS):
-        taught = trial.take(fold != held)
+    for number in range(_FOLDS):
+        others = trial.take(fold != number)
         trees = Ensemble.fit(
-            taught.X,
-            taught.outcome,
+            others.X,
+            others.outcome,
             objective="binary",
             parameters=replace(OUTCOME_BOOSTING, seed=seed),
             categorical=trial.categorical,
         )
-        known[fold == held] = trees.raw_score(trial.X[fold == held])
+        known[fold == number] = trees.raw_score(trial.X[fold == number])
         boosters.extend(trees.boosters)
     return OddsEffect(Ensemble(tuple(boosters)), fit_departures(trial, known))
 
@@ -119,33 +121,34 @@ def fit_departures(trial: Trial, known: Floats) -> Departures:
     """Fit ``delta`` given the log-odds ``known`` of each customer, shape (n,)."""
     columns = trial.effect_columns or EffectColumns(tuple(range(trial.X.shape[1])))
     traits = columns.fit(trial.X, trial.categorical)
-    group = np.repeat(np.arange(len(traits)), [trait.size for trait in traits])
-    lever = trial.treated - trial.propensity
-    moved = np.column_stack([np.ones(len(trial)), all_terms(traits, trial.X)]) * lever[:, None]
-    weights = np.zeros(moved.shape[1])
+    sizes = np.array([trait.size for trait in traits], dtype=np.int64)
+    group = np.repeat(np.arange(len(traits)), sizes)
+    treatment = (trial.treated - trial.propensity)[:, None]
+    design = np.column_stack([np.ones(len(trial)), all_terms(traits, trial.X)]) * treatment
+    weights = np.zeros(design.shape[1])
     precision = np.full(len(traits), _FIRST_PRECISION)
     for _ in range(_ROUNDS):
-        pull = np.concatenate([[0.0], precision[group]])
-        weights, variance = _likeliest(weights, moved, known, trial.outcome, pull)
+        prior = np.concatenate([[_LEVEL_PRECISION], precision[group]])
+        weights, variance = _likeliest(weights, design, known, trial.outcome, prior)
         # Of each trait: terms over the expected sum of their squared weights.
         squares = np.bincount(group, weights[1:] ** 2 + variance[1:], len(traits))
-        terms = np.bincount(group, minlength=len(traits))
-        precision = np.clip(terms / squares, _LEAST_PRECISION, _MOST_PRECISION)
+        precision = np.clip(sizes / squares, _LEAST_PRECISION, _MOST_PRECISION)
     return Departures(float(weights[0]), traits, tuple(weights[1:].tolist()))
 
 
 def _likeliest(
-    weights: Floats, moved: Floats, known: Floats, outcome: Floats, pull: Floats
+    weights: Floats, design: Floats, known: Floats, outcome: Floats, precision: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the likeliest weights under normal priors of precision ``pull``, and variances.
+    """Return the likeliest weights under normal priors of such precision, and their variances.
 
     A logistic regression with the offset ``known``, by Newton's method from ``weights`` on.
     """
     covariance: Floats = np.eye(len(weights))
     for _ in range(_NEWTON_STEPS):
-        chance = expit(known + moved @ weights)
-        slope = moved.T @ (chance - outcome) + pull * weights
-        curvature = (moved * (chance * (1 - chance))[:, None]).T @ moved + np.diag(pull)
-        covariance = np.asarray(np.linalg.inv(curvature), dtype=np.float64)
-        weights = weights - covariance @ slope
+        chance = expit(known + design @ weights)
+        gradient = design.T @ (chance - outcome) + precision * weights
+        variance = chance * (1 - chance)
+        hessian = (design * variance[:, None]).T @ design + np.diag(precision)
+        covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+        weights = weights - covariance @ gradient
     return weights, np.diag(covariance)

@@ -1,13 +1,13 @@
 """What the effect of a contact may depend on, and the form in which such dependences add up.
 
-Of effects the records say a hundred times less than of outcomes: among hundreds of columns some
-always seem to matter by chance. So a shop's effects may depend on a few traits alone, those that
-are known to move the response to direct marketing: how often and how lately a customer orders,
+Records hold a hundred times less evidence of effects than of outcomes: among hundreds of columns
+some always seem to matter by chance. So a shop's effects may depend on a few traits alone, those
+that are known to move the response to direct marketing: how often and how lately a customer orders,
 what is spent, whether at a discount, attention to e-mails, the way to the shop, the profile, and
 tastes.
 
 Numbers enter by normal scores (van der Waerden 1952), so that no extreme customer decides, names
-by one indicator each, and tastes by the share of each leading category. A missing value says
+by one indicator each, and tastes by the share of each leading category. A missing value adds
 nothing.
 """
 
@@ -114,13 +114,13 @@ class Taste:
     columns
         Positions of a category column, and of its share.
     codes
-        Of each of these columns: the code of each category; NaN where it has none.
+        Of each of these columns: the code of each category; -1, no code, where it has none.
     means
         Mean share of each category.
     """
 
     columns: tuple[tuple[int, int], ...]
-    codes: tuple[tuple[float, ...], ...]
+    codes: tuple[tuple[int, ...], ...]
     means: tuple[float, ...] = ()
 
     @classmethod
@@ -129,8 +129,8 @@ class Taste:
         found = [pair for pair in pairs if set(pair) <= set(encoder.columns)]
         names = sorted({name for category, _ in found for name in encoder.categories[category]})
         codes = tuple(
-            tuple(float(code) if code >= 0 else np.nan for code in own.get_indexer(pd.Index(names)))
-            for own in (pd.Index(encoder.categories[category]) for category, _ in found)
+            tuple(pd.Index(encoder.categories[category]).get_indexer(pd.Index(names)).tolist())
+            for category, _ in found
         )
         columns = [(encoder.columns.index(one), encoder.columns.index(two)) for one, two in found]
         return cls(tuple(columns), codes)
@@ -153,8 +153,8 @@ class Taste:
     def _shares(self, X: Floats) -> Floats:
         shares = np.zeros((len(X), self.size))
         for (category, share), codes in zip(self.columns, self.codes, strict=True):
-            is_it = X[:, category][:, None] == np.array(codes)
-            shares += is_it * np.nan_to_num(X[:, share])[:, None]
+            is_this = X[:, category][:, None] == np.array(codes)
+            shares += is_this * np.nan_to_num(X[:, share])[:, None]
         return shares
 
 
@@ -173,7 +173,7 @@ class EffectColumns:
         return cls(tuple(positions), taste if taste.size else None)
 
     def fit(self, X: Floats, categorical: Sequence[int]) -> tuple[Trait | Taste, ...]:
-        """Return the traits that these columns tell, without those that say nothing."""
+        """Return the fitted traits of these columns, without those that have no terms."""
         traits: list[Trait | Taste] = [
             Trait.of_category(at, X[:, at]) if at in categorical else Trait.of_number(at, X[:, at])
             for at in self.positions

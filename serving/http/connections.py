@@ -69,7 +69,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._silent_since = 0.0
         # When what has begun must be there; None while nothing has.
         self._request_due: float | None = None
+        # When some part of an answer must be taken; None while the client keeps up.
         self._unread_due: float | None = None
+        self._unread_bytes = 0
         self._overhead = 0
         self._watch: asyncio.TimerHandle | None = None
 
@@ -87,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.abort()
             return
         self._request_due = self._silent_since + self._limits.head_seconds
-        self._watch = self.loop.call_later(self._pause(), self._look)
+        self._watch = self.loop.call_later(self._look_again_seconds(), self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -135,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Go on: the client read some part."""
+        """Go on: the client read almost all."""
         self._unread_due = None
         super().resume_writing()
 
@@ -151,8 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
         longest.transport.abort()
         return True
 
-    def _pause(self) -> float:
-        # A twentieth of the shortest limit: only tests have limits of less than seconds.
+    def _look_again_seconds(self) -> float:
+        # Limits of less than seconds, as in tests, are looked at more often.
         return min(_LOOK_SECONDS, self._limits.head_seconds / 20)
 
     def _look(self) -> None:
@@ -161,6 +163,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() and self._unread_due is None:
             # What is still to be read of the last answer.
             self._unread_due = now + self._limits.unread_seconds
+        unread_bytes = self.transport.get_write_buffer_size()
+        if self._unread_due is not None and unread_bytes < self._unread_bytes:
+            # The transport says that it can write again only when almost all was taken.
+            self._unread_due = now + self._limits.unread_seconds
+        self._unread_bytes = unread_bytes
         if self._unread_due is not None and now >= self._unread_due:
             self.transport.abort()
         elif self._request_due is not None and now >= self._request_due:
@@ -169,7 +176,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._end(HTTPStatus.REQUEST_TIMEOUT)
             else:
                 self.transport.close()
-        self._watch = self.loop.call_later(self._pause(), self._look)
+        self._watch = self.loop.call_later(self._look_again_seconds(), self._look)
 
     def _end(self, status: HTTPStatus) -> None:
         if self.waits_for_answer:

@@ -176,10 +176,10 @@ def _product_interests(
     return interests
 
 
-def _bought_since(interests: _ProductInterest, history: Mapping[int, Bought]) -> bool:
+def _bought_since(interest: _ProductInterest, history: Mapping[int, Bought]) -> bool:
     """Tell whether the product was bought on that day or later."""
-    bought = history.get(interests.product)
-    return bought is not None and bought.last_day >= day_of(interests.at)
+    bought = history.get(interest.product)
+    return bought is not None and bought.last_day >= day_of(interest.at)
 
 
 def _weight(interest: _ProductInterest, now: datetime) -> float:

@@ -143,8 +143,8 @@ def _history(
         wanted = wanted.where(CONTACTS.c.customer_id.in_(customer_ids))
     contacts: dict[str, list[Contact]] = defaultdict(list)
     for row in connection.execute(wanted.order_by(CONTACTS.c.ts, CONTACTS.c.contact_id)):
-        said = {**row._mapping, C.TS: row.ts.replace(tzinfo=UTC)}
-        contacts[row.customer_id].append(Contact(**said))
+        values = {**row._mapping, C.TS: row.ts.replace(tzinfo=UTC)}
+        contacts[row.customer_id].append(Contact(**values))
     responses = _last_responses(connection, contacts, since)
     return {id_: ContactHistory(sent, responses.get(id_)) for id_, sent in contacts.items()}
 

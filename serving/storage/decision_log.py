@@ -111,4 +111,5 @@ class DecisionLog:
 
 
 def _size(decision: Decision) -> int:
-    return _OVERHEAD_BYTES + len(decision.answer) + len(decision.choices or "")
+    sent = len(repr(decision.context))
+    return _OVERHEAD_BYTES + len(decision.answer) + len(decision.choices or "") + sent

@@ -27,8 +27,8 @@ def insert_decisions(connection: sql.Connection, decisions: Sequence[Decision]) 
         rows = [_written(made) for made in decisions]
         insert_written(connection.exec_driver_sql, DECISIONS.name, Decision._fields, rows)
     else:
-        said = [made._asdict() | {C.TS: without_zone(made.ts)} for made in decisions]
-        connection.execute(unless_there(DECISIONS), said)
+        values = [made._asdict() | {C.TS: without_zone(made.ts)} for made in decisions]
+        connection.execute(unless_there(DECISIONS), values)
     _delete_erased(connection, decisions)
 
 

@@ -1,7 +1,8 @@
 """Erasing a customer from the store: the rows, and what is on its way to become rows.
 
-Requests for the customer may be under way, in any worker, while the rows are deleted. What they
-write afterwards is refused or deleted by the time at which they began.
+Requests for the customer may be under way, in any worker, while the rows are deleted. Decisions
+and contacts that they write afterwards are deleted or refused by the time at which they began;
+events that were not acknowledged yet count as sent since.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from serving.storage.journal import take_turn
 from serving.storage.store_tables import CONTACTS, DECISIONS, ERASED, EVENTS, JOURNAL, RESCORED
 from serving.storage.times import without_zone
 
-# Requests that began so soon after an erasure may have been answered by a worker that had not
-# heard of it, or whose clock runs ahead.
+# Requests that began so soon after an erasure may have been answered by a worker that did not
+# know of it yet, or whose clock runs ahead.
 UNDER_WAY: Final = timedelta(minutes=1)
 
 _LOG_MILLISECONDS: Final = 100
@@ -57,8 +58,8 @@ def erase_rows(
                 deleted += connection.execute(sql.delete(table).where(key.in_(some))).rowcount
         # Whoever came back and is erased again is erased as of now.
         connection.execute(sql.delete(ERASED).where(ERASED.c.customer_hash == hashed))
-        said = {"customer_hash": hashed, "erased_at": without_zone(at)}
-        connection.execute(sql.insert(ERASED), said)
+        erased = {"customer_hash": hashed, "erased_at": without_zone(at)}
+        connection.execute(sql.insert(ERASED), erased)
         connection.execute(sql.insert(JOURNAL), {"batch_id": hashed})
     return deleted
 

@@ -39,7 +39,7 @@ class Inbox:
     Parameters
     ----------
     on_stored
-        Called with each event that is durable, before its sender is told, in order; the flag
+        Called with each event that is durable, before its sender is answered, in order; the flag
         says whether it is new.
     """
 
@@ -126,7 +126,7 @@ class Inbox:
         events = [event for waiting in group for event in waiting.events]
         try:
             new = await asyncio.to_thread(self._store.add_events, events, self._clock())
-        except Exception as error:  # noqa: BLE001 - whatever it is, each sender must be told
+        except Exception as error:  # noqa: BLE001 - whatever it is, each sender must be answered
             await self._tell_apart(group, error)
             return
         for waiting in group:

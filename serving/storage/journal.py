@@ -1,6 +1,6 @@
 """The journal's order: whoever writes a group takes a turn, so that groups are seen in order.
 
-A worker that heard of group 7 never asks for group 6 again. So 6 must be visible before 7 is.
+A worker that has read group 7 never asks for group 6 again. So 6 must be visible before 7 is.
 """
 
 from __future__ import annotations

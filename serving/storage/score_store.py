@@ -108,8 +108,8 @@ class ScoreStore:
             last = connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
             before = connection.scalar(first)
             heard = last if before is None else before - 1
-            said = {"model_version": model_version, "heard": heard, "seen_at": without_zone(at)}
-            connection.execute(sql.insert(RESCORING), said)
+            row = {"model_version": model_version, "heard": heard, "seen_at": without_zone(at)}
+            connection.execute(sql.insert(RESCORING), row)
             return Mark(model_version, heard, at)
 
     def touched(self, heard: int, most_events: int = _MOST_EVENTS) -> Touched:
@@ -248,8 +248,8 @@ def _mark(row: Any) -> Mark | None:
 
 
 def _rescored(row: Mapping[Any, Any]) -> Rescored:
-    said = {name: value for name, value in row.items() if name != "batch_id"}
-    return Rescored(**said | {"scored_at": _aware(row["scored_at"])})
+    values = {name: value for name, value in row.items() if name != "batch_id"}
+    return Rescored(**values | {"scored_at": _aware(row["scored_at"])})
 
 
 def _aware(ts: datetime) -> datetime:

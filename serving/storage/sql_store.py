@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -154,8 +154,9 @@ class SqlStore:
         # The group that tells of it is this worker's own, unless it failed half-way.
         with self._watch.writing(customer_hash(customer_id)):
             deleted = erase_rows(partial(self._connected, unhurried=True), customer_id, at)
-            with self._connected() as connection:
-                empty_log(connection)
+        # The rows are gone: a log that cannot be emptied now is emptied later, and is no failure.
+        with suppress(StoreError), self._connected() as connection:
+            empty_log(connection)
         return deleted
 
     def rescored(self, model_version: str, most: int) -> list[Rescored]:
@@ -174,8 +175,8 @@ class SqlStore:
     def audit(self, entry: AuditEntry) -> None:
         """Note what an administrator did."""
         with self._connected() as connection:
-            said = asdict(entry) | {"ts": without_zone(entry.ts)}
-            connection.execute(sql.insert(AUDIT), said)
+            row = asdict(entry) | {"ts": without_zone(entry.ts)}
+            connection.execute(sql.insert(AUDIT), row)
 
     def rows(self, wanted: sql.Select[Any]) -> Iterator[Mapping[Any, Any]]:
         """Yield the rows of a query, streamed: memory does not grow with them."""

@@ -1,4 +1,4 @@
-"""Whether other workers wrote anything, told at once, in SQLite.
+"""Whether other workers wrote anything, known at once, in SQLite.
 
 Each connection to a database counts the commits of all others that it sees, this worker's own
 among them. The groups that this worker wrote are known here, so that what it said to itself is
@@ -19,7 +19,8 @@ _LATER: Final = "SELECT sequence, batch_id FROM journal WHERE sequence > ? ORDER
 class Watch:
     """Distinguishes this worker's groups of events from those of others.
 
-    Only :meth:`writing` may be used by other threads than the one that answers requests.
+    :meth:`version` and :meth:`only_own_since` share one connection: only the thread that answers
+    requests may ask them. The others use a set, in one step each, and any thread may.
     """
 
     def __init__(self, engine: sql.Engine) -> None:

@@ -169,8 +169,8 @@ def test_adjustments_change_money_and_nothing_that_is_counted(
     families = [family for family in discover_families() if family.name in OF_ORDERS]
     assert len(families) == len(OF_ORDERS)
     known = plain.vectors(*CUTOFFS, families=families).frame
-    said = both.vectors(*CUTOFFS, families=families).frame
-    assert_frame_equal(said, known)
+    found = both.vectors(*CUTOFFS, families=families).frame
+    assert_frame_equal(found, known)
     judged = ["as_of", "churned", "orders_next"]
     one, other = (shop.labels(*CUTOFFS) for shop in (plain, both))
     assert_frame_equal(one[judged], other[judged])

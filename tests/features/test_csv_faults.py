@@ -1,4 +1,4 @@
-"""What is wrong with a file of lines: the line and a remedy are told, and never its content."""
+"""What is wrong with a file of lines: the line is named with a remedy, and its content never."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_the_odd_line_is_named_whatever_separates_its_values(
     tmp_path: Path, separator: str, name: str
 ) -> None:
     rows = [row.replace(",", separator) for row in (HEADER, *GOOD, "3,cat", "4")]
-    told = explain_unsplit(written(tmp_path, *rows, name=name), rows[0])
-    assert told is not None
-    assert told[0].endswith("line 4 has 2 values where the header names 3")
-    assert "double quotes" in told[1]
+    explained = explain_unsplit(written(tmp_path, *rows, name=name), rows[0])
+    assert explained is not None
+    assert explained[0].endswith("line 4 has 2 values where the header names 3")
+    assert "double quotes" in explained[1]
 
 
 def test_a_header_that_names_a_single_column_is_no_fault(tmp_path: Path) -> None:
@@ -41,33 +41,33 @@ def test_a_header_that_names_a_single_column_is_no_fault(tmp_path: Path) -> None
 
 def test_of_several_separators_the_most_frequent_one_separates(tmp_path: Path) -> None:
     header = "order_id;customer_id;price, net"
-    told = explain_unsplit(written(tmp_path, header, "1;ann;7,5", "2;bob"), header)
-    assert told is not None
-    assert told[0].endswith("line 3 has 2 values where the header names 3")
+    explained = explain_unsplit(written(tmp_path, header, "1;ann;7,5", "2;bob"), header)
+    assert explained is not None
+    assert explained[0].endswith("line 3 has 2 values where the header names 3")
 
 
 def test_a_separator_within_quotes_and_an_empty_line_are_no_faults(tmp_path: Path) -> None:
     header = '"id, first",customer_id,ts'
     rows = ['"1, a",ann,2025-01-01', "", "2,bob", '"3, c",cat,2025-01-03']
-    told = explain_unsplit(written(tmp_path, header, *rows), header)
-    assert told is not None
-    assert told[0].endswith("line 4 has 2 values where the header names 3")
+    explained = explain_unsplit(written(tmp_path, header, *rows), header)
+    assert explained is not None
+    assert explained[0].endswith("line 4 has 2 values where the header names 3")
 
 
 def test_bytes_of_another_encoding_do_not_hide_the_odd_line(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_bytes("\n".join([HEADER, "1,Zo\u00eb,2025-01-01", "2"]).encode("latin-1"))
-    told = explain_unsplit(file, HEADER)
-    assert told is not None
-    assert told[0].endswith("line 3 has 1 values where the header names 3")
+    explained = explain_unsplit(file, HEADER)
+    assert explained is not None
+    assert explained[0].endswith("line 3 has 1 values where the header names 3")
 
 
 def test_where_every_line_has_as_many_values_as_the_header_no_line_is_accused(
     tmp_path: Path,
 ) -> None:
-    told = explain_unsplit(written(tmp_path, HEADER, *GOOD), HEADER)
-    assert told is not None
-    assert "line " not in told[0].removeprefix("it cannot be split into columns: its lines")
+    explained = explain_unsplit(written(tmp_path, HEADER, *GOOD), HEADER)
+    assert explained is not None
+    assert "line " not in explained[0].removeprefix("it cannot be split into columns: its lines")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_where_every_line_has_as_many_values_as_the_header_no_line_is_accused(
 def test_an_engines_error_becomes_a_problem_and_a_remedy(
     message: str, problem: str, remedy: str
 ) -> None:
-    told = explain(message)
-    assert told[0] == problem
-    assert remedy in told[1]
-    assert "ann" not in " ".join(told)
+    explained = explain(message)
+    assert explained[0] == problem
+    assert remedy in explained[1]
+    assert "ann" not in " ".join(explained)

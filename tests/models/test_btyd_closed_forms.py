@@ -154,16 +154,16 @@ def test_errors_are_by_the_delta_method_and_what_is_known_to_a_factor_of_twenty_
         iterations=5,
         restarts=3,
     )
-    told = found.diagnostics({"r": 2.0, "alpha": 4.0, "a": 8.0}, 10, rescaled=3.0)
-    assert told.standard_errors == pytest.approx({"r": 1.0, "alpha": 12.8, "a": np.inf})
-    assert told.at_boundary == ("alpha", "a")
-    assert told.log_likelihood == -73.0
-    assert told.converged
+    diagnosed = found.diagnostics({"r": 2.0, "alpha": 4.0, "a": 8.0}, 10, rescaled=3.0)
+    assert diagnosed.standard_errors == pytest.approx({"r": 1.0, "alpha": 12.8, "a": np.inf})
+    assert diagnosed.at_boundary == ("alpha", "a")
+    assert diagnosed.log_likelihood == -73.0
+    assert diagnosed.converged
     assert not replace(found, gradient_norm=1e-4).diagnostics({"r": 1, "b": 1, "a": 1}, 9).converged
 
 
 class TestSummary:
-    """What is said of histories that several customers share."""
+    """Figures of histories that several customers share."""
 
     shared = Summary(
         np.array([3.0, 0.0]), np.array([24.0, 0.0]), np.array([30.0, 10.0]), np.array([1.0, 4.0])
@@ -216,8 +216,8 @@ def test_expected_spend_lies_between_the_customers_mean_and_everybodys(
     """Eq. (5): a weighted mean of the two, the own mean weighing p x / (p x + q - 1)."""
     model, everybody = GammaGamma(p, q, gamma), p * gamma / (q - 1)
     own = p * purchases / (p * purchases + q - 1)
-    said = model.expected_spend(np.array([purchases, 0.0]), np.array([mean, mean]))
-    assert said == pytest.approx([own * mean + (1 - own) * everybody, everybody])
+    expected = model.expected_spend(np.array([purchases, 0.0]), np.array([mean, mean]))
+    assert expected == pytest.approx([own * mean + (1 - own) * everybody, everybody])
 
 
 @given(st.floats(0.1, 9.0), st.floats(0.1, 9.0))

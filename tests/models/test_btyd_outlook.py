@@ -81,21 +81,21 @@ def test_what_is_said_of_a_customer_agrees_with_itself(
 ) -> None:
     before = None
     for horizon_days in (30, 90, 365, 1_000):
-        said = outlooks[kind].predict(vectors, horizon_days)
-        assert tuple(said.columns) == OUTPUTS
-        assert said.index.equals(vectors.index)
-        assert said.notna().all(axis=None)
-        assert said[[P_ALIVE, P_NO_ORDER]].isin([np.nan]).sum().sum() == 0
-        assert said[P_NO_ORDER].between(1 - said[P_ALIVE] - 1e-12, 1).all()
-        assert (said[EXPECTED_ORDERS] >= 1 - said[P_NO_ORDER] - 1e-9).all()
-        undiscounted = said[EXPECTED_ORDERS] * said[EXPECTED_SPEND]
-        assert (said[EXPECTED_VALUE] <= undiscounted).all()
-        assert (said[EXPECTED_VALUE] >= undiscounted / 1.1 ** (horizon_days / 365)).all()
+        predicted = outlooks[kind].predict(vectors, horizon_days)
+        assert tuple(predicted.columns) == OUTPUTS
+        assert predicted.index.equals(vectors.index)
+        assert predicted.notna().all(axis=None)
+        assert predicted[[P_ALIVE, P_NO_ORDER]].isin([np.nan]).sum().sum() == 0
+        assert predicted[P_NO_ORDER].between(1 - predicted[P_ALIVE] - 1e-12, 1).all()
+        assert (predicted[EXPECTED_ORDERS] >= 1 - predicted[P_NO_ORDER] - 1e-9).all()
+        undiscounted = predicted[EXPECTED_ORDERS] * predicted[EXPECTED_SPEND]
+        assert (predicted[EXPECTED_VALUE] <= undiscounted).all()
+        assert (predicted[EXPECTED_VALUE] >= undiscounted / 1.1 ** (horizon_days / 365)).all()
         if before is not None:
-            assert (said[P_NO_ORDER] <= before[P_NO_ORDER]).all()
-            assert (said[EXPECTED_VALUE] >= before[EXPECTED_VALUE]).all()
-            pd.testing.assert_series_equal(said[P_ALIVE], before[P_ALIVE])
-        before = said
+            assert (predicted[P_NO_ORDER] <= before[P_NO_ORDER]).all()
+            assert (predicted[EXPECTED_VALUE] >= before[EXPECTED_VALUE]).all()
+            pd.testing.assert_series_equal(predicted[P_ALIVE], before[P_ALIVE])
+        before = predicted
 
 
 @each_kind
@@ -188,15 +188,15 @@ class TestRecalibration:
     """Level and spread from earlier windows."""
 
     def test_totals_are_those_that_happened(self, outlooks: dict[str, Outlook]) -> None:
-        said = outlooks["bg_nbd"].predict(draw_vectors(seed=5), 90)
+        predicted = outlooks["bg_nbd"].predict(draw_vectors(seed=5), 90)
         random = np.random.default_rng(0)
-        orders = random.poisson(1.3 * said[EXPECTED_ORDERS] ** 0.8).astype(np.float64)
-        value = orders * 1.2 * said[EXPECTED_SPEND].to_numpy()
-        learned = Recalibration.learn(said, orders, value)
+        orders = random.poisson(1.3 * predicted[EXPECTED_ORDERS] ** 0.8).astype(np.float64)
+        value = orders * 1.2 * predicted[EXPECTED_SPEND].to_numpy()
+        learned = Recalibration.learn(predicted, orders, value)
         assert learned.slope == pytest.approx(0.8, abs=0.05)
         assert learned.level == pytest.approx(1.3, rel=0.05)
         assert learned.spend_factor == pytest.approx(1.2, rel=0.05)
-        again = learned.apply(said)
+        again = learned.apply(predicted)
         assert again[EXPECTED_ORDERS].sum() == pytest.approx(orders.sum(), rel=1e-4)
         assert again[EXPECTED_VALUE].sum() == pytest.approx(value.sum(), rel=1e-4)
 
@@ -207,25 +207,25 @@ class TestRecalibration:
     ) -> None:
         learned = Recalibration(level, slope, factor)
         before = None
-        for said in map(learned.apply, forecasts):
-            assert said.notna().all(axis=None)
-            assert said[P_NO_ORDER].between(0, 1).all()
-            assert (said[EXPECTED_ORDERS] >= 1 - said[P_NO_ORDER] - 1e-12).all()
-            undiscounted = said[EXPECTED_ORDERS] * said[EXPECTED_SPEND]
-            assert (said[EXPECTED_VALUE] <= undiscounted * (1 + 1e-9)).all()
+        for predicted in map(learned.apply, forecasts):
+            assert predicted.notna().all(axis=None)
+            assert predicted[P_NO_ORDER].between(0, 1).all()
+            assert (predicted[EXPECTED_ORDERS] >= 1 - predicted[P_NO_ORDER] - 1e-12).all()
+            undiscounted = predicted[EXPECTED_ORDERS] * predicted[EXPECTED_SPEND]
+            assert (predicted[EXPECTED_VALUE] <= undiscounted * (1 + 1e-9)).all()
             if before is not None:
-                assert (said[P_NO_ORDER] <= before[P_NO_ORDER]).all()
-                assert (said[EXPECTED_ORDERS] >= before[EXPECTED_ORDERS]).all()
-            before = said
+                assert (predicted[P_NO_ORDER] <= before[P_NO_ORDER]).all()
+                assert (predicted[EXPECTED_ORDERS] >= before[EXPECTED_ORDERS]).all()
+            before = predicted
 
     @pytest.mark.parametrize(("times", "factor"), [(20.0, 3.0), (0.05, 1 / 3), (2.0, 2.0)])
     def test_spend_is_moved_by_a_factor_of_three_at_most(
         self, outlooks: dict[str, Outlook], times: float, factor: float
     ) -> None:
-        said = outlooks["bg_nbd"].predict(draw_vectors(seed=5), 90)
-        orders = np.random.default_rng(0).poisson(said[EXPECTED_ORDERS]).astype(np.float64)
-        value = orders * times * said[EXPECTED_SPEND].to_numpy()
-        assert Recalibration.learn(said, orders, value).spend_factor == pytest.approx(
+        predicted = outlooks["bg_nbd"].predict(draw_vectors(seed=5), 90)
+        orders = np.random.default_rng(0).poisson(predicted[EXPECTED_ORDERS]).astype(np.float64)
+        value = orders * times * predicted[EXPECTED_SPEND].to_numpy()
+        assert Recalibration.learn(predicted, orders, value).spend_factor == pytest.approx(
             factor, rel=0.1
         )
 
@@ -240,21 +240,21 @@ class TestRecalibration:
                 EXPECTED_VALUE: [10.0],
             }
         )
-        said = Recalibration(0.8, 1.0, 1.0).apply(once).iloc[0]
-        assert said[EXPECTED_ORDERS] == pytest.approx(0.4)
-        assert said[P_NO_ORDER] == pytest.approx(0.6)
+        predicted = Recalibration(0.8, 1.0, 1.0).apply(once).iloc[0]
+        assert predicted[EXPECTED_ORDERS] == pytest.approx(0.4)
+        assert predicted[P_NO_ORDER] == pytest.approx(0.6)
 
     def test_without_any_outcome_nothing_moves(self, outlooks: dict[str, Outlook]) -> None:
-        said = outlooks["bg_nbd"].predict(draw_vectors(50, seed=5), 90)
-        nothing = np.zeros(len(said))
-        assert Recalibration.learn(said, nothing, nothing) == Recalibration(1.0, 1.0, 1.0)
+        predicted = outlooks["bg_nbd"].predict(draw_vectors(50, seed=5), 90)
+        nothing = np.zeros(len(predicted))
+        assert Recalibration.learn(predicted, nothing, nothing) == Recalibration(1.0, 1.0, 1.0)
 
     def test_customers_left_open_stay_so(self, outlooks: dict[str, Outlook]) -> None:
         rows = draw_vectors(50, seed=5)
         rows.loc[3, "btyd_frequency"] = np.nan
-        said = outlooks["bg_nbd"].predict(rows, 90)
-        learned = Recalibration.learn(said, np.ones(50), np.ones(50))
-        assert learned.apply(said).isna().sum().eq(1).all()
+        predicted = outlooks["bg_nbd"].predict(rows, 90)
+        learned = Recalibration.learn(predicted, np.ones(50), np.ones(50))
+        assert learned.apply(predicted).isna().sum().eq(1).all()
         assert Recalibration.from_json(learned.to_json()) == learned
 
     def test_cutoffs_are_spread_over_the_history(self) -> None:

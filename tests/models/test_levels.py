@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.churn_value.amount_level import AmountLevel
 from models.churn_value.levels import LevelForecast
 
 HORIZONS = (30, 60, 90)
@@ -32,8 +33,8 @@ WINDOWS = np.arange(20_000, 20_600, 30)
 
 
 def test_a_season_seen_a_year_ago_returns() -> None:
-    said, deviation = known(WINDOWS, wave(WINDOWS)).predict(20_660, HORIZONS)
-    np.testing.assert_allclose(said, wave(np.array([20_660]))[0], atol=0.2)
+    predicted, deviation = known(WINDOWS, wave(WINDOWS)).predict(20_660, HORIZONS)
+    np.testing.assert_allclose(predicted, wave(np.array([20_660]))[0], atol=0.2)
     assert (deviation < 0.5).all()
 
 
@@ -53,26 +54,25 @@ def test_a_peak_belongs_to_its_days_and_does_not_move_the_windows_after_it() -> 
     deviations = np.where(ends <= ahead, QUIET, np.inf)
     latest = levels[-1, 0], levels[-2, 1], levels[-3, 2]
     np.testing.assert_allclose(latest, [0.4, 0.7, 0.8])
-    said, _ = LevelForecast.fit(earlier, HORIZONS, levels, deviations).predict(ahead, HORIZONS)
+    predicted, _ = LevelForecast.fit(earlier, HORIZONS, levels, deviations).predict(ahead, HORIZONS)
     # Seasons are smooth: the days just after a peak that ends at once are thought to feel it still.
-    np.testing.assert_allclose(said, 1.0, atol=0.25)
-    assert (said[1:] > 0.85).all()
+    np.testing.assert_allclose(predicted, 1.0, atol=0.25)
+    assert (predicted[1:] > 0.85).all()
 
 
 def test_the_latest_level_is_carried_on_and_not_the_trend() -> None:
     rising = 0.3 * np.arange(8)[:, None] + np.zeros(3)
-    said, _ = known(WINDOWS[:8], rising).predict(int(WINDOWS[11]), HORIZONS)
-    assert (said < rising[-1] + 0.1).all()
-    assert (said > rising.mean(axis=0)).all()
+    predicted, _ = known(WINDOWS[:8], rising).predict(int(WINDOWS[11]), HORIZONS)
+    assert (predicted < rising[-1] + 0.1).all()
+    assert (predicted > rising.mean(axis=0)).all()
 
 
 def test_a_steady_shop_is_given_its_mean_and_not_its_noise() -> None:
     random = np.random.default_rng(0)
     levels = 0.4 + random.normal(0, 0.08, (len(WINDOWS), 3))
-    said, _ = LevelForecast.fit(WINDOWS, HORIZONS, levels, np.full(levels.shape, 0.08)).predict(
-        20_660, HORIZONS
-    )
-    np.testing.assert_allclose(said, 0.4, atol=0.08)
+    forecast = LevelForecast.fit(WINDOWS, HORIZONS, levels, np.full(levels.shape, 0.08))
+    predicted, _ = forecast.predict(20_660, HORIZONS)
+    np.testing.assert_allclose(predicted, 0.4, atol=0.08)
 
 
 def test_one_window_is_repeated_and_none_is_zero() -> None:
@@ -81,12 +81,19 @@ def test_one_window_is_repeated_and_none_is_zero() -> None:
     assert (LevelForecast((), (), (), ()).predict(20_000, HORIZONS)[0] == 0).all()
 
 
-def test_unknown_levels_are_not_listened_to() -> None:
+def test_unknown_levels_are_left_out() -> None:
     levels, deviations = np.array([[0.3, 0.1, 99.0]]), np.array([[0.05, 0.05, np.inf]])
-    said, _ = LevelForecast.fit(np.array([20_000]), HORIZONS, levels, deviations).predict(
+    predicted, _ = LevelForecast.fit(np.array([20_000]), HORIZONS, levels, deviations).predict(
         20_030, HORIZONS
     )
-    assert np.abs(said).max() < 1.0
+    assert np.abs(predicted).max() < 1.0
+
+
+def test_one_buyer_does_not_make_the_level_of_a_window() -> None:
+    days = np.repeat([20_000, 20_030], [50, 1])
+    margin = np.append(np.linspace(5.0, 15.0, 50), 300.0)
+    level = AmountLevel.fit(np.full(51, 10.0), margin, days, 90, 365.0)
+    assert level.swing.days == (20_000,)
 
 
 def test_the_farther_ahead_the_less_sure() -> None:
@@ -119,8 +126,8 @@ def test_before_anything_is_known_drifts_and_seasons_are_doubts_that_add_up() ->
 
 
 def test_a_known_level_is_repeated_on_its_day_nearly_without_doubt() -> None:
-    said, doubt = ALONE.predict(20_000, (30,))
-    assert said[0] == pytest.approx(0.8, abs=0.01)
+    predicted, doubt = ALONE.predict(20_000, (30,))
+    assert predicted[0] == pytest.approx(0.8, abs=0.01)
     assert 0 < doubt[0] < 0.15
 
 
@@ -140,8 +147,8 @@ def test_a_season_is_over_after_a_few_months() -> None:
 
 
 def test_levels_of_one_horizon_say_little_of_another_and_least_of_a_far_one() -> None:
-    told = ALONE.predict(20_000, (30, 60, 3_000))[0]
-    assert told[0] > 5 * told[1] > 5 * told[2] > 0
+    predicted = ALONE.predict(20_000, (30, 60, 3_000))[0]
+    assert predicted[0] > 5 * predicted[1] > 5 * predicted[2] > 0
 
 
 def noise_of(deviation: float) -> float:
@@ -166,9 +173,9 @@ def test_the_likelihood_of_two_levels_is_that_of_one_and_of_the_other_given_it(
         levels=(0.8, second),
         deviations=(QUIET, 0.2),
     )
-    said, doubt = ALONE.predict(20_010, (60,))
+    predicted, doubt = ALONE.predict(20_010, (60,))
     variance = doubt[0] ** 2 + noise_of(0.2)
-    given_it = -0.5 * (second - said[0]) ** 2 / variance - 0.5 * np.log(variance)
+    given_it = -0.5 * (second - predicted[0]) ** 2 / variance - 0.5 * np.log(variance)
     assert both.log_likelihood() - ALONE.log_likelihood() == pytest.approx(given_it)
 
 

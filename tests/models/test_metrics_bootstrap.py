@@ -48,11 +48,11 @@ def assert_same(found: float, wanted: float, name: str) -> None:
 def test_churn_metrics_of_counts_are_those_of_repeated_rows(
     rows: list[tuple[float, float]], seed: int
 ) -> None:
-    outcomes, says = columns(rows)
+    outcomes, probabilities = columns(rows)
     counts = next(draw_counts(len(rows), 3, seed))
-    scored = churn_scorer(outcomes, says)(counts)
+    scored = churn_scorer(outcomes, probabilities)(counts)
     for place, times in enumerate(counts.astype(int)):
-        repeated = churn_scorecard(np.repeat(outcomes, times), np.repeat(says, times))
+        repeated = churn_scorecard(np.repeat(outcomes, times), np.repeat(probabilities, times))
         for name, wanted in repeated.items():
             if name not in APPROXIMATE:
                 assert_same(scored[name][place], wanted, name)
@@ -63,11 +63,11 @@ def test_churn_metrics_of_counts_are_those_of_repeated_rows(
 def test_value_metrics_of_counts_are_those_of_repeated_rows(
     rows: list[tuple[float, float]], seed: int
 ) -> None:
-    actual, says = columns(rows)
+    actual, predicted = columns(rows)
     counts = next(draw_counts(len(rows), 3, seed))
-    scored = value_scorer(actual, says)(counts)
+    scored = value_scorer(actual, predicted)(counts)
     for place, times in enumerate(counts.astype(int)):
-        repeated = value_scorecard(np.repeat(actual, times), np.repeat(says, times))
+        repeated = value_scorecard(np.repeat(actual, times), np.repeat(predicted, times))
         for name, wanted in repeated.items():
             assert_same(scored[name][place], wanted, name)
 
@@ -75,11 +75,15 @@ def test_value_metrics_of_counts_are_those_of_repeated_rows(
 @given(CHURN_ROWS.filter(lambda rows: len({outcome for outcome, _ in rows}) == 2))
 @settings(deadline=None)
 def test_churn_metrics_are_those_of_scikit_learn(rows: list[tuple[float, float]]) -> None:
-    outcomes, says = columns(rows)
-    card = churn_scorecard(outcomes, says)
-    assert card["roc_auc"] == pytest.approx(roc_auc_score(outcomes, says))
-    assert card["average_precision"] == pytest.approx(average_precision_score(outcomes, says))
-    assert card["log_loss"] == pytest.approx(log_loss(outcomes, np.clip(says, 1e-6, 1 - 1e-6)))
+    outcomes, probabilities = columns(rows)
+    card = churn_scorecard(outcomes, probabilities)
+    assert card["roc_auc"] == pytest.approx(roc_auc_score(outcomes, probabilities))
+    assert card["average_precision"] == pytest.approx(
+        average_precision_score(outcomes, probabilities)
+    )
+    assert card["log_loss"] == pytest.approx(
+        log_loss(outcomes, np.clip(probabilities, 1e-6, 1 - 1e-6))
+    )
 
 
 def test_one_outcome_alone_has_no_ranking() -> None:
@@ -107,10 +111,10 @@ def test_of_many_rows_no_more_and_no_fewer_resamples_are_drawn_than_asked_for() 
 def test_the_interval_of_a_mean_is_that_of_the_textbook() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, 2_000)
     found = bootstrap({"": row_means({"mean": values})}, 2_000, 1_000)[""]["mean"]
-    told = interval(found)
+    estimate = interval(found)
     half_width = 1.96 * values.std() / np.sqrt(2_000)
-    assert told.value == pytest.approx(values.mean())
-    assert (told.high - told.low) / 2 == pytest.approx(half_width, rel=0.1)
+    assert estimate.value == pytest.approx(values.mean())
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(half_width, rel=0.1)
 
 
 def test_the_interval_of_auc_is_that_of_hanley_and_mcneil() -> None:
@@ -132,17 +136,17 @@ def test_models_are_scored_on_the_same_draws() -> None:
         "less": row_means({"m": values - 0.25}),
     }
     found = bootstrap(scorers, 200, 100)
-    told = interval(difference(found["ours"]["m"], found["less"]["m"]))
-    assert (told.value, told.low, told.high) == pytest.approx((0.25, 0.25, 0.25))
+    estimate = interval(difference(found["ours"]["m"], found["less"]["m"]))
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
 def test_a_gap_made_of_noise_is_reflected_and_holds_its_value() -> None:
     """Scores are right here: the true error is 0, whatever the sample's."""
     rng, plain_lows, reflected_lows = np.random.default_rng(2), [], []
     for _ in range(20):
-        says = rng.uniform(0.1, 0.9, 800)
-        outcomes = (rng.random(800) < says).astype(np.float64)
-        ece = bootstrap({"": churn_scorer(outcomes, says)}, 800, 60)[""]["ece"]
+        probabilities = rng.uniform(0.1, 0.9, 800)
+        outcomes = (rng.random(800) < probabilities).astype(np.float64)
+        ece = bootstrap({"": churn_scorer(outcomes, probabilities)}, 800, 60)[""]["ece"]
         plain, reflected = interval(ece), interval(ece, reflected=True)
         assert plain.high > reflected.high  # resampling added noise to noise
         assert reflected.low <= ece.value <= reflected.high

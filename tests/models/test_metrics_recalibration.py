@@ -24,8 +24,8 @@ LOGITS = RANDOM.normal(0.3, 1.2, 20_000)
 OUTCOMES = (RANDOM.random(20_000) < expit(LOGITS)).astype(np.float64)
 
 
-def scored(outcomes: np.ndarray, says: np.ndarray) -> tuple[float, float]:
-    card = of_the_sample(recalibration_scorer(outcomes, says), len(outcomes))
+def scored(outcomes: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+    card = of_the_sample(recalibration_scorer(outcomes, probabilities), len(outcomes))
     return card["calibration_slope"], card["calibration_intercept"]
 
 
@@ -88,12 +88,14 @@ def test_a_resample_s_one_step_is_near_its_own_optimum() -> None:
 
 @pytest.mark.parametrize("n", [60, 600])
 def test_the_calibration_error_of_right_probabilities_is_chance(n: int) -> None:
-    rng, says = np.random.default_rng(5), np.linspace(0.05, 0.7, n)
+    rng, probabilities = np.random.default_rng(5), np.linspace(0.05, 0.7, n)
     errors = [
-        expected_calibration_error((rng.random(n) < says).astype(np.float64), says)
+        expected_calibration_error(
+            (rng.random(n) < probabilities).astype(np.float64), probabilities
+        )
         for _ in range(400)
     ]
-    mean, spread = calibration_error_by_chance(says)
+    mean, spread = calibration_error_by_chance(probabilities)
     assert mean == pytest.approx(np.mean(errors), rel=0.08)
     assert spread == pytest.approx(np.std(errors), rel=0.15)
 
@@ -101,6 +103,6 @@ def test_the_calibration_error_of_right_probabilities_is_chance(n: int) -> None:
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.floats(0, 1)), min_size=1, max_size=30))
 @settings(deadline=None)
 def test_any_scores_give_a_number_or_none(rows: list[tuple[float, float]]) -> None:
-    outcomes, says = np.array(rows).T
-    for figure in scored(outcomes, says):
+    outcomes, probabilities = np.array(rows).T
+    for figure in scored(outcomes, probabilities):
         assert math.isnan(figure) or abs(figure) <= 1e3

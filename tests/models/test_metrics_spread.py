@@ -69,8 +69,8 @@ def test_crps_of_equally_likely_values_is_the_energy_form(data: st.DataObject) -
 
 
 def test_a_median_alone_is_the_absolute_error() -> None:
-    actual, said = np.array([1.0, -2.0]), np.array([[4.0], [-2.5]])
-    found = crps_from_quantiles(actual, said, np.array([0.5]))
+    actual, predicted = np.array([1.0, -2.0]), np.array([[4.0], [-2.5]])
+    found = crps_from_quantiles(actual, predicted, np.array([0.5]))
     np.testing.assert_allclose(found, [3.0, 0.5])
-    card = of_the_sample(crps_scorer(actual, said, np.array([0.5])), 2)
+    card = of_the_sample(crps_scorer(actual, predicted, np.array([0.5])), 2)
     assert card == {"crps": pytest.approx(1.75)}

@@ -68,16 +68,16 @@ def learned() -> dict[str, EffectModel]:
 @pytest.mark.parametrize("name", UPLIFT_LEARNERS)
 def test_every_learner_finds_who_gains(learned: dict[str, EffectModel], name: str) -> None:
     asked, effect = as_trial(4_000, 1)
-    said = learned[name].score(asked.X)
+    estimated = learned[name].score(asked.X)
     # The effect is a step; a straight line in normal scores follows one to sqrt(2 / pi) at best.
-    assert np.corrcoef(said, effect)[0, 1] > (0.75 if name == "odds" else 0.8)
-    assert said.mean() == pytest.approx(effect.mean(), abs=0.04)
+    assert np.corrcoef(estimated, effect)[0, 1] > (0.75 if name == "odds" else 0.8)
+    assert estimated.mean() == pytest.approx(effect.mean(), abs=0.04)
 
 
 def test_the_response_model_finds_who_comes_anyway(learned: dict[str, EffectModel]) -> None:
     asked, _ = as_trial(4_000, 1)
-    said = learned[RESPONSE].score(asked.X)
-    assert np.corrcoef(said, asked.X[:, 1])[0, 1] > 0.6
+    estimated = learned[RESPONSE].score(asked.X)
+    assert np.corrcoef(estimated, asked.X[:, 1])[0, 1] > 0.6
 
 
 @pytest.mark.parametrize("name", [*UPLIFT_LEARNERS, RESPONSE])
@@ -139,12 +139,12 @@ def model() -> UpliftModel:
 
 def test_effects_are_calibrated_and_inside_their_intervals(model: UpliftModel) -> None:
     frame, _, _, effect = world(4_000, 6)
-    said = model.effect(frame)
+    estimated = model.effect(frame)
     low, high = model.effect_interval(frame)
-    assert (low <= said).all()
-    assert (said <= high).all()
+    assert (low <= estimated).all()
+    assert (estimated <= high).all()
     for gain in (0.25, -0.05):
-        assert said[effect == gain].mean() == pytest.approx(gain, abs=0.06)
+        assert estimated[effect == gain].mean() == pytest.approx(gain, abs=0.06)
     assert model.grade_.evidence == "randomised"
 
 
@@ -199,14 +199,16 @@ def test_lots_of_different_chances_are_weighed_out_and_stay_randomised() -> None
     lot = np.where(season == 1, 0.9, 0.3)
     treated = (rng.random(len(lot)) < lot).astype(np.float64)
     outcome = (rng.random(len(lot)) < 0.2 + 0.4 * season + 0.1 * treated).astype(np.float64)
-    told = frame.assign(rarity=season)
+    with_season = frame.assign(rarity=season)
     model = UpliftModel("randomised", folds=3)
-    model.fit(told, treated, outcome, COLUMNS, propensity=lot)
+    model.fit(with_season, treated, outcome, COLUMNS, propensity=lot)
     assert outcome[treated == 1].mean() - outcome[treated == 0].mean() > 0.25
-    assert model.effect(told).mean() == pytest.approx(0.1, abs=0.04)
+    assert model.effect(with_season).mean() == pytest.approx(0.1, abs=0.04)
     assert model.grade_.evidence == "randomised"
     assert (
-        UpliftModel("randomised", folds=3).fit(told, treated, outcome, COLUMNS).grade_.evidence
+        UpliftModel("randomised", folds=3)
+        .fit(with_season, treated, outcome, COLUMNS)
+        .grade_.evidence
         == "observational"
     )
 
@@ -231,10 +233,10 @@ def test_responses_are_calibrated_and_kept(tmp_path: Path) -> None:
     model = ResponseModel().fit(frame, outcome, COLUMNS)
     asked, _, _, _ = world(4_000, 11, kind="flat")
     chance = 0.1 + 0.5 * asked["habit"].to_numpy() + 0.05
-    said = model.predict_proba(asked)
-    np.testing.assert_allclose(said.sum(axis=1), 1.0)
-    assert np.sqrt(np.mean((said[:, 1] - chance) ** 2)) < 0.07
+    estimated = model.predict_proba(asked)
+    np.testing.assert_allclose(estimated.sum(axis=1), 1.0)
+    assert np.sqrt(np.mean((estimated[:, 1] - chance) ** 2)) < 0.07
     model.save(tmp_path)
-    assert ResponseModel.load(tmp_path).predict_proba(asked).tobytes() == said.tobytes()
+    assert ResponseModel.load(tmp_path).predict_proba(asked).tobytes() == estimated.tobytes()
     with pytest.raises(TrainingError):
         ResponseModel().fit(frame, np.zeros(len(frame)), COLUMNS)

@@ -37,9 +37,9 @@ def test_one_odds_ratio_for_all_is_found_and_means_most_where_an_order_is_likely
     trial, effect = world(20_000, 0, share=share)
     found = fit_odds(trial, seed=0)
     assert found.departures.level == pytest.approx(LEVEL, abs=0.15)
-    said = found.score(trial.X, share)
-    assert np.corrcoef(said, effect)[0, 1] > 0.9
-    assert said.mean() == pytest.approx(effect.mean(), abs=0.01)
+    estimated = found.score(trial.X, share)
+    assert np.corrcoef(estimated, effect)[0, 1] > 0.9
+    assert estimated.mean() == pytest.approx(effect.mean(), abs=0.01)
 
 
 def test_it_is_nearer_to_the_truth_than_learners_that_must_find_the_habit_in_the_effect() -> None:

@@ -12,7 +12,7 @@ from scipy.special import expit
 from features.family import Column
 from models.tabular import Encoder
 from models.uplift.odds import Departures, fit_departures
-from models.uplift.traits import SHOP_TASTE, EffectColumns, Trait
+from models.uplift.traits import SHOP_TASTE, EffectColumns, Taste, Trait
 from models.uplift.trial import Trial
 
 CATEGORIES = np.array(["Beauty", "Coffee", "Toys"])
@@ -29,7 +29,7 @@ def test_a_number_enters_by_its_normal_score_whatever_its_scale() -> None:
     assert extreme.tolist() == [score.max(), score.min(), 0.0]
 
 
-def test_a_name_is_an_indicator_and_a_rare_or_missing_one_says_nothing() -> None:
+def test_a_name_is_an_indicator_a_rare_one_has_none_and_a_missing_one_adds_nothing() -> None:
     codes = np.repeat([0.0, 1.0, 2.0], [600, 390, 10])
     trait = Trait.of_category(0, codes)
     assert trait.size == 2
@@ -53,12 +53,16 @@ def shop_of_tastes(n: int, seed: int) -> tuple[pd.DataFrame, Encoder]:
             "second_category_share": 1 - share,
         }
     )
+    return frame, encode(frame)
+
+
+def encode(frame: pd.DataFrame) -> Encoder:
     names = [name for pair in SHOP_TASTE[:2] for name in pair]
     columns = [
         Column(name, "", "", kind="number" if name.endswith("share") else "category")
         for name in names
     ]
-    return frame, Encoder.fit(frame, columns)
+    return Encoder.fit(frame, columns)
 
 
 def test_a_taste_is_the_share_of_each_category_in_whichever_column_it_stands() -> None:
@@ -74,6 +78,35 @@ def test_a_taste_is_the_share_of_each_category_in_whichever_column_it_stands() -
         ]
     )
     assert taste.terms(X) == pytest.approx(expected - expected.mean(axis=0))
+
+
+def test_a_category_that_only_one_column_names_counts_and_is_saved() -> None:
+    frame = pd.DataFrame(
+        {
+            "favourite_category": ["tea", "mug", "mug"],
+            "favourite_category_share": [0.6, 1.0, 0.7],
+            "second_category": ["mug", None, "jam"],
+            "second_category_share": [0.4, np.nan, 0.3],
+        }
+    )
+    encoder = encode(frame)
+    X = encoder.transform(frame)
+    taste = Taste.of_columns(encoder, SHOP_TASTE).fit(X)
+    shares = np.array([[0.0, 0.4, 0.6], [0.0, 1.0, 0.0], [0.3, 0.7, 0.0]])  # jam, mug, tea
+    assert taste.terms(X) == pytest.approx(shares - shares.mean(axis=0))
+    departures = Departures(0.1, (taste,), (1.0, 2.0, 3.0))
+    stored = json.dumps(departures.to_json(), allow_nan=False)
+    assert Departures.from_json(json.loads(stored)) == departures
+
+
+def test_where_no_trait_is_known_of_anybody_there_is_one_level_for_all() -> None:
+    X = np.full((800, 2), np.nan)
+    treated = np.tile([0.0, 1.0], 400)
+    outcome = np.tile([1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], 100)
+    found = fit_departures(Trial(X, treated, outcome, np.full(800, 0.5)), np.zeros(800))
+    # A quarter of those held out and three quarters of those treated: log-odds of -log 3 and log 3.
+    assert found.level == pytest.approx(2 * np.log(3))
+    assert found.score(X) == pytest.approx(np.full(800, found.level))
 
 
 def test_the_taste_that_moves_the_effect_is_found_and_saved() -> None:

@@ -133,6 +133,16 @@ def test_without_limits_everyone_gets_the_best() -> None:
     assert found.action.tolist() == best.tolist()
 
 
+def test_what_may_not_be_taken_need_not_have_a_cost() -> None:
+    rng = np.random.default_rng(6)
+    gain, cost = rng.gamma(1.0, 3.0, (5_000, 1)), rng.uniform(0.1, 2.0, (5_000, 1))
+    unknown = np.full((5_000, 1), np.nan)
+    alone = allocate(gain, cost, Limits(money=500.0))
+    beside = allocate(np.hstack([gain, unknown]), np.hstack([cost, unknown]), Limits(money=500.0))
+    assert beside.action.tolist() == alone.action.tolist()
+    assert beside.bound == pytest.approx(alone.bound)
+
+
 def test_n_contacts_go_to_the_n_largest_gains() -> None:
     gain, cost, _ = shop(4, customers=2_000, actions=4)
     found = allocate(gain, cost, Limits(contacts=100))

@@ -189,6 +189,65 @@ def test_who_reads_slowly_gets_the_whole_answer() -> None:
     assert told.endswith(b"x" * 12_000_000)
 
 
+class ManualLoop:
+    """A loop whose time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        self._timers.append((self._now + seconds, callback))
+
+    def wait(self, seconds: float) -> None:
+        until = self._now + seconds
+        while self._timers and min(due for due, _ in self._timers) <= until:
+            next_one = min(self._timers, key=lambda timer: timer[0])
+            self._timers.remove(next_one)
+            self._now, callback = next_one
+            callback()
+        self._now = until
+
+
+class UnreadTransport:
+    """A transport whose client reads what the test says."""
+
+    def __init__(self, unread_bytes: int) -> None:
+        self.unread_bytes = unread_bytes
+        self.is_cut_off = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
+
+    def get_extra_info(self, _name: str) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return self.is_cut_off
+
+    def abort(self) -> None:
+        self.is_cut_off = True
+
+
+def test_a_large_answer_may_take_long_to_read_while_some_part_of_it_is_taken_in_time() -> None:
+    loop: Any = ManualLoop()
+    transport: Any = UnreadTransport(1_000_000)
+    config = Config(greet, log_config=None, lifespan="off")
+    limits = ConnectionLimits(head_seconds=3_600, unread_seconds=30)
+    protocol = BoundedProtocol(config, ServerState(), {}, loop, limits)
+    protocol.connection_made(transport)
+    protocol.pause_writing()
+    for _ in range(10):
+        loop.wait(20)
+        transport.unread_bytes -= 1
+    assert not transport.is_cut_off
+    loop.wait(40)
+    assert transport.is_cut_off
+
+
 def test_a_newcomer_takes_the_place_of_the_one_that_was_silent_longest() -> None:
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> bytes:
         return await until_cut(reader)

@@ -225,13 +225,14 @@ def test_stopping_in_the_middle_of_a_write_loses_no_decision() -> None:
     assert asyncio.run(scene()) == {"d001", "d002"}
 
 
-def test_decisions_that_wait_take_a_bounded_part_of_the_memory() -> None:
+@pytest.mark.parametrize("long", [{"answer": "x" * 20_000}, {"context": {"a": "x" * 20_000}}])
+def test_decisions_that_wait_take_a_bounded_part_of_the_memory(long: dict[str, Any]) -> None:
     failing = FailingStore()
     failing.well = False
     lost: list[int] = []
     log = DecisionLog(failing, lost.append, most_bytes=100_000)
     for number in range(20):
-        log.add(decision(number)._replace(answer="x" * 20_000))
+        log.add(decision(number)._replace(**long))
         assert asyncio.run(log.flush()) is False
     assert len(lost) == 16
     failing.well = True
@@ -270,11 +271,8 @@ def test_every_decision_is_logged_as_it_was_answered(shop: Any) -> None:
     assert sorted(rows) == sorted(answered)
     first, second, third = (rows[id_] for id_ in answered[:3])
     assert first["kind"] == "recommendations"
-    assert (first["customer_id"], first["model_version"], first["variant"]) == (
-        "ada",
-        "v1",
-        "champion",
-    )
+    assert first["customer_id"] == "ada"
+    assert (first["model_version"], first["variant"]) == ("v1", "champion")
     assert [item["product_id"] for item in json.loads(first["answer"])["items"]] == ["p3", "p0"]
     assert (first["propensity"], first["candidates"]) == (1.0, 5)
     assert json.loads(first["context"]) == {"scenario": "email"}

@@ -26,7 +26,7 @@ from training.publishing.champions import Champions
 from training.publishing.scores import CustomerScores, score_customers
 from training.publishing.task import ScoringTask
 from training.report import JobReport
-from training.run import run_job
+from training.run import run_job, tune_job
 from training.settings import TrainingSettings
 from training.task import TrainingTask
 
@@ -41,12 +41,15 @@ class Opened:
     engine: Engine
     prepared: Prepared
 
-    def run(self, job: str) -> JobReport:
+    @property
+    def task(self) -> TrainingTask:
         horizons = Horizons(HORIZON_DAYS, "fixed", HORIZON_DAYS, "fixed")
-        task = TrainingTask(
+        return TrainingTask(
             self.engine, self.prepared, SHOP, TRAINING, horizons, self.as_of, tuned=QUICK
         )
-        return run_job(job, task)
+
+    def run(self, job: str) -> JobReport:
+        return run_job(job, self.task)
 
     @property
     def as_of(self) -> date:
@@ -127,6 +130,11 @@ def test_scores_are_of_who_holds_a_contract_and_value_of_who_orders(
     np.testing.assert_allclose(
         both["value_at_risk"], both["churn_probability"] * both["value_if_retained"]
     )
+
+
+def test_hyperparameters_are_not_searched_by_another_outcome(shop: Opened) -> None:
+    with pytest.raises(TrainingError, match="leave out --tune"):
+        tune_job("churn", shop.task, trials=1)
 
 
 def test_without_contracts_it_says_so(folder: Path) -> None:

@@ -21,7 +21,8 @@ from features.vocabulary import Columns as C
 from training.horizons import Horizons
 from training.settings import TrainingSettings
 from training.task import TrainingTask
-from training.uplift.job import Campaigns, UpliftReport, latest_days, split_by_time, train_uplift
+from training.uplift.campaigns import Campaigns, latest_days, split_by_time, with_both_arms
+from training.uplift.job import UpliftReport, train_uplift
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
 PLAN = ShopPlan(n_customers=800, seed=5, days=200)
@@ -82,9 +83,15 @@ def test_the_judged_model_learned_from_campaigns_that_were_over() -> None:
     past, latest = split_by_time(campaigns)
     assert min(latest.rows[C.AS_OF]) == days[6]
     assert max(past.rows[C.AS_OF]) == days[4]
-    alone = Campaigns(pd.DataFrame({C.AS_OF: days[:1]}), (), "", response_days=45)
-    with pytest.raises(TrainingError, match="too few"):
-        split_by_time(alone)
+    for few in (days[:1], days[:0]):
+        with pytest.raises(TrainingError, match="too few"):
+            split_by_time(Campaigns(pd.DataFrame({C.AS_OF: few}), (), "", response_days=45))
+
+
+def test_a_day_without_one_of_the_arms_compares_nobody() -> None:
+    contacts = pd.DataFrame({"day": [1, 1, 2, 2, 3], C.TREATED: [True, False, True, True, False]})
+    assert with_both_arms(contacts, "day")["day"].tolist() == [1, 1]
+    assert with_both_arms(contacts[:0], "day").empty
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def score_customers(
 ) -> CustomerScores:
     """Score customers as of the task's day.
 
-    Tiers and segments use the cut-points kept with the value champion. If none were kept yet, they
+    Tiers and segments use the cut-points saved with the value champion. If there are none yet, they
     are placed on everyone, so that a customer scored alone has the same tier as in a batch.
 
     Parameters
@@ -118,12 +118,16 @@ def score_customers(
     if customers is None:
         return scored
     wanted = scored.frame[C.CUSTOMER_ID].isin(set(customers)).to_numpy()
-    frame, segments, kept = (
+    frame, segments, few = (
         table[wanted].reset_index(drop=True)
         for table in (scored.frame, scored.segments, vectors.frame)
     )
-    few = Vectors(kept, vectors.columns, vectors.fingerprint)
-    return replace(scored, frame=frame, segments=segments, vectors=few)
+    return replace(
+        scored,
+        frame=frame,
+        segments=segments,
+        vectors=Vectors(few, vectors.columns, vectors.fingerprint),
+    )
 
 
 def score_vectors(
@@ -151,7 +155,7 @@ def score_vectors(
     everyone = vectors.frame
     inside = everyone["recency_days"].to_numpy(dtype=np.float64) <= shop.lookback_days
     by_contract = _is_by_contract(champions)
-    # Churn by contracts says nothing about the next order: value then reads its own curve.
+    # Churn by contracts does not forecast the next order: value then reads its own curve.
     orders_churn = champions.value.buys_ if by_contract else champions.churn
     extension = _extension(champions, shop, base)
     expected = _of_all(forecast(orders_churn, champions.value, everyone[inside], extension), inside)

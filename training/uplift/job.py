@@ -6,21 +6,16 @@ these; the served model is fitted on all campaigns.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from features.engine import Engine
-from features.errors import TrainingError
-from features.family import Column, discover_families
-from features.labels import offer_responses
 from features.prepare import Prepared
 from features.rollup import to_epoch_day
-from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from models.tabular import Encoder
 from models.uplift.evidence import Design
@@ -33,56 +28,10 @@ from models.uplift.response import ResponseModel
 from models.uplift.traits import EffectColumns
 from models.uplift.trial import Floats, Trial
 from training.task import TrainingTask
-
-ORDERED = "ordered"
-"""The outcome: a net-positive order within the response days, whether or not contacted."""
+from training.uplift.campaigns import Campaigns, load_campaigns, split_by_time
 
 ORDERS_AND_MARGIN = ("orders_lifetime", "margin_per_order")
-"""The columns from which it is told what an order of a customer brings."""
-
-_JUDGED_SHARE = 0.25
-# Effects are small, and every contact counts: two years of monthly campaigns whatever their size,
-# and of weekly ones as many as cost no more than those of a middling shop.
-_FEWEST_DAYS, _MOST_DAYS = 24, 104
-_MOST_CONTACTS = 300_000
-_KEYS = [C.CUSTOMER_ID, C.AS_OF]
-
-
-@dataclass(frozen=True, eq=False)
-class Campaigns:
-    """Contacts made and held out, each with the customer's vector as of its day.
-
-    Attributes
-    ----------
-    rows
-        Vectors with ``treated``, ``ordered`` and ``campaign_id``; one row per customer and day.
-    """
-
-    rows: pd.DataFrame
-    columns: tuple[Column, ...]
-    vector_fingerprint: str
-    response_days: int
-
-    @property
-    def treated(self) -> Floats:
-        """1 where contacted, 0 where held out; shape (n,)."""
-        return self.rows[C.TREATED].to_numpy(dtype=np.float64)
-
-    @property
-    def ordered(self) -> Floats:
-        """1 where an order followed; shape (n,)."""
-        return self.rows[ORDERED].to_numpy(dtype=np.float64)
-
-    @property
-    def lot(self) -> Floats:
-        """Chance to be contacted, were it by lot: the share of the campaign day; shape (n,)."""
-        shares = self.rows.groupby(C.AS_OF)[C.TREATED].transform("mean")
-        return shares.to_numpy(dtype=np.float64)
-
-    def on(self, days: set[date]) -> Campaigns:
-        """Return the contacts of some days."""
-        chosen = self.rows[self.rows[C.AS_OF].isin(days)].reset_index(drop=True)
-        return Campaigns(chosen, self.columns, self.vector_fingerprint, self.response_days)
+"""Columns of the vectors from which the margin of a customer's order is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +50,7 @@ class UpliftReport:
     order_margin
         What an order brings, as of the latest campaign.
     latest, trial, scores
-        The judged campaigns, as what judges took them, and what each ranking said of them.
+        The judged campaigns, the same as a trial, and their scores by each ranking.
     """
 
     as_of: date
@@ -117,63 +66,6 @@ class UpliftReport:
     latest: Campaigns
     trial: Trial
     scores: Mapping[str, Floats]
-
-
-def load_campaigns(task: TrainingTask) -> Campaigns:
-    """Return the latest campaigns that both contacted and held out, and are over by ``as_of``.
-
-    A customer drawn twice on a day counts once, as treated if either was.
-
-    Raises
-    ------
-    TrainingError
-        The shop has no contacts, or nobody was held out.
-    """
-    engine, prepared, as_of = task.engine, task.prepared, task.as_of
-    tick = task.progress("Campaigns and their vectors", 2)
-    contacts = offer_responses(
-        engine,
-        prepared.rollups,
-        [prepared.first_day],
-        (as_of - prepared.first_day).days,
-        response_days=task.response_days,
-    )
-    tick()
-    over = contacts.dropna(subset=[ORDERED])
-    once = over.groupby([C.CUSTOMER_ID, "day"], as_index=False).agg(
-        {C.TREATED: "max", ORDERED: "max", C.CAMPAIGN_ID: "first"}
-    )
-    once = once[once.groupby("day")[C.TREATED].transform("nunique") == 2]
-    days = latest_days(Counter(once["day"]))
-    if not days:
-        raise TrainingError(
-            f"no campaign over by {as_of} held customers out: nothing tells what it changed",
-            "hold out customers of the next campaign, drawn by lot, and record them in contacts "
-            "with treated = false",
-        )
-    vectors = build_vectors(engine, prepared.rollups, discover_families(), days)
-    tick()
-    renamed = once.rename(columns={"day": C.AS_OF})
-    joined = renamed.merge(vectors.frame, on=_KEYS, validate="one_to_one", suffixes=("", "_known"))
-    joined = joined.sort_values([C.AS_OF, C.CUSTOMER_ID], ignore_index=True)
-    return Campaigns(joined, vectors.columns, vectors.fingerprint, task.response_days)
-
-
-def latest_days(contacts: Mapping[date, int]) -> list[date]:
-    """Return the latest campaign days to learn from, in order.
-
-    As many as there are contacts to afford, but two years of monthly campaigns at least and of
-    weekly ones at most.
-
-    Parameters
-    ----------
-    contacts
-        Customers contacted or held out on each campaign day.
-    """
-    latest_first = sorted(contacts, reverse=True)[:_MOST_DAYS]
-    so_far = np.cumsum([contacts[day] for day in latest_first])
-    affordable = int(np.searchsorted(so_far, _MOST_CONTACTS, side="right"))
-    return sorted(latest_first[: max(affordable, _FEWEST_DAYS)])
 
 
 def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftReport:
@@ -241,7 +133,7 @@ def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftRep
 
 
 def mean_contact_cost(engine: Engine, prepared: Prepared, as_of: date) -> float | None:
-    """Return what contacts made before a day cost on average, money; None where none says."""
+    """Return what contacts made before a day cost on average, money; None where not recorded."""
     moves = prepared.rollups["contact_moves"]
     known = moves.filter(moves.sent_on < to_epoch_day(as_of))
     mean = engine.frame(known.aggregate(cost=known.cost.mean()))["cost"].iloc[0]
@@ -264,24 +156,3 @@ def _as_trial(campaigns: Campaigns, design: Design, seed: int) -> Trial:
     by_lot = design == "randomised" and check_overlap(treated, estimated, lot).looks_random
     propensity = lot if by_lot else bounded(estimated)
     return Trial(X, treated, campaigns.ordered, propensity, categorical)
-
-
-def split_by_time(campaigns: Campaigns) -> tuple[Campaigns, Campaigns]:
-    """Return past and latest campaigns; the past ones were over when the latest began.
-
-    Raises
-    ------
-    TrainingError
-        There are too few campaigns for both.
-    """
-    days = sorted(set(campaigns.rows[C.AS_OF]))
-    latest = days[-max(1, round(_JUDGED_SHARE * len(days))) :]
-    over_by = latest[0] - timedelta(days=campaigns.response_days)
-    past = [day for day in days if day <= over_by] if latest else []
-    if not past:
-        raise TrainingError(
-            f"{len(days)} campaign days with a held-out group are too few: none was over, "
-            f"{campaigns.response_days} days on, when the latest began",
-            "run another campaign with a held-out group, or shorten the response days",
-        )
-    return campaigns.on(set(past)), campaigns.on(set(latest))

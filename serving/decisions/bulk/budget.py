@@ -93,6 +93,8 @@ def allocate(gain: Floats, cost: Floats, limits: Limits, *, seed: int = 0) -> Al
         Of the sample from which prices of large problems start.
     """
     worth = np.where(np.isfinite(gain) & (gain > 0), gain, 0.0)
+    # What may not be taken may have no known cost either, and NaN would hide the other actions.
+    cost = np.where(worth > 0, cost, 0.0)
     cells = int(np.count_nonzero(worth))
     if cells == 0:
         nobody = np.zeros(0, dtype=np.int64)

@@ -48,11 +48,11 @@ class Resources:
         all_and_each = np.vstack([np.ones(actions), np.eye(actions)])
         unused = np.zeros_like(all_and_each)
         limit = np.concatenate([[contacts], action_contacts, [money], action_money])
-        kept = np.isfinite(limit)
+        is_limited = np.isfinite(limit)
         return cls(
-            by_head=np.vstack([all_and_each, unused])[kept],
-            by_money=np.vstack([unused, all_and_each])[kept],
-            limit=limit[kept],
+            by_head=np.vstack([all_and_each, unused])[is_limited],
+            by_money=np.vstack([unused, all_and_each])[is_limited],
+            limit=limit[is_limited],
         )
 
     def charges(self, prices: Floats, cost: Floats) -> Floats:
@@ -100,7 +100,7 @@ class Programme:
         heads, money = (
             sparse.csc_matrix(each)[:, actions] for each in (resources.by_head, resources.by_money)
         )
-        asked, row = np.unique(customers, return_inverse=True)
+        eligible, row = np.unique(customers, return_inverse=True)
         one_each = sparse.csr_matrix((np.ones(len(row)), (row, np.arange(len(row)))))
         used = heads + money @ sparse.diags(cost[customers, actions])
         return cls(
@@ -108,5 +108,5 @@ class Programme:
             actions,
             gain=worth[customers, actions],
             used=sparse.csr_matrix(sparse.vstack([used, one_each])),
-            limit=np.concatenate([resources.limit, np.ones(len(asked))]),
+            limit=np.concatenate([resources.limit, np.ones(len(eligible))]),
         )

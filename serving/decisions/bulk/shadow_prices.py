@@ -61,14 +61,13 @@ def find_prices(
     prices = _sample_prices(worth, cost, resources, seed)
     bound, best_prices = np.inf, prices
     for step in range(_STEPS):
-        at = _demand(worth, cost, resources, prices)
-        value = at.surplus + float(prices @ limit)
+        demand = _demand(worth, cost, resources, prices)
+        value = demand.surplus + float(prices @ limit)
         if value < bound:
             bound, best_prices = value, prices
-        all_fits, all_sold = at.wanted <= limit, at.wanted >= limit
-        if all_fits.all() and not prices[~all_sold].any():
-            break
-        prices = _moved(prices, at, limit, _FIRST_EXPONENT * _DECAY**step)
+        if (demand.wanted <= limit).all() and not prices[demand.wanted < limit].any():
+            break  # the limits hold, and only what is used up has a price
+        prices = _moved(prices, demand, limit, _FIRST_EXPONENT * _DECAY**step)
     return best_prices, float(bound)
 
 
@@ -117,22 +116,22 @@ def _demand(worth: Floats, cost: Floats, resources: Resources, prices: Floats) -
     return _Demand(float(surplus[takers].sum()), wanted)
 
 
-def _moved(prices: Floats, at: _Demand, limit: Floats, pace: float) -> Floats:
+def _moved(prices: Floats, demand: _Demand, limit: Floats, pace: float) -> Floats:
     """Raise the prices of resources in too much demand and lower the others, in proportion."""
-    ratio = np.clip(at.wanted / np.maximum(limit, 1e-9), 0.25, 4.0)
-    start = np.where(ratio > 1.0, _FIRST_SHARE * at.surplus / np.maximum(limit, 1.0), 0.0)
+    ratio = np.clip(demand.wanted / np.maximum(limit, 1e-9), 0.25, 4.0)
+    start = np.where(ratio > 1.0, _FIRST_SHARE * demand.surplus / np.maximum(limit, 1.0), 0.0)
     return np.asarray(np.where(prices > 0, prices * ratio**pace, start))
 
 
 def _sample_prices(worth: Floats, cost: Floats, resources: Resources, seed: int) -> Floats:
     """Return the dual prices of the linear programme of a sample, with limits in proportion."""
-    asked = np.flatnonzero(worth.any(axis=1))
-    share = min(1.0, _SAMPLED_CUSTOMERS / len(asked))
+    eligible = np.flatnonzero(worth.any(axis=1))
+    share = min(1.0, _SAMPLED_CUSTOMERS / len(eligible))
     if share < 1.0:
-        drawn = np.random.default_rng(seed).choice(asked, _SAMPLED_CUSTOMERS, replace=False)
-        asked = np.sort(drawn)
+        drawn = np.random.default_rng(seed).choice(eligible, _SAMPLED_CUSTOMERS, replace=False)
+        eligible = np.sort(drawn)
     scaled = Resources(resources.by_head, resources.by_money, resources.limit * share)
-    programme = Programme.of(worth[asked], cost[asked], scaled)
+    programme = Programme.of(worth[eligible], cost[eligible], scaled)
     used: Any = programme.used
     solved = linprog(
         -programme.gain,
