@@ -1,3 +1,3 @@
-"""The front door: one command line and one settings reader."""
+"""The command line and the settings of a shop."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: what people type."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Customer value, churn and the next best offer, from one consistent snapshot.\n\n"
-    "Start with `regulars init`, then check, train, score and serve.",
+    "To look around on a simulated shop: `regulars demo`. With your own data: `regulars init`, "
+    "then check, train, score and serve.",
 )
 for commands in (
     *(data, models, reasons, offers, decisions, evaluate, experiments),

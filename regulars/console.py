@@ -1,4 +1,4 @@
-"""What a person sees: progress bars, tables, and errors that say what to do."""
+"""Output on the terminal: progress bars, tables, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CHURN = ("roc_auc", "average_precision", "log_loss", "ece", "lift_at_10pct")
 _VALUE = ("normalised_gini", "spearman", "total_bias", "decile_mape", "rmse")
 _RECOMMEND = ("recall_at_10", "ndcg_at_10", "phr_at_10", "coverage_at_10")
-_STANDING = {
+_STATUS = {
     "promoted": "[green]promoted[/]",
     "backtest": "[green]accepted for scores of its own day[/] (the champion learned from later "
     "ones)",
@@ -129,8 +129,8 @@ def show_scorecard(console: Console, outcome: Outcome) -> None:
 
 def show_verdict(console: Console, outcome: Outcome) -> None:
     """Print whether a model was promoted, and why."""
-    word = _STANDING[outcome.standing]
-    if outcome.standing == "promoted" and outcome.is_first:
+    word = _STATUS[outcome.status]
+    if outcome.status == "promoted" and outcome.is_first:
         word += ", the first of its kind"
     console.print(f"  {word}: {escape(outcome.verdict.reason)}")
 

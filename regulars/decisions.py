@@ -34,13 +34,13 @@ from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.policies.experiments import Experiments
 from serving.products.shoppers import VISIT_WINDOW, Shoppers
 
-# Beginnings of texts that a spreadsheet would take for formulas (OWASP, CSV injection).
+# Texts that begin so are formulas to a spreadsheet (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A bundle opened for decisions, and what is known of customers since it was made."""
+    """A bundle opened for decisions, and what happened to customers since it was made."""
 
     inputs: DecisionInputs
     situation: Situation
@@ -85,7 +85,7 @@ def retention_list_to(
     as_of: date | None,
     now: datetime,
 ) -> None:
-    """Write whom to contact, with what and how, for the best use of contacts and money."""
+    """Write the customers to contact, with offer and channel, for the best use of a budget."""
     wanted = None if customers is None else read_customers(customers)
     with progress_bars(console) as progress:
         opened = open_decisions(settings, "email", as_of, now, progress)
@@ -159,7 +159,7 @@ def _version(settings: Settings, as_of: date | None) -> str:
 def _positions(
     catalogue: Catalogue, wanted: list[str] | None
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the positions of the wanted customers, by default all, and who is not there."""
+    """Return the positions of the wanted customers, by default all, and the unknown ids."""
     if wanted is None:
         everyone = np.arange(len(catalogue.customers), dtype=np.int64)
         return np.setdiff1d(everyone, list(catalogue.customers.forgotten)), []

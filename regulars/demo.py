@@ -65,7 +65,7 @@ def run_demo(config: Path, customers: int, port: int, now: datetime) -> None:
     """
     from serving.run import bind
 
-    # Better to learn now that the port is taken than after three minutes of training.
+    # Fails at once if the port is taken, and not after minutes of training.
     bind("127.0.0.1", port).close()
     console, settings, clock = make_console(), read_settings(config), Clock()
     folder = settings.base / "data"
@@ -144,7 +144,7 @@ def _wait_until_ready(base: str, timeout_seconds: float = 60.0) -> bool:
 
 
 def _questions(base: str) -> list[Question]:
-    """Choose five questions about customers and products that this shop really has."""
+    """Choose five questions about customers and products of this shop."""
     customer_id = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
     path = f"/v1/customers/{customer_id}"
     product_id = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]

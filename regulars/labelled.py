@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.errors import DataError, RegistryError, SettingsError
+from features.rules import REASONS
+from features.vocabulary import Columns as C
 from features.wording import counted, first_few
 from regulars.console import HEADLINES, progress_bars, show_verdict
 from regulars.files import write_frame
@@ -55,7 +57,7 @@ def train_labelled(console: Console, settings: Settings, job: str, now: datetime
     """
     if job not in {"churn", "all"}:
         raise SettingsError(
-            f"a labelled table teaches churn, not {job}",
+            f"only churn can be trained on a labelled table, not {job}",
             f"name order lines under [[tables.orders]] to train {job}, or run train churn",
         )
     from models.registry import open_client
@@ -101,7 +103,7 @@ def score_labelled(
     if champion is None:
         raise RegistryError(
             f"{settings.shop.name} has no champion for churn yet",
-            "run `regulars train churn`; it says what keeps a model from being promoted",
+            "run `regulars train churn`; it says why a model is not promoted",
         )
     wanted = None if customers is None else set(read_customers(customers))
     with _engine(settings) as engine:
@@ -111,8 +113,8 @@ def score_labelled(
         raise DataError(f"{path} has no rows to score", "export it again")
     scored = score_table(frame, GivenLabelModel.load(champion.model_folder), labelled)
     if wanted is not None:
-        scored = scored[scored["customer_id"].isin(wanted)]
-        if unknown := wanted - set(scored["customer_id"]):
+        scored = scored[scored[C.CUSTOMER_ID].isin(wanted)]
+        if unknown := wanted - set(scored[C.CUSTOMER_ID]):
             console.print(f"  [yellow]{len(unknown):,} of the customers asked for are not in "
                           f"the table:[/] {escape(first_few(sorted(unknown)))}")  # fmt: skip
     write_frame(scored, out)
@@ -162,14 +164,14 @@ def _engine(settings: Settings) -> Iterator[Engine]:
 def _show_table(console: Console, settings: Settings, table: LabelledTable) -> None:
     """Print how many rows and columns there are, and what is set aside and why."""
     kinds = pd.Series(list(table.kinds.values())).value_counts()
-    held = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
+    listed = ", ".join(f"{count} of {kind}" for kind, count in kinds.items())
     console.print(
-        f"  {counted(len(table), 'row')}, {table.outcomes.mean():.1%} positive; columns: {held}"
+        f"  {counted(len(table), 'row')}, {table.outcomes.mean():.1%} positive; columns: {listed}"
     )
     for name, reason in list(table.ignored.items())[:_COLUMNS_SHOWN]:
         console.print(f"  [dim]not learned from: {escape(name)}: {reason}[/]")
     if len(table.quarantine):
-        reasons = table.quarantine["reasons"].str.rstrip(";").str.split(";").explode()
+        reasons = table.quarantine[REASONS].str.rstrip(";").str.split(";").explode()
         listed = ", ".join(f"{n:,} {name}" for name, n in reasons.value_counts().items())
         place = settings.workspace / QUARANTINE
         console.print(f"  {counted(len(table.quarantine), 'row')} set aside ({listed}): {place}")

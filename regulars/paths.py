@@ -1,4 +1,4 @@
-"""Paths that people name, checked before the work; nothing heavy is loaded for it."""
+"""Checks of output paths before the work; they import nothing heavy."""
 
 from __future__ import annotations
 

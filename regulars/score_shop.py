@@ -67,14 +67,13 @@ def score_recommendations_to(
 ) -> None:
     """Write every customer's best products, or those of the customers in a file."""
     from training.publishing.recommendations import score_recommendations
-    from training.recommend.purchases import describe_products, load_interactions
+    from training.recommend.purchases import read_interactions
 
     wanted = None if customers is None else read_customers(customers)
     with open_shop_on(console, settings, now) as shop:
         day = shop.as_of(as_of)
         champions = _champions(console, settings, day, ("recommend",))
-        purchases = load_interactions(shop.engine, shop.prepared.rollups, day)
-        interactions = describe_products(shop.engine, shop.prepared, purchases)
+        interactions = read_interactions(shop.engine, shop.prepared, day)
     model = champions.recommend.fit(interactions)
     ids = interactions.customer_ids.tolist() if wanted is None else sorted(set(wanted))
     with progress_bars(console) as progress:

@@ -34,7 +34,7 @@ def serve_shop(
             settings.bundles,
             host or serving.host,
             port or serving.port,
-            database_url(settings),
+            settings.database_url,
             None if serving.keys is None else settings.base / serving.keys,
             serving,
             workers=workers or serving.workers,
@@ -58,13 +58,6 @@ def served_version(settings: Settings) -> str:
     return version
 
 
-def database_url(settings: Settings) -> str:
-    """Return where events and decisions are kept."""
-    if settings.serving.database is not None:
-        return settings.serving.database
-    return f"sqlite:///{settings.workspace.resolve() / 'events.db'}"
-
-
 def erased_customers(settings: Settings) -> set[str]:
     """Return the hashes of customers who asked to be forgotten; nobody before the first serve."""
     with existing_store(settings) as store:
@@ -82,10 +75,10 @@ def existing_store(settings: Settings) -> Iterator[SqlStore | None]:
     """Open the store, where there is one: none before the first serve."""
     from serving.storage.sql_store import SqlStore
 
-    if settings.serving.database is None and not (settings.workspace / "events.db").exists():
+    if settings.serving.database is None and not settings.events_file.exists():
         yield None
         return
-    store = SqlStore(database_url(settings))
+    store = SqlStore(settings.database_url)
     try:
         yield store
     finally:

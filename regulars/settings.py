@@ -1,6 +1,6 @@
 """Settings: ``regulars.toml`` plus environment variables, checked and frozen.
 
-Each room declares its own settings; they are read here and nowhere else, and passed down as
+Each package declares its own settings; they are read here and nowhere else, and passed down as
 values. ``REGULARS_SHOP__CURRENCY=GBP`` overrides ``[shop] currency``. A misspelt key is an
 error. Secrets come from the environment alone.
 """
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
     @property
     def data(self) -> DataSettings:
-        """The part for the features room.
+        """The part for the features package.
 
         Raises
         ------
@@ -138,6 +138,16 @@ class Settings(BaseSettings):
         return self.workspace / "bundles"
 
     @property
+    def events_file(self) -> Path:
+        """SQLite file of events and decisions, used unless ``serving.database`` names a server."""
+        return self.workspace / "events.db"
+
+    @property
+    def database_url(self) -> str:
+        """Address of the database of events and decisions."""
+        return self.serving.database or f"sqlite:///{self.events_file.resolve()}"
+
+    @property
     def mlruns(self) -> Path:
         """MLflow's folder."""
         return self.base / self.paths.mlruns
@@ -163,7 +173,7 @@ def read_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f"{path} is not valid TOML: {error}",
-            "correct that line; texts, paths and column names stand in double quotes",
+            "correct that line; write texts, paths and column names in double quotes",
         ) from error
     if "base" in content:  # set below, to the file's folder
         raise SettingsError(f"{path}: base: no such setting", "remove that line")

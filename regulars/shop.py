@@ -1,4 +1,4 @@
-"""The composition root of the command line: settings in, a shop ready to work with out."""
+"""Open a shop from its settings: the composition root of the command line."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class OrderCounts:
-    """What a shop's tables add up to, for the owner to compare with what they know of the shop.
+    """Totals of a shop's tables, for the owner to compare with their own figures.
 
     Attributes
     ----------

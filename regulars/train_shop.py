@@ -12,13 +12,11 @@ from rich.console import Console
 from features.errors import RegistryError, SettingsError
 from regulars.console import HEADLINES, progress_bars, show_frame, show_scorecard
 from regulars.offers import declared_offers
-from regulars.server import erased_customers
+from regulars.publish_shop import publish_champions
 from regulars.settings import Settings
-from regulars.shop import Shop, open_shop_on
+from regulars.shop import open_shop_on
 
 if TYPE_CHECKING:
-    from models.offers.declarations import Declarations
-    from models.registry import Client
     from training.report import JobReport
     from training.task import TrainingTask
 
@@ -75,7 +73,10 @@ def train_shop(
                 outcome = record(client, report, settings.mlruns, settings.shop, fingerprint, now)
                 tick()
             show_scorecard(console, outcome)
-        _publish(console, shop, client, offers, day, now)
+        try:
+            publish_champions(console, shop, client, offers, day, now)
+        except RegistryError as missing:
+            console.print(f"  Nothing published: {missing.problem}")
 
 
 def _train_jobs(
@@ -99,37 +100,6 @@ def _train_jobs(
         if tuning_trials:
             show_frame(console, trials.head(_TRIALS_SHOWN), "Hyperparameters tried, best first")
         yield report
-
-
-def _publish(
-    console: Console,
-    shop: Shop,
-    client: Client,
-    offers: Declarations,
-    day: date,
-    now: datetime,
-) -> None:
-    """Publish a bundle of the champions, or print why there cannot be one."""
-    from training.publishing.champions import learned_until, load_champions
-    from training.publishing.publish import publish
-    from training.publishing.task import ScoringTask
-
-    settings = shop.settings
-    try:
-        champions = load_champions(client, settings.shop.name)
-    except RegistryError as missing:
-        console.print(f"  Nothing published: {missing.problem}")
-        return
-    if any(learned_until(card) > day for card in champions.cards.values()):
-        console.print(f"  Nothing published: the champions learned from days after {day}")
-        return
-    with progress_bars(console) as progress:
-        task = ScoringTask(shop.engine, shop.prepared, champions, settings.shop, day)
-        erased = erased_customers(settings)
-        folder = publish(task, now, settings.bundles, progress, erased, offers)
-    console.print(f"  Published {folder}")
-    if champions.uplift is None and "contacts" in shop.prepared.clean:
-        console.print("  The effect of contacts is not learned yet: run `regulars train uplift`")
 
 
 def show_champions(console: Console, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of several rooms share: a real PostgreSQL server, and repeatable examples."""
+"""Fixtures that many tests share: a real PostgreSQL server, and repeatable examples."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """The churn job for contracts: whose last contract runs out and is not followed by another.
 
-The model and its judging are those of churn by orders. The population is everyone with a standing
-contract; an outcome is known only when the days of grace are over as well, so that windows are
+The model and its judging are those of churn by orders. The population is everyone with an active
+contract. An outcome is known only when the grace period is over as well, so that windows are
 longer than the horizon by those days (:mod:`features.labels.contractual`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -21,18 +21,19 @@ from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from features.wording import counted
 from models.churn_value.churn import ChurnModel
-from models.metrics.classification import churn_scorecard, roc_auc
 from training.baselines import churn_baselines
 from training.breadth import breadth_effects
-from training.churn import rerun_churn
+from training.churn_report import ChurnTest, churn_report
 from training.dataset import Rows
-from training.plots import calibration_plot, gains_plot
-from training.report import Contest, JobReport
+from training.report import JobReport
 from training.task import TrainingTask
 from training.windows import Windows
 
-LABEL = f"churned = 1: the last contract ends in the horizon, none stands {GRACE_DAYS} days later"
-POPULATION = "a contract that stands at as_of"
+LABEL = (
+    "churned = 1: the last contract ends in the horizon, and none is active "
+    f"{GRACE_DAYS} days later"
+)
+POPULATION = "an active contract at as_of"
 _KEYS = [C.CUSTOMER_ID, C.AS_OF]
 
 
@@ -56,8 +57,8 @@ def train_contracts(task: TrainingTask) -> JobReport:
     Raises
     ------
     TrainingError
-        The shop has no contracts, the history teaches nothing at this horizon, or every
-        contract of the test window went the same way.
+        The shop has no contracts, the history teaches nothing at this horizon, or of the customers
+        to learn from or to judge by all, or none, churned.
     """
     horizon_days = task.horizons.churn_days
     windows = task.windows(horizon_days + GRACE_DAYS)
@@ -65,54 +66,26 @@ def train_contracts(task: TrainingTask) -> JobReport:
     train, test, final = (
         table.at(days) for days in (windows.train, (windows.test,), windows.final)
     )
-    if len(np.unique(test.churned)) < 2:
-        raise TrainingError(
-            f"the {len(test)} contract customers of the test window from {windows.test} all have "
-            "the same outcome: it cannot tell a good model from a bad one",
-            "choose another horizon (training.horizon_days), or another --as-of",
-        )
+    _require_both_outcomes(train, f"learned from, up to {windows.train[-1]},", horizon_days)
+    _require_both_outcomes(test, f"of the test window from {windows.test}", horizon_days)
     judged = _fit(train, table, task, "Contracts, judged")
-    model = _fit(final, table, task, "Contracts, served")
-    ours = judged.predict_proba(test.vectors)[:, 1]
-    rivals = churn_baselines(
+    served = _fit(final, table, task, "Contracts, served")
+    baselines = churn_baselines(
         _with_recency(train.vectors), train.churned, _with_recency(test.vectors), judged.encoder_
     )
-    predicted = {"churn": ours, **rivals}
-    scorecard = {name: churn_scorecard(test.churned, each) for name, each in predicted.items()}
-    return JobReport(
-        name="churn",
-        as_of=task.as_of,
-        test=windows.test,
-        definition={"label": LABEL, "horizon_days": horizon_days, "population": POPULATION},
-        parameters={
-            **asdict(task.boosting),
-            "train_cutoffs": len(windows.train),
-            "train_rows": len(train),
-            "test_rows": len(test),
-            "calibration_slope": judged.slope_,
-        },
-        scorecard=pd.DataFrame(scorecard).T,
-        contest=Contest(
-            "ROC AUC",
-            roc_auc,
-            test.churned,
-            predicted,
-            lambda folder: rerun_churn(folder, test.vectors),
-            test.vectors[C.CUSTOMER_ID].tolist(),
-        ),
-        judged=judged,
-        model=model,
-        vector_fingerprint=table.fingerprint,
-        breadth=breadth_effects(test, table.columns, "products", seed=task.settings.seed),
-        figures={
-            "calibration": calibration_plot(test.churned, ours),
-            "gains": gains_plot(test.churned, predicted, "churners"),
-        },
+    predicted = {"churn": judged.predict_proba(test.vectors)[:, 1], **baselines}
+    return churn_report(
+        task,
+        ChurnTest(judged, windows, len(train), test, predicted),
+        served,
+        {"label": LABEL, "horizon_days": horizon_days, "population": POPULATION},
+        table.fingerprint,
+        breadth_effects(test, table.columns, "products", seed=task.settings.seed),
     )
 
 
 def contract_customers(vectors: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which customers have a standing contract, shape (n,): the model's population."""
+    """Return which customers have an active contract, shape (n,): the model's population."""
     active = vectors["contracts_active"].to_numpy(dtype=np.float64, na_value=0.0)
     return np.asarray(active > 0)
 
@@ -128,6 +101,19 @@ def _build(task: TrainingTask, windows: Windows) -> _Table:
     churned = joined.pop("churned").to_numpy(dtype=np.float64)
     rows = Rows(joined, churned, np.zeros(len(joined)))
     return _Table(rows, vectors.columns, vectors.fingerprint)
+
+
+def _require_both_outcomes(rows: Rows, where: str, horizon_days: int) -> None:
+    """Refuse rows that tell nothing apart; the served model's are those of both, and more."""
+    churned = int(rows.churned.sum())
+    if 0 < churned < len(rows):
+        return
+    raise TrainingError(
+        f"of {len(rows):,} contract customers {where} {churned:,} churned within {horizon_days} "
+        "days: there is nothing to tell apart",
+        "choose another training.horizon_days or --as-of, or bring contracts of more years, those "
+        "that ended included",
+    )
 
 
 def _fit(rows: Rows, table: _Table, task: TrainingTask, phrase: str) -> ChurnModel:

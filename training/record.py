@@ -1,4 +1,4 @@
-"""Record a finished job: track it, register its model, let the gate judge it, promote it or not."""
+"""Record a finished job: track it, register its model, and promote it if the gate agrees."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _QUESTION = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """One recorded job: what it found, where it is stored, and what became of its model.
+    """One recorded job: its report, its registered model, and the gate's verdict.
 
     Attributes
     ----------
-    standing
+    status
         ``promoted``: now the champion. ``backtest``: accepted for scores of its own day, since the
         champion learned from later days. ``kept``: registered, but not used.
     is_first
@@ -46,7 +46,7 @@ class Outcome:
     report: JobReport
     registered: RegisteredModel
     verdict: Verdict
-    standing: Literal["promoted", "backtest", "kept"]
+    status: Literal["promoted", "backtest", "kept"]
     run_id: str
     is_first: bool = False
 
@@ -77,7 +77,7 @@ def record(
         report.contest,
         report.name,
         predicted,
-        has_champion=comparable is not None,
+        has_champion=comparable is not None and _knows_the_features(comparable, report),
         champion_is_older=champion is not None and _is_older(champion, report, data_fingerprint),
     )
     pages = (
@@ -95,6 +95,11 @@ def record(
     return Outcome(report, registered, verdict, "promoted", run_id, is_first=champion is None)
 
 
+def _knows_the_features(champion: RegisteredModel, report: JobReport) -> bool:
+    """Return whether a champion can score today's features: if not, some other model has to."""
+    return bool(champion.card["vector_fingerprint"] == report.vector_fingerprint)
+
+
 def _is_older(champion: RegisteredModel, report: JobReport, data_fingerprint: str) -> bool:
     """Return whether the challenger knows later days, or other records up to the same day."""
     if learned_until(champion) == report.as_of:
@@ -107,12 +112,12 @@ def _on_same_window(champion: RegisteredModel, report: JobReport) -> Floats | No
 
     They are those of its served model if that learned nothing from the window, else of its judged
     model. If even that saw some of the window's outcomes, or their definitions differ, the two
-    cannot be compared.
+    cannot be compared. Nor can a champion of other features score the window.
     """
     theirs, ours = champion.card["definition"], report.definition
     if any(theirs.get(name) != ours.get(name) for name in _QUESTION):
         return None
-    if champion.card["vector_fingerprint"] != report.vector_fingerprint:
+    if not _knows_the_features(champion, report):
         return None
     if learned_until(champion) <= report.test:
         return report.contest.rerun(champion.model_folder)

@@ -1,1 +1,1 @@
-"""The commands, a file for each kind; each is a few lines over the rooms."""
+"""The commands, one file for each kind; their work is done in the modules above."""

@@ -1,4 +1,4 @@
-"""Commands about bundles: list them, and choose the one that is served."""
+"""Commands about bundles: publish one, list them, and choose the one that is served."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regulars.commands.options import DEFAULT_CONFIG, SERVING, Config
+from regulars.commands.options import DEFAULT_CONFIG, SERVING, AsOf, Config, day_of, now_utc
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,12 +15,32 @@ def add_to(app: typer.Typer) -> None:
         no_args_is_help=True, help="Bundles: the snapshots that the server answers from."
     )
     app.add_typer(bundles_app, name="bundles", rich_help_panel=SERVING)
+    bundles_app.command("publish")(publish_bundle)
     bundles_app.command("list")(list_bundles)
     bundles_app.command("activate")(activate_bundle)
 
 
+def publish_bundle(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
+    """Publish a bundle of what the tables say now: orders, stock, prices, offers; no training.
+
+    New files are read first, as by `regulars refresh`; then everyone is scored by the models in
+    use. Running servers switch to it within about a second. Meant for every night, or whenever
+    stock has changed.
+
+    Example: regulars bundles publish
+    """
+    from regulars.console import make_console
+    from regulars.publish_shop import publish_shop
+    from regulars.settings import read_settings
+
+    publish_shop(make_console(), read_settings(config), day_of(as_of), now_utc())
+
+
 def list_bundles(config: Config = DEFAULT_CONFIG) -> None:
-    """List the bundles, oldest first; an asterisk marks the one that is served."""
+    """List the bundles, oldest first; an asterisk marks the one that is served.
+
+    Example: regulars bundles list
+    """
     from models.bundle.folder import current_version, list_versions, read_manifest
     from regulars.settings import read_settings
 
@@ -44,6 +64,8 @@ def activate_bundle(
 
     Its checksums are verified first. No request fails: each is answered from the bundle that was
     served when it arrived.
+
+    Example: regulars bundles activate 20260601-20260601T040000-churn.3-value.2-recommend.5
     """
     from models.bundle.folder import activate, current_version, read_bundle
     from models.bundle.manifest import checked_version

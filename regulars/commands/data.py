@@ -33,7 +33,12 @@ def add_to(app: typer.Typer) -> None:
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = DEFAULT_CONFIG,
 ) -> None:
-    """Write a settings file to fill in: your files, and what their columns are called."""
+    """Write a settings file to fill in: the names of your files and of their columns.
+
+    An existing file is not overwritten.
+
+    Example: regulars init shop.toml
+    """
     from regulars.starter import write_starter
 
     write_starter(path)
@@ -42,13 +47,19 @@ def init(
 
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write the tables into.")],
-    customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
+    customers: Annotated[int, typer.Option(help="Number of customers.")] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same shop.")] = 7,
     mailing: Annotated[
-        MailingName, typer.Option(help="How often the shop writes to its customers.")
+        MailingName, typer.Option(help="How often the shop sends campaigns.")
     ] = "monthly",
 ) -> None:
-    """Simulate a shop with known truth: orders, browsing, offers, returns, surveys."""
+    """Simulate a shop with known truth: orders, browsing, offers, returns, surveys.
+
+    Writes a folder of Parquet files for each table, and below truth/ what no shop can know, such
+    as when each customer left for good.
+
+    Example: regulars simulate data --customers 5000 --seed 1
+    """
     from features.simulate import ShopPlan
     from regulars.console import make_console
     from regulars.prepare_shop import simulate_shop
@@ -58,7 +69,13 @@ def simulate(
 
 
 def check(config: Config = DEFAULT_CONFIG) -> None:
-    """Read and check all tables; show what is kept, what is set aside, and why."""
+    """Read and check all tables; show what is kept, what is set aside, and why.
+
+    Rows that break a rule go to the workspace's quarantine with the reason. The command fails only
+    if more rows are bad than checks.tolerance allows.
+
+    Example: regulars check --config shop.toml
+    """
     from regulars.console import make_console
     from regulars.labelled import check_labelled
     from regulars.prepare_shop import check_shop
@@ -80,7 +97,9 @@ def refresh(
 ) -> None:
     """Read what is new: only new files are read, and only what they affect is rolled up again.
 
-    Every command that needs the data does the same first; run this nightly to have it done.
+    Every command that needs the data does this first; run it every night to save the wait.
+
+    Example: regulars refresh
     """
     from regulars.console import make_console
     from regulars.prepare_shop import refresh_shop
@@ -100,11 +119,14 @@ def features(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar=YEAR_MONTH_DAY,
-            help="The earlier day to compare with (UTC).",
+            help="The earlier day to compare with (UTC); by default one churn horizon earlier.",
         ),
     ] = None,
 ) -> None:
-    """Show every feature: meaning, coverage, drift since an earlier day, weight in the models."""
+    """Show every feature: meaning, coverage, drift since an earlier day, weight in the models.
+
+    Example: regulars features --as-of 2026-06-01 --before 2026-03-01 --out features.html
+    """
     from regulars.console import make_console
     from regulars.reports.features import show_features
     from regulars.settings import read_settings
@@ -124,11 +146,14 @@ def vectors(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar=YEAR_MONTH_DAY,
-            help="Use only what was known before this day (UTC); repeatable.",
+            help="Use only what was known before this day (UTC); repeatable; by default all.",
         ),
     ] = None,
 ) -> None:
-    """Write customer vectors: every feature of every customer, at one cutoff or many."""
+    """Write customer vectors: every feature of every customer, at one cutoff or many.
+
+    Example: regulars vectors --as-of 2026-05-01 --as-of 2026-06-01 --out vectors
+    """
     from regulars.console import make_console
     from regulars.prepare_shop import write_shop_vectors
     from regulars.settings import read_settings

@@ -1,4 +1,4 @@
-"""Commands that decide: each customer's best action, and whom to contact to keep them."""
+"""Commands that decide: each customer's best action, and whom to contact to retain them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOW = "now"
 AsOfOrNow = Annotated[
     str,
     typer.Option(
-        help="now, or a day such as 2026-06-01: decide with the newest bundle known by then."
+        help="now, or a day such as 2026-06-01: decide with the newest bundle as of that day."
     ),
 ]
 
@@ -47,13 +47,13 @@ def decide(
 ) -> None:
     """Choose the action worth most for each customer, in money, and show every term.
 
-    Offers pass their rules and the contact policy first; what they are worth is P(accept) x
-    margin + uplift x remaining value - what they give away - what the contact costs. Doing
-    nothing is worth 0 and wins where no offer is worth more. Nothing is sent and no contact is
-    logged: this is the list to act on.
+    Offers pass their rules and the contact policy first. An offer is worth P(accept) x margin +
+    uplift x remaining value - what it gives away - what the contact costs. Doing nothing is worth
+    0 and is chosen if no offer is worth more. Nothing is sent and no contact is logged: this is
+    the list to act on.
 
-    Scores are the bundle's. The server also uses scores made since, where it rescores, and may
-    decide otherwise for a customer who was rescored.
+    Scores are those of the bundle. A server that rescores also uses newer scores, and may decide
+    differently for a customer who was rescored.
 
     Example: regulars decide --customers march.csv --channel email --out decisions.parquet
     """
@@ -71,22 +71,28 @@ def retention_list(
     out: Out = Path("retention.csv"),
     config: Config = DEFAULT_CONFIG,
     contacts: Annotated[
-        int | None, typer.Option(min=1, help="Contact at most this many customers.")
+        int | None,
+        typer.Option(min=1, help="Contact at most this many customers; by default no limit."),
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help="Spend at most this much: contacts and expected incentives."),
+        typer.Option(
+            min=0,
+            help="Spend at most this on contacts and expected incentives; by default no limit.",
+        ),
     ] = None,
     customers: Customers = None,
     as_of: AsOfOrNow = _NOW,
 ) -> None:
-    """List whom to contact, with what and how, for the best use of contacts or money.
+    """List the customers to contact, with the offer and channel, for the best use of a budget.
 
-    A customer is on it when P(order | contacted) x (margin - incentive) - contact cost is more
-    than P(order | left alone) x margin, and the list makes the most of the difference. That
-    takes campaigns with customers held out at random (contacts with treated = false) and
-    `regulars train uplift`; without them it ranks by value at risk, and says so.
-    Scores are the bundle's, as for `regulars decide`.
+    A customer is listed if P(order | contacted) x (margin - incentive) - contact cost is more than
+    P(order | not contacted) x margin; the list maximises the sum of these differences. That needs
+    campaigns with customers held out at random (contacts with treated = false) and
+    `regulars train uplift`; without them the list is ranked by value at risk, and says so.
+
+    At least one of --contacts and --budget is required. Scores are those of the bundle, as for
+    `regulars decide`.
 
     Example: regulars retention-list --contacts 500 --out list.csv
     """
@@ -113,7 +119,7 @@ def why(
     ] = "",
     config: Config = DEFAULT_CONFIG,
     channel: Annotated[str, typer.Option(help="Channel, as for decide.")] = "email",
-    offer: Annotated[str | None, typer.Option(help="Show this offer only.")] = None,
+    offer: Annotated[str | None, typer.Option(help="Show this offer only; by default all.")] = None,
     decision: Annotated[
         str | None, typer.Option(help="Show a logged decision, by its decision_id.")
     ] = None,
@@ -121,8 +127,8 @@ def why(
 ) -> None:
     """Show why a customer gets one offer and not another: every gate, rule and money term.
 
-    Decides by the bundle's scores, now or as on a day, and logs nothing; or explains a logged
-    decision.
+    Decides with the scores of the bundle, now or as on a day, and logs nothing. With --decision it
+    explains a logged decision instead.
 
     Example: regulars why C0008970 --channel email --offer winback-15
     """

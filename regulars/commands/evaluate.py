@@ -25,7 +25,7 @@ Since = Annotated[
     typer.Option(
         formats=["%Y-%m-%d"],
         metavar=YEAR_MONTH_DAY,
-        help="Only decisions from this day on (UTC).",
+        help="Only decisions from this day on (UTC); by default all.",
     ),
 ]
 
@@ -58,7 +58,9 @@ def add_to(app: typer.Typer) -> None:
 def evaluate_policy(
     policy: Annotated[
         PolicyChoice,
-        typer.Option(help="value: by expected money; acceptance: by chance of acceptance alone."),
+        typer.Option(
+            help="value: by expected money; acceptance: by P(accept); nothing: never an offer."
+        ),
     ] = PolicyChoice.value,
     reward: Annotated[
         Reward, typer.Option(help="earned: money; accepted: 0 or 1.")
@@ -69,6 +71,8 @@ def evaluate_policy(
     """Estimate what a policy would have earned on the logged decisions: IPS, SNIPS, DR.
 
     Only decisions that explored count: set share under [serving.exploration].
+
+    Example: regulars evaluate policy --policy acceptance --reward earned --since 2026-05-01
     """
     from regulars.console import make_console
     from regulars.reports.policy import show_policy
@@ -91,9 +95,11 @@ def outcomes(
         ),
     ] = False,
 ) -> None:
-    """Write every offer shown and what came of it: clicked, accepted, rejected, earned.
+    """Write every offer shown and its outcome: clicked, accepted, rejected, earned.
 
     With --contacts, training can learn from the file once the settings name it.
+
+    Example: regulars outcomes --since 2026-05-01 --out outcomes.csv
     """
     from regulars.console import make_console
     from regulars.reports.policy import write_outcomes

@@ -24,7 +24,9 @@ def results(
 ) -> None:
     """Compare each variant with the control, in money, with intervals that hold at any time.
 
-    The variants' sizes are checked first: where they are not as designed, no result is shown.
+    The variants' sizes are checked first: if they are not as designed, no result is shown.
+
+    Example: regulars experiments results spring
     """
     from regulars.console import make_console
     from regulars.reports.policy import show_experiments

@@ -25,7 +25,7 @@ from regulars.paths import must_be_writable
 
 
 class Job(StrEnum):
-    """What can be trained."""
+    """The training jobs."""
 
     churn = "churn"
     value = "value"
@@ -55,14 +55,21 @@ def train(
     tune: Annotated[
         int,
         typer.Option(
-            min=0, help="Hyperparameter sets to try on validation windows; churn or value."
+            min=0,
+            help="Hyperparameter sets to try on validation windows; churn or value; 0: none.",
         ),
     ] = 0,
 ) -> None:
     """Train on earlier windows, judge on a later one beside baselines, promote what is better.
 
+    Every run is recorded in MLflow: see `regulars ui`. Once churn, value and recommend each have a
+    champion, a bundle is published for the server. The default, all, trains these three; uplift
+    is trained by its name and needs campaigns that held customers out.
+
     On a settings file with [labelled], that table is used instead: judged by stratified
     cross-validation, or on the latest fifth of its rows where a time column is named.
+
+    Example: regulars train churn --tune 20
     """
     from regulars.console import make_console
     from regulars.labelled import train_labelled
@@ -89,14 +96,18 @@ def segments(
         typer.Option(
             formats=["%Y-%m-%d"],
             metavar=YEAR_MONTH_DAY,
-            help="Also show who moved since this day (UTC).",
+            help="Also show who moved since this day (UTC); by default nothing is compared.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Also write it: .csv for the figures, .html or .md.")
+        Path | None,
+        typer.Option(help="Also write the report: .html or .md, or .csv for the numbers."),
     ] = None,
 ) -> None:
-    """Show tiers, stages, segments and clusters: their size, their value, and who moved."""
+    """Show tiers, stages, segments and clusters: their size, their value, and who moved.
+
+    Example: regulars segments --since 2026-03-01 --out segments.html
+    """
     from regulars.console import make_console
     from regulars.reports.segments import show_segments
     from regulars.settings import read_settings
@@ -106,7 +117,12 @@ def segments(
 
 
 def cross_sell_effect(config: Config = DEFAULT_CONFIG) -> None:
-    """Show whether customers who hold more leave less often: as found and adjusted."""
+    """Show whether customers who hold more categories or products leave less often.
+
+    Raw, and adjusted for what else is known of the customers, as in the published bundle.
+
+    Example: regulars cross-sell-effect
+    """
     from regulars.console import make_console
     from regulars.reports.breadth import show_breadth
     from regulars.settings import read_settings
@@ -121,10 +137,16 @@ def score_customers(
     customers: Customers = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="With [labelled]: score this file's rows; same columns, no label."),
+        typer.Option(
+            help="With [labelled]: score the rows of this file, which needs no label; by default "
+            "those of the labelled table."
+        ),
     ] = None,
 ) -> None:
-    """Write every customer's churn probability, value, tier, segment, stage and value at risk."""
+    """Write every customer's churn probability, value, tier, segment, stage and value at risk.
+
+    Example: regulars score customers --as-of 2026-06-01 --out scores.csv
+    """
     from regulars.console import make_console
     from regulars.labelled import score_labelled
     from regulars.score_shop import score_customers_to
@@ -145,7 +167,10 @@ def score_recommendations(
     as_of: AsOf = None,
     customers: Customers = None,
 ) -> None:
-    """Write each customer's best products for the next order, with rank and score."""
+    """Write each customer's best products for the next order, with rank and score.
+
+    Example: regulars score recommendations --n 10 --out recommendations.csv
+    """
     from regulars.console import make_console
     from regulars.score_shop import score_recommendations_to
     from regulars.settings import read_settings
@@ -166,7 +191,10 @@ def backtest_recommend(
         Path | None, typer.Option(help="Also write every metric: .csv or .parquet.")
     ] = None,
 ) -> None:
-    """Compare every recommender with every baseline: last basket, time split, rolling cutoffs."""
+    """Compare every recommender with every baseline: last basket, time split, rolling cutoffs.
+
+    Example: regulars backtest recommend --cutoffs 3 --out backtest.csv
+    """
     from regulars.console import make_console
     from regulars.reports.backtest import show_backtest
     from regulars.settings import read_settings

@@ -10,7 +10,7 @@ import typer
 
 from regulars.settings import FILE_NAME
 
-# Under which heading `regulars --help` lists a command.
+# The headings of `regulars --help`.
 RECORDS, MODELS, DECISIONS, SERVING = "Records", "Models", "Decisions", "Serving"
 YEAR_MONTH_DAY = "YYYY-MM-DD"
 
@@ -20,13 +20,16 @@ AsOf = Annotated[
     typer.Option(
         formats=["%Y-%m-%d"],
         metavar=YEAR_MONTH_DAY,
-        help="Use only what was known before this day (UTC).",
+        help="Use only what was known before this day (UTC); by default all.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")]
 Customers = Annotated[
     Path | None,
-    typer.Option(help="Only these customers: a text file with one id per line, or a CSV file."),
+    typer.Option(
+        help="Only these customers: a text file with one id per line, or a CSV file with a column "
+        "customer_id; by default all."
+    ),
 ]
 DEFAULT_CONFIG = Path(FILE_NAME)
 

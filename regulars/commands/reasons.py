@@ -1,4 +1,4 @@
-"""The command that says why customers may leave."""
+"""The command that shows why customers may leave."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ def churn_reasons(
 ) -> None:
     """Show why customers may leave: what drives the score, what they said, what was tested.
 
-    The three are kept apart: what drives the score is not a cause, a stated reason is what
-    somebody said, and only a campaign with a randomly held-out group shows what changes churn.
+    The three are kept apart: what drives the score is not a cause, a stated reason is an opinion,
+    and only a campaign with a randomly held-out group shows what changes churn.
+
+    Example: regulars churn-reasons C0008970 --out reasons.jsonl
     """
     from regulars.console import make_console
     from regulars.reports.reasons import show_churn_reasons

@@ -23,14 +23,15 @@ def rescore(
 ) -> None:
     """Score customers with events since the bundle was made, with the bundle's own models.
 
-    `regulars serve` does this by itself, in a process beside its workers. Use this command where
-    it does not (`[serving] rescore = false`), as where several machines share one store:
-
-        regulars rescore            # once, every customer with new events
-        regulars rescore --watch    # within a minute of every event, until interrupted
+    `regulars serve` does this by itself, in a process beside its workers. Use this command if it
+    does not (`[serving] rescore = false`), for example where several machines share one store.
+    Without --watch every customer with new events is scored once; with it customers are scored
+    within a minute of their events.
 
     It needs the registry (mlruns/), the workspace with its bundles and roll-ups, and the store of
-    events. It resumes where it stopped, and reads no new files: `regulars refresh` does.
+    events. It resumes where it stopped. It reads no new files: `regulars refresh` does.
+
+    Example: regulars rescore --watch
     """
     from regulars.console import make_console
     from regulars.rescoring.child import rescore_forever, rescore_once

@@ -1,4 +1,4 @@
-"""The server's answers in a few plain lines, for those who see them for the first time."""
+"""The server's answers in a few plain lines, for `regulars demo`."""
 
 from __future__ import annotations
 

@@ -43,15 +43,14 @@ def show_backtest(
     """
     from training.horizons import choose_horizons
     from training.recommend.backtest import backtest_recommend
-    from training.recommend.purchases import describe_products, load_interactions
+    from training.recommend.purchases import read_interactions
 
     with progress_bars(console) as progress, open_shop(settings, now, progress) as shop:
         day = shop.as_of(as_of)
         horizon = choose_horizons(
             shop.engine, shop.prepared, settings.shop, settings.training, day
         ).churn_days
-        purchases = load_interactions(shop.engine, shop.prepared.rollups, day)
-        interactions = describe_products(shop.engine, shop.prepared, purchases)
+        interactions = read_interactions(shop.engine, shop.prepared, day)
         found = backtest_recommend(interactions, horizon, cutoffs, progress)
     show_frame(console, _headed(found.table), f"As of {day}, {horizon} days ahead")
     shown = found.slices[found.slices["model"].isin(_SLICED)]

@@ -29,7 +29,7 @@ def show_breadth(console: Console, settings: Settings) -> None:
         )
         return
     title = f"Change in P(churned) within {manifest.horizon_days} days by holding one more"
-    show_frame(console, breadth_table(manifest.breadth), title)
+    show_frame(console, _breadth_table(manifest.breadth), title)
     for effect in manifest.breadth:
         console.print(f"  {escape(effect.says)}: {escape(effect.because)}.")
     console.print(
@@ -39,7 +39,7 @@ def show_breadth(console: Console, settings: Settings) -> None:
     )
 
 
-def breadth_table(effects: tuple[BreadthEffect, ...]) -> pd.DataFrame:
+def _breadth_table(effects: tuple[BreadthEffect, ...]) -> pd.DataFrame:
     """Return one row per step, as text: each change with its 95 % interval."""
     return pd.DataFrame(
         [

@@ -34,7 +34,7 @@ class FeatureFindings:
     champions
         The trained jobs, each with its champion in words.
     notes
-        What a reader has to know about the figures.
+        Caveats about the figures.
     """
 
     shop: str
@@ -75,7 +75,7 @@ def barely_covered(frame: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def uniform(frame: pd.DataFrame) -> list[str]:
-    """Return the names of the columns that tell no customer from another."""
+    """Return the names of the columns that have the same value for every customer."""
     return frame.loc[frame["drift"] == "uniform", "column"].tolist()
 
 
@@ -87,7 +87,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as a percentage; a little is never shown as 0, nor nearly all as 100."""
+    """Write a share as a percentage; tiny shares are not shown as 0, nor nearly all as 100."""
     if math.isnan(share):
         return "-"
     if 0 < share < 0.005:
@@ -108,7 +108,7 @@ def unit_name(unit: str, currency: str) -> str:
 
 
 def figure(value: float, unit: str) -> str:
-    """Write a number as its unit wants it: shares in percent."""
+    """Write a number in the form of its unit: shares in percent."""
     if unit != "share" or math.isnan(value):
         return number(value)
     return f"{number(100 * value)} %"
@@ -123,7 +123,7 @@ def spread(low: float, high: float, unit: str) -> str:
 
 
 def figure_with_unit(value: float, unit: str, currency: str) -> str:
-    """Write a number with its unit; scales such as "-1 to 1" are no units to speak of."""
+    """Write a number with its unit; a scale such as "-1 to 1" is left out."""
     plain = figure(value, unit)
     scale = unit in _NO_SUFFIX or any(letter.isdigit() for letter in unit)
     if unit == "share" or scale or math.isnan(value):

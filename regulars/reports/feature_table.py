@@ -32,7 +32,7 @@ _WIDEST_NAME = 30
 
 
 def show_feature_table(console: Console, findings: FeatureFindings) -> None:
-    """Print all families, then what stands out."""
+    """Print all families, then the most important, shifted and barely covered columns."""
     console.print(
         f"  {counted(len(findings.frame), 'feature column')} of {escape(findings.shop)}: "
         f"{counted(findings.customers_now, 'customer')} as of {findings.now}, compared with "

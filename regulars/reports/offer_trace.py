@@ -108,7 +108,7 @@ def show_logged_decision(
     record = read_trace_record(rows[0]["choices"] or "[]") if rows else None
     if record is None:
         raise DataError(
-            f"no decision {decision_id} is logged with what became of its offers",
+            f"no decision {decision_id} is logged with a trace of its offers",
             "take the decision_id of an answer about offers",
         )
     (row,) = rows
@@ -185,7 +185,7 @@ def _print_terms(console: Console, trace: Iterable[TraceEntry]) -> None:
     for entry, _ in priced:
         table.add_column(escape(entry.offer_id), justify="right")
     table.add_row("P(accept)", *(f"{terms.p_accept:.4f}" for _, terms in priced))
-    table.add_row("   which rests on", *(terms.acceptance_basis for _, terms in priced))
+    table.add_row("   based on", *(terms.acceptance_basis for _, terms in priced))
     table.add_row("margin of an acceptance", *(f"{terms.margin:.4f}" for _, terms in priced))
     earned = (f"{terms.p_accept * terms.margin:.4f}" for _, terms in priced)
     table.add_row("P(accept) x margin", *earned)

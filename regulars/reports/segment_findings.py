@@ -42,7 +42,7 @@ class SegmentFindings:
     clusters
         Each cluster in words, by name; empty where none are stable.
     notes
-        What a reader has to know about the figures.
+        Caveats about the figures.
     """
 
     shop: str

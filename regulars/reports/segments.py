@@ -14,6 +14,7 @@ from features.progress import Progress
 from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from features.wording import counted
+from models.bundle.schema import BundleColumns as B
 from models.drivers import stated_among_churners, stated_reasons
 from models.registry import open_client
 from models.segments import Segmentation
@@ -25,7 +26,7 @@ from regulars.reports.segment_page import segments_markdown, segments_page, show
 from regulars.settings import Settings
 from regulars.shop import Shop, open_shop
 from training.publishing.champions import Champions, load_champions
-from training.publishing.movements import lookback_words, most_moved, movement, segment_table
+from training.publishing.movements import most_moved, movement, not_scored_note, segment_table
 from training.publishing.scores import CustomerScores, score_customers
 from training.publishing.segments import keep_segmentation, published_names
 from training.publishing.task import ScoringTask
@@ -84,7 +85,7 @@ def show_segments(
 def _scored_at(
     days: list[date], shop: Shop, champions: Champions, settings: Settings, progress: Progress
 ) -> list[CustomerScores]:
-    """Score everyone on some ascending days; segments change with hysteresis from day to day."""
+    """Score everyone on some days, in ascending order; segments change with hysteresis."""
     tick = progress(f"Scores at {counted(len(days), 'cutoff')}", len(days))
     scored: list[CustomerScores] = []
     for place, day in enumerate(days):
@@ -129,7 +130,7 @@ def _stated(before: CustomerScores, after: CustomerScores) -> pd.DataFrame:
     stated = stated_reasons(before.vectors.frame)
     if stated.empty:
         return stated
-    scored = before.frame[before.frame["churn_probability"].notna()]
+    scored = before.frame[before.frame[B.CHURN_PROBABILITY].notna()]
     days = (_cutoff(after) - _cutoff(before)).days
     recency = after.vectors.frame.set_index(C.CUSTOMER_ID)["recency_days"]
     # Recency counts from the later day; it is missing where the order was returned since.
@@ -144,8 +145,8 @@ def _segmented(scores: CustomerScores) -> pd.DataFrame:
     names = [None if place < 0 else _cluster_name(place) for place in places]
     return segments.assign(
         cluster=pd.Series(names, dtype="str", index=segments.index),
-        clv_predicted=frame["clv_predicted"].to_numpy(dtype=np.float64),
-        churn_probability=frame["churn_probability"].to_numpy(dtype=np.float64),
+        clv_predicted=frame[B.CLV_PREDICTED].to_numpy(dtype=np.float64),
+        churn_probability=frame[B.CHURN_PROBABILITY].to_numpy(dtype=np.float64),
         revenue_365d=vectors["revenue_365d"].fillna(0.0).to_numpy(dtype=np.float64),
     )
 
@@ -163,7 +164,7 @@ def _notes(segmentation: Segmentation, day: date, lookback_days: int) -> tuple[s
     notes = [
         f"Cut-points were fixed on {segmentation.as_of} and stay until another value model becomes "
         "champion; customers change tier or stage only when they pass one by a margin.",
-        f"{lookback_words(day, lookback_days)}.",
+        f"{not_scored_note(day, lookback_days)}.",
     ]
     clusters = segmentation.clusters
     found = "Clusters of behaviour" if clusters.profiles_ else "No stable clusters of behaviour"

@@ -1,1 +1,1 @@
-"""Score customers again within a minute of their events, beside the server and never in it."""
+"""Score customers again within a minute of their events, in a process beside the server."""

@@ -72,7 +72,9 @@ def keep_running(
             return
         if time.monotonic() - began > _STABLE_AFTER_SECONDS:
             pause = pause_seconds
-        _LOG.warning("rescoring ended with exit code %s; restarting", process.exitcode)
+        # Whoever stops the server may tell the whole group of processes so, this one first.
+        if process.exitcode != -signal.SIGTERM:
+            _LOG.warning("rescoring ended with exit code %s; restarting", process.exitcode)
         stopping.wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
@@ -131,10 +133,9 @@ def _opened(settings: Settings) -> Iterator[Rescoring]:
     # One core, the rest is the server's; set before any library reads it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from regulars.rescoring.watch import Rescoring, utc_now
-    from regulars.server import database_url
     from serving.storage.sql_store import SqlStore
 
-    store = SqlStore(database_url(settings))
+    store = SqlStore(settings.database_url)
     rescoring = Rescoring(settings, store.scores, utc_now)
     try:
         yield rescoring

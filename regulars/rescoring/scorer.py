@@ -1,4 +1,4 @@
-"""What rescoring works with, opened together: a bundle, its models, and the shop's history."""
+"""A bundle, its models and the shop's history, opened together to score customers again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Scorer:
 
     @property
     def since(self) -> datetime:
-        """The first midnight that the tables know nothing of; events from then on are fresh."""
+        """The first midnight after the tables' data; events from then on are fresh."""
         return datetime.combine(self.prepared.today, time(), tzinfo=UTC)
 
     @property
@@ -102,7 +102,7 @@ class Scorer:
         return {id_: price for id_, price in zip(ids, prices, strict=True) if price is not None}
 
     def _orders_in_tables(self, sent: Sequence[Sent]) -> set[tuple[str, str]]:
-        """Return customer and order of purchases that came late, and of which a table tells."""
+        """Return customer and order of late purchases that a table already contains."""
         first = self.since.replace(tzinfo=None)
         late = {
             order_of(event)
@@ -118,7 +118,7 @@ class Scorer:
 
 
 def version_to_score(settings: Settings) -> str:
-    """Return the active bundle, where all that rescoring needs seems to be there; cheap to ask.
+    """Return the version of the active bundle, if everything that rescoring needs exists; cheap.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def version_to_score(settings: Settings) -> str:
     version = current_version(settings.bundles) if settings.bundles.is_dir() else None
     if version is None:
         raise BundleError(
-            f"no bundle is active in {settings.bundles}", "Train first: `regulars train`."
+            f"no bundle is active in {settings.bundles}", "run `regulars train` first"
         )
     for place, what in (
         (settings.mlruns / "mlflow.db", "no registry, thus no model to score with"),
@@ -152,7 +152,7 @@ def open_scorer(settings: Settings) -> Iterator[Scorer]:
         One of them is missing, or they do not fit together.
     """
     version, state = version_to_score(settings), state_of(settings)
-    # One core, by whatever wrote the tables: the server has the rest.
+    # One core, whichever engine wrote the tables: the others are for the server.
     engine_settings = settings.engine.model_copy(update={"kind": "duckdb", "threads": 1})
     with open_engine(engine_settings, settings.workspace / "tmp") as engine:
         prepared = open_prepared(engine, settings.data)

@@ -22,7 +22,7 @@ from training.run import run_job
 from training.task import TrainingTask
 from training.tracking import track
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 SETTINGS = """
 [shop]
 name = "corner shop"

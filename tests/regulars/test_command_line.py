@@ -1,4 +1,4 @@
-"""The command line on a real shop: what people type, what they read, what they get."""
+"""The command line on a small shop: what people type, read and get."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def every_command(group: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...
 
 
 COMMANDS = every_command(typer.main.get_command(app))
+LEAVES = [path for path, command in COMMANDS.items() if not hasattr(command, "commands")]
 
 
-def test_the_walk_of_a_shop_is_there() -> None:
+def test_the_main_commands_exist() -> None:
     words = {" ".join(path) for path in COMMANDS}
     assert {"init", "check", "refresh", "features", "vectors", "train", "score customers",
             "score recommendations", "serve", "ui", "simulate", "demo",
@@ -54,6 +55,14 @@ def test_help_says_what_a_command_and_each_of_its_words_do(regulars: Any, path: 
     assert COMMANDS[path].help
     for parameter in COMMANDS[path].params:
         assert parameter.name in NOT_OURS or parameter.help, f"{path} {parameter.name}"
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_has_an_example_that_it_understands(path: Any) -> None:
+    (line,) = (line for line in COMMANDS[path].help.splitlines() if line.startswith("Example: "))
+    words = line.removeprefix("Example: ").split()
+    assert tuple(words[: len(path) + 1]) == ("regulars", *path)
+    COMMANDS[path].make_context(path[-1], words[len(path) + 1 :])
 
 
 def test_the_version_is_that_of_the_package(regulars: Any) -> None:
@@ -168,7 +177,7 @@ def test_scores_of_everyone_go_to_a_file(
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_customers_asked_for_are_scored_and_strangers_named(
+def test_only_the_customers_in_a_file_are_scored_and_unknown_ones_are_named(
     regulars: Any, trained: Path, tmp_path: Path
 ) -> None:
     everyone, few = tmp_path / "all.csv", tmp_path / "few.csv"
@@ -204,9 +213,7 @@ def test_recommendations_are_n_for_each_and_strangers_get_the_popular(
     assert set(frame["customer_id"]) == {"C0000003", "stranger"}
 
 
-def test_scores_of_the_past_warn_that_the_model_knows_better(
-    regulars: Any, trained: Path, tmp_path: Path
-) -> None:
+def test_scores_of_the_past_warn_of_hindsight(regulars: Any, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores.csv"
     shown = regulars("score", "customers", "-c", trained, "--out", out, "--as-of", "2026-03-01")
     assert shown.code == 0

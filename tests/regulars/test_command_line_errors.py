@@ -1,4 +1,4 @@
-"""Mistakes at the command line: what is wrong, what to do, exit code 1 and never a traceback."""
+"""Errors at the command line: the problem, the remedy, exit code 1 and never a traceback."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def assert_told(shown: Any, *words: str) -> None:
-    """The problem first, then the remedy, on standard error alone."""
+def assert_error(shown: Any, *words: str) -> None:
+    """Check that the problem and then the remedy are printed, on standard error only."""
     assert shown.code == 1
     assert "Traceback" not in shown.err + shown.out
     assert shown.err.startswith("Error: ")
@@ -34,25 +34,25 @@ def test_a_missing_settings_file_is_named_by_every_command(
     regulars: Any, tmp_path: Path, words: list[str]
 ) -> None:
     shown = regulars(*words, "-c", tmp_path / "nothing.toml")
-    assert_told(shown, f"there is no settings file {tmp_path / 'nothing.toml'}", "regulars init")
+    assert_error(shown, f"there is no settings file {tmp_path / 'nothing.toml'}", "regulars init")
 
 
 def test_a_misspelt_key_is_named(regulars: Any, tmp_path: Path) -> None:
     path = tmp_path / "regulars.toml"
     path.write_text('[shop]\ncurency = "GBP"\n[tables.orders]\npath = "a.csv"\n', encoding="utf-8")
-    assert_told(regulars("check", "-c", path), "shop.curency: no such setting", str(path))
+    assert_error(regulars("check", "-c", path), "shop.curency: no such setting", str(path))
 
 
 def test_an_unknown_table_is_named_beside_the_known(regulars: Any, tmp_path: Path) -> None:
     path = tmp_path / "regulars.toml"
     path.write_text('[tables.ordrs]\npath = "a.csv"\n', encoding="utf-8")
-    assert_told(regulars("train", "-c", path), "tables.ordrs: no such table; known: orders")
+    assert_error(regulars("train", "-c", path), "tables.ordrs: no such table; known: orders")
 
 
 def test_a_table_without_its_file_is_named(regulars: Any, tmp_path: Path) -> None:
     path = tmp_path / "regulars.toml"
     path.write_text('[tables.orders]\npath = "missing.csv"\n', encoding="utf-8")
-    assert_told(regulars("check", "-c", path), "missing.csv", "[[tables.orders]]")
+    assert_error(regulars("check", "-c", path), "missing.csv", "[[tables.orders]]")
 
 
 @pytest.mark.parametrize("kind", ["customers", "recommendations"])
@@ -60,24 +60,24 @@ def test_a_file_of_an_unknown_kind_is_refused_before_the_work(
     regulars: Any, tmp_path: Path, kind: str
 ) -> None:
     shown = regulars("score", kind, "-c", tmp_path / "nothing.toml", "--out", tmp_path / "s.xlsx")
-    assert_told(shown, "unknown kind '.xlsx'", "use .parquet or .csv")
+    assert_error(shown, "unknown kind '.xlsx'", "use .parquet or .csv")
     shown = regulars("score", kind, "--out", tmp_path / "nowhere" / "s.csv")
-    assert_told(shown, f"there is no folder {tmp_path / 'nowhere'}")
+    assert_error(shown, f"there is no folder {tmp_path / 'nowhere'}")
 
 
 @pytest.mark.parametrize("words", [["train"], ["score", "customers"], ["score", "recommendations"]])
-def test_a_day_before_the_data_is_answered_with_the_days_there_are(
+def test_a_day_before_the_data_is_refused_with_the_days_there_are(
     regulars: Any, trained: Path, tmp_path: Path, words: list[str]
 ) -> None:
     out = [] if words == ["train"] else ["--out", tmp_path / "s.csv"]
     shown = regulars(*words, "-c", trained, "--as-of", "2019-05-01", *out)
-    assert_told(shown, "there are no orders before 2019-05-01", "2026-07-01 with --as-of")
+    assert_error(shown, "there are no orders before 2019-05-01", "2026-07-01 with --as-of")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_day_too_early_to_learn_from_names_the_days_needed(regulars: Any, trained: Path) -> None:
     shown = regulars("train", "churn", "-c", trained, "--as-of", "2025-06-01")
-    assert_told(shown, "cannot teach a horizon of 60 days: 510 are needed")
+    assert_error(shown, "cannot teach a horizon of 60 days: 510 are needed")
 
 
 def test_scores_without_champions_say_what_to_train(
@@ -88,7 +88,7 @@ def test_scores_without_champions_say_what_to_train(
     text = config.read_text(encoding="utf-8").replace("corner shop", "other shop")
     other.write_text(text + '[paths]\nworkspace = ".other"\n', encoding="utf-8")
     shown = regulars("score", "customers", "-c", other, "--out", tmp_path / "s.csv")
-    assert_told(shown, "other shop has no champion for churn yet", "regulars train churn")
+    assert_error(shown, "other shop has no champion for churn yet", "regulars train churn")
 
 
 @pytest.mark.parametrize(
@@ -104,28 +104,28 @@ def test_a_bad_list_of_customers_is_named(
     shown = regulars(
         "score", "customers", "-c", config, "--out", tmp_path / "s.csv", "--customers", asked
     )
-    assert_told(shown, message, str(asked))
+    assert_error(shown, message, str(asked))
 
 
 def test_init_does_not_overwrite(regulars: Any, tmp_path: Path) -> None:
     path = tmp_path / "regulars.toml"
     path.write_text("mine", encoding="utf-8")
-    assert_told(regulars("init", path), "exists already")
+    assert_error(regulars("init", path), "exists already")
     assert path.read_text(encoding="utf-8") == "mine"
 
 
-def test_a_shop_of_nobody_cannot_be_simulated(regulars: Any, tmp_path: Path) -> None:
+def test_a_shop_without_customers_cannot_be_simulated(regulars: Any, tmp_path: Path) -> None:
     shown = regulars("simulate", tmp_path / "data", "--customers", "0")
-    assert_told(shown, "a shop of 0 customers")
+    assert_error(shown, "a shop of 0 customers")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
-    assert_told(regulars("simulate", tmp_path / "mine", "--customers", "5"), "is not empty")
+    assert_error(regulars("simulate", tmp_path / "mine", "--customers", "5"), "is not empty")
 
 
 def test_a_key_of_an_unknown_scope_is_refused(regulars: Any, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     shown = regulars("keys", "create", "crm", "--scope", "everything", "--keys", keys)
-    assert_told(shown, "storefront, retention, admin")
+    assert_error(shown, "storefront, retention, admin")
     assert not keys.exists()
 
 
@@ -133,22 +133,20 @@ def test_a_key_of_an_unknown_scope_is_refused(regulars: Any, tmp_path: Path) -> 
     "words",
     [["trian"], ["train", "profit"], ["train", "--as-of", "yesterday"], ["serve", "--port", "0"]],
 )
-def test_words_that_the_command_line_does_not_know_end_with_2(
-    regulars: Any, words: list[str]
-) -> None:
+def test_unknown_commands_and_values_end_with_exit_code_2(regulars: Any, words: list[str]) -> None:
     shown = regulars(*words)
     assert shown.code == 2
     assert "Usage: " in shown.err
     assert "Traceback" not in shown.err
 
 
-def test_brackets_in_a_message_are_not_taken_for_colours(regulars: Any, tmp_path: Path) -> None:
+def test_brackets_in_a_message_are_not_read_as_markup(regulars: Any, tmp_path: Path) -> None:
     folder = tmp_path / "[red]folder[/red]"
     shown = regulars("check", "-c", folder / "regulars.toml")
-    assert_told(shown, "[red]folder[/red]")
+    assert_error(shown, "[red]folder[/red]")
 
 
-def test_the_real_command_says_the_same_as_a_process(tmp_path: Path) -> None:
+def test_a_separate_process_prints_the_same_error(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603  our own words
         [sys.executable, "-m", "regulars", "check", "-c", str(tmp_path / "nothing.toml")],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from models.bundle.folder import Manifest, activate
 from models.bundle.manifest import write_manifest
 from models.uplift.breadth import BreadthEffect
+from tests.regulars.small_bundles import small_manifest
 
 EFFECT = BreadthEffect(
     what="categories", held=1, customers=900, raw=-0.21, raw_low=-0.25, raw_high=-0.17,
@@ -20,12 +20,7 @@ EFFECT = BreadthEffect(
     evidence="observational", because="adjusted for what is known of the customers",
     retention=0.04,
 )  # fmt: skip
-MANIFEST = Manifest(
-    version="v1", created_at=datetime(2026, 7, 1, tzinfo=UTC), as_of=date(2026, 7, 1),
-    currency="EUR", shop="corner shop", horizon_days=60, value_horizon_days=60,
-    population="all", discount_rate=0.1, margin_assumed=None, models={},
-    data_fingerprint="d", vector_fingerprint="v", breadth=(EFFECT,),
-)  # fmt: skip
+MANIFEST = replace(small_manifest(), breadth=(EFFECT,))
 
 
 @pytest.fixture
@@ -59,7 +54,7 @@ def test_raw_and_adjusted_are_shown_with_the_evidence(
         assert words in printed.one_line
 
 
-def test_too_few_customers_are_told_so(regulars: Callable[..., Any], settings_file: Path) -> None:
+def test_too_few_customers_are_reported(regulars: Callable[..., Any], settings_file: Path) -> None:
     published(settings_file, replace(MANIFEST, breadth=()))
     assert "No step can be judged" in regulars("cross-sell-effect", "-c", settings_file).one_line
 

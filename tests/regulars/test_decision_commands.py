@@ -17,7 +17,6 @@ from models.offers.declarations import Declaration, Declarations
 from models.registry import open_client
 from models.segments import BANK_TIERS
 from regulars.decisions import spreadsheet_safe
-from regulars.server import database_url
 from regulars.settings import read_settings
 from regulars.shop import open_shop
 from serving.catalogue import open_catalogue
@@ -34,7 +33,7 @@ from training.publishing.task import ScoringTask
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the rooms count in naive UTC
+NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the code counts in naive UTC
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +165,7 @@ def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], publish
     at = NOW.replace(tzinfo=UTC)
     outcome = next_best_offer(inputs, Shopper(), OfferAsk("C0000001"), Decider("d-1", at))
     ready = ready_offer(inputs, OfferAsk("C0000001"), outcome, None, None)
-    store = SqlStore(database_url(settings))
+    store = SqlStore(settings.database_url)
     store.add_decisions(
         [
             Decision(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from features.vocabulary import CONTACTS
-from models.bundle.folder import Bundle, SparseRows, write_bundle
-from models.bundle.manifest import Manifest, activate
-from models.bundle.schema import MATRICES
-from regulars.server import database_url
+from models.bundle.folder import write_bundle
+from models.bundle.manifest import activate
 from regulars.settings import read_settings
 from serving.decisions.learning.logged_choices import write_choices
 from serving.decisions.policies.experiments import Experiments
@@ -25,6 +22,7 @@ from serving.decisions.policies.exploration import NOTHING_ID, Allowed, choose
 from serving.events import Event
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import Decision
+from tests.regulars.small_bundles import small_bundle
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SETTINGS = """
@@ -60,52 +58,13 @@ def shop(tmp_path: Path) -> Callable[[str], Path]:
     """Return what writes a settings file, beside a bundle with one product of margin 4."""
 
     def write(settings: str) -> Path:
-        bundle = bundle_of_one_product()
-        write_bundle(tmp_path / ".regulars" / "bundles", bundle)
+        write_bundle(tmp_path / ".regulars" / "bundles", small_bundle())
         activate(tmp_path / ".regulars" / "bundles", "v1")
         path = tmp_path / "regulars.toml"
         path.write_text(settings, encoding="utf-8")
         return path
 
     return write
-
-
-def bundle_of_one_product() -> Bundle:
-    manifest = Manifest(
-        version="v1",
-        created_at=START,
-        as_of=date(2026, 6, 1),
-        currency="EUR",
-        shop="corner shop",
-        horizon_days=90,
-        value_horizon_days=365,
-        population="nobody",
-        discount_rate=0.1,
-        margin_assumed=None,
-        models={},
-        data_fingerprint="d",
-        vector_fingerprint="v",
-    )
-    of_products = {"cross_sell", "substitutes", "similar"}
-    matrices = {
-        name: SparseRows.from_rows(
-            [{}] if name in {"popular", "newcomers"} | of_products else [],
-            dict.fromkeys(values, np.float32),
-        )
-        for name, values in MATRICES.items()
-    }
-    nobody: Any = pa.table({"customer_id": pa.array([], pa.string())})
-    product = {"product_id": ["p1"], "price": [10.0], "margin": [4.0]}
-    offer = {"offer_id": ["o1"], "offer_name": ["One"], "product_id": ["p1"]}
-    return Bundle(
-        manifest=manifest,
-        customers=nobody,
-        vectors=nobody,
-        products=pa.table({**product, "in_stock": [True], "retired": [False]}),
-        offers=pa.table({**offer, "discount_rate": [0.0], "contact_cost": [0.1]}),
-        **matrices,
-        directions=np.zeros((1, 1), dtype=np.float32),
-    )
 
 
 def log(config: Path, customers: int, seed: int = 0) -> None:
@@ -144,7 +103,7 @@ def log(config: Path, customers: int, seed: int = 0) -> None:
             ts = START + timedelta(minutes=k, days=2)
             bought = {"event_id": f"e{k}", "type": "purchase", "ts": ts, "customer_id": f"c{k}"}
             events.append(Event.model_validate(bought | {"product_id": "p1"}))
-    store = SqlStore(database_url(settings))
+    store = SqlStore(settings.database_url)
     store.add_decisions(decisions)
     store.add_events(events, START)
     store.close()

@@ -1,4 +1,4 @@
-"""What may be loaded when: the front door opens at once, the server never meets MLflow."""
+"""What may be loaded when: the command line starts at once, the server never loads MLflow."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def loaded_by(statement: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("room", ["features", "models", "training", "serving", "regulars"])
-def test_each_room_is_the_one_of_this_project(room: str) -> None:
+@pytest.mark.parametrize("package", ["features", "models", "training", "serving", "regulars"])
+def test_each_package_is_the_one_of_this_project(package: str) -> None:
     """Their names are short: another package could have taken them."""
-    spec = importlib.util.find_spec(room)
+    spec = importlib.util.find_spec(package)
     assert spec is not None
-    assert spec.origin == str(ROOT / room / "__init__.py")
+    assert spec.origin == str(ROOT / package / "__init__.py")
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
@@ -39,7 +39,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert not loaded_by("import regulars.cli") & HEAVY
 
 
-def test_opening_a_room_loads_nothing_heavy() -> None:
+def test_importing_a_package_loads_nothing_heavy() -> None:
     assert not loaded_by("import features, models, training, serving, regulars") & HEAVY
 
 
@@ -49,7 +49,7 @@ def test_the_server_never_loads_mlflow() -> None:
     assert not loaded & {"mlflow", "models.registry", "training", "lightgbm"}
 
 
-def test_mlflow_comes_in_by_two_doors_alone() -> None:
+def test_mlflow_is_loaded_by_two_modules_only() -> None:
     """Jobs, scores and bundles know nothing of it."""
     jobs = "training.churn, training.value, training.recommend.job"
     loaded = loaded_by(f"import {jobs}, models.bundle.folder")

@@ -22,7 +22,7 @@ from regulars.settings import Settings, read_settings
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NOW = datetime(2026, 11, 1)  # noqa: DTZ001  the rooms count in naive UTC
+NOW = datetime(2026, 11, 1)  # noqa: DTZ001  the code counts in naive UTC
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TOML = """
 [shop]
@@ -130,7 +130,7 @@ def test_check_says_what_is_set_aside_and_where(shop: Settings) -> None:
 
 
 def test_a_labelled_table_teaches_churn_alone(shop: Settings) -> None:
-    with pytest.raises(SettingsError, match="teaches churn, not value"):
+    with pytest.raises(SettingsError, match="only churn can be trained"):
         printed(train_labelled, shop, "value", NOW)
     with pytest.raises(SettingsError, match="labelled table and no orders"):
         shop.data  # noqa: B018  reading it is the test

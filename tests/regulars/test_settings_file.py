@@ -167,11 +167,11 @@ def test_the_starter_names_every_setting_with_the_value_that_holds(folder: Path)
     text = path.read_text(encoding="utf-8")
     settings = read(folder, "\n".join(_uncommented(line) for line in text.splitlines()))
     plain = read(folder, ORDERS)
-    for room in ("checks", "engine", "training", "serving", "paths"):
-        assert getattr(settings, room) == getattr(plain, room)
-        for name in type(getattr(plain, room)).model_fields:
+    for section in ("checks", "engine", "training", "serving", "paths"):
+        assert getattr(settings, section) == getattr(plain, section)
+        for name in type(getattr(plain, section)).model_fields:
             assert any(
-                line.startswith((f"# {name} =", f"# {name}:", f"# [{room}.{name}]"))
+                line.startswith((f"# {name} =", f"# {name}:", f"# [{section}.{name}]"))
                 for line in text.splitlines()
             ), name
 

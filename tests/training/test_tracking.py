@@ -201,6 +201,22 @@ def test_a_champion_that_cannot_be_compared_is_not_asked(
     assert ("cannot be compared" if change == "horizon" else "no champion") in reason
 
 
+@pytest.mark.parametrize("worse", [False, True], ids=["as good as a baseline", "clearly worse"])
+def test_a_champion_of_other_features_gives_way_as_if_there_were_none(
+    client: Client, recorded: Record, churn: JobReport, worse: bool
+) -> None:
+    """It can score nobody any more, so that a model which merely draws has to serve."""
+    recorded(saying(churn, _nearly(churn)))
+    draw = churn.contest.predicted["logistic_regression"]
+    predicted = 1.0 - churn.contest.actual if worse else draw
+    outcome = recorded(replace(saying(churn, predicted), vector_fingerprint="other features"))
+    assert outcome.status == ("kept" if worse else "promoted")
+    assert not outcome.is_first
+    found = registry.champion(client, outcome.registered.name)
+    assert found is not None
+    assert found.version == ("1" if worse else "2")
+
+
 def _nearly(report: JobReport) -> np.ndarray:
     """Predictions that beat every baseline by far and are not perfect."""
     noise = np.random.default_rng(0).normal(0, 0.2, len(report.contest.actual))
@@ -213,7 +229,7 @@ def test_a_backtest_leaves_the_champion_and_serves_its_own_day(
     champion = recorded(replace(churn, figures={}))
     earlier = replace(churn, figures={}, as_of=churn.as_of - timedelta(days=60))
     backtest = recorded(earlier)
-    assert (champion.standing, backtest.standing) == ("promoted", "backtest")
+    assert (champion.status, backtest.status) == ("promoted", "backtest")
     assert (champion.is_first, backtest.is_first) == (True, False)
     name = champion.registered.name
     now = registry.champion(client, name)

@@ -17,7 +17,7 @@ from models.state import STATE_FORMAT
 from models.uplift.model import UpliftModel
 
 REQUIRED_JOBS: Final = ("churn", "value", "recommend")
-"""A bundle is made of a champion of each."""
+"""A bundle needs a champion for each."""
 UPLIFT: Final = "uplift"
 """Optional: it needs campaigns that held customers out."""
 
@@ -44,7 +44,7 @@ def model_name(shop: str, job: str) -> str:
 
 
 def learned_until(model: RegisteredModel) -> date:
-    """Return the first day of which a model knows nothing."""
+    """Return the end of the data that a model learned from: its first unknown day."""
     return date.fromisoformat(model.card["as_of"])
 
 
@@ -113,7 +113,7 @@ def load_versions(client: Client, shop: str, versions: Mapping[str, str]) -> Cha
     Raises
     ------
     RegistryError
-        A version is gone, or was saved by another version of Regulars.
+        A version was deleted, or was saved by another version of Regulars.
     """
     if missing := sorted(set(REQUIRED_JOBS) - set(versions)):
         raise RegistryError(

@@ -1,4 +1,4 @@
-"""What scores need to know about the customer base as a whole.
+"""What scores need to know of all customers together.
 
 It is computed from all customers and then used for each of them, so that a few customers scored by
 themselves get the scores they would have in a batch of everyone.

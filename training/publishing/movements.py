@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from features.vocabulary import Columns as C
+from models.bundle.schema import BundleColumns as B
 from models.segments import BANK_TIERS, RFM_SEGMENTS, STAGES, TIERS
 
-# Best first, so that a move has a direction; clusters and RFM segments are kinds, not ranks.
-RANKED = {"tier": TIERS, "bank_tier": BANK_TIERS, "stage": STAGES}
-LISTED = {**RANKED, "segment": RFM_SEGMENTS}
+# Best first, so that a move has a direction; clusters and RFM segments have no order.
+_RANKED = {B.TIER: TIERS, B.BANK_TIER: BANK_TIERS, B.STAGE: STAGES}
+_LISTED = {**_RANKED, B.SEGMENT: RFM_SEGMENTS}
 NOT_SCORED = "not scored"
 NOT_YET = "not yet a customer"
 DIRECTIONS = ("rose", "stayed", "fell", "moved", "joined", "returned", "left")
@@ -75,9 +76,9 @@ def segment_table(customers: pd.DataFrame, view: str) -> pd.DataFrame:
     names = customers[view].fillna(NOT_SCORED).astype("str")
     table = customers.groupby(names.to_numpy()).agg(
         customers=(C.CUSTOMER_ID, "size"),
-        mean_value=("clv_predicted", "mean"),
-        total_value=("clv_predicted", "sum"),
-        mean_churn=("churn_probability", "mean"),
+        mean_value=(B.CLV_PREDICTED, "mean"),
+        total_value=(B.CLV_PREDICTED, "sum"),
+        mean_churn=(B.CHURN_PROBABILITY, "mean"),
         revenue=("revenue_365d", "sum"),
     )
     table = table.loc[ordered(view, table.index.tolist())]
@@ -99,8 +100,8 @@ def movement(before: pd.DataFrame, after: pd.DataFrame, view: str) -> Movement:
     both = _joined(before, after, [view])
     moved = both.groupby([f"{view}_before", f"{view}_after"], as_index=False, sort=True).agg(
         customers=(C.CUSTOMER_ID, "size"),
-        value_before=("clv_predicted_before", "sum"),
-        value_after=("clv_predicted_after", "sum"),
+        value_before=(f"{B.CLV_PREDICTED}_before", "sum"),
+        value_after=(f"{B.CLV_PREDICTED}_after", "sum"),
     )
     moved = moved.rename(columns={f"{view}_before": "before", f"{view}_after": "after"})
     pairs = zip(moved["before"], moved["after"], strict=True)
@@ -117,8 +118,8 @@ def most_moved(before: pd.DataFrame, after: pd.DataFrame, most: int) -> pd.DataF
     ``customer_id``; ``tier_before``, ``tier_after``, ``stage_before``, ``stage_after``;
     ``clv_predicted_before``, ``clv_predicted_after`` and ``change``, in money.
     """
-    both = _joined(before, after, ["tier", "stage"])
-    both["change"] = both["clv_predicted_after"] - both["clv_predicted_before"]
+    both = _joined(before, after, [B.TIER, B.STAGE])
+    both["change"] = both[f"{B.CLV_PREDICTED}_after"] - both[f"{B.CLV_PREDICTED}_before"]
     both["size"] = both["change"].abs()
     order = both.sort_values(["size", C.CUSTOMER_ID], ascending=[False, True])
     return order.head(most).drop(columns="size").reset_index(drop=True)
@@ -126,21 +127,21 @@ def most_moved(before: pd.DataFrame, after: pd.DataFrame, most: int) -> pd.DataF
 
 def ordered(view: str, names: Sequence[str]) -> list[str]:
     """Return names in their view's order, then unknown ones by name, then the unscored."""
-    listed = [*LISTED.get(view, ()), NOT_SCORED, NOT_YET]
+    listed = [*_LISTED.get(view, ()), NOT_SCORED, NOT_YET]
     known = [name for name in listed if name in names]
     special = [name for name in known if name in {NOT_SCORED, NOT_YET}]
     others = sorted(set(names) - set(known))
     return [name for name in known if name not in special] + others + special
 
 
-def lookback_words(day: date, lookback_days: int) -> str:
-    """Return who is not scored, in words."""
+def not_scored_note(day: date, lookback_days: int) -> str:
+    """Return a sentence on who is not scored."""
     return f"{NOT_SCORED}: no order in the {lookback_days} days before {day}"
 
 
 def _joined(before: pd.DataFrame, after: pd.DataFrame, views: list[str]) -> pd.DataFrame:
     """Join both dates by customer; customers missing at one of them are ``NOT_YET`` there."""
-    read = [C.CUSTOMER_ID, *views, "clv_predicted"]
+    read = [C.CUSTOMER_ID, *views, B.CLV_PREDICTED]
     both = before[read].merge(
         after[read], on=C.CUSTOMER_ID, how="outer", suffixes=("_before", "_after"), indicator=True
     )
@@ -149,7 +150,8 @@ def _joined(before: pd.DataFrame, after: pd.DataFrame, views: list[str]) -> pd.D
         for view in views:
             names = both[f"{view}_{when}"].fillna(NOT_SCORED).astype("str")
             both[f"{view}_{when}"] = names.mask(absent, NOT_YET)
-        both[f"clv_predicted_{when}"] = both[f"clv_predicted_{when}"].fillna(0.0)
+        value = f"{B.CLV_PREDICTED}_{when}"
+        both[value] = both[value].fillna(0.0)
     return both.drop(columns="_merge")
 
 
@@ -160,7 +162,7 @@ def _direction(view: str, before: str, after: str) -> str:
         return "joined" if before == NOT_YET else "left"
     if NOT_SCORED in {before, after}:
         return "returned" if before == NOT_SCORED else "left"
-    if view not in RANKED:
+    if view not in _RANKED:
         return "moved"
-    names = RANKED[view]
+    names = _RANKED[view]
     return "rose" if names.index(after) < names.index(before) else "fell"

@@ -22,7 +22,7 @@ from models.next_product import NextProductModel
 Booleans = NDArray[np.bool_]
 
 _CONTRACT_MOVES: Final = "contract_moves"
-# The model hides a product that is held; the columns of this family would still count it.
+# In training a product is hidden that the columns of this family would still count.
 _LEAKING_FAMILY: Final = "relationship"
 _MOST_TRAINING_CUSTOMERS: Final = 20_000
 
@@ -41,7 +41,7 @@ def next_products(
     -------
     Rows in the order of ``vectors``: ``next_product`` and ``next_product_probability`` =
     P(product | one more is held). Missing for customers without a contract or with every product,
-    and for everyone if fewer than 20 customers hold two: there is nothing to learn from.
+    and for everyone if fewer than 20 customers hold two: too few to learn from.
     """
     found = pd.DataFrame(
         {
@@ -51,7 +51,7 @@ def next_products(
     )
     if _CONTRACT_MOVES not in prepared.rollups:
         return found
-    contracts = standing_contracts(engine, prepared, as_of)
+    contracts = active_contracts(engine, prepared, as_of)
     products = np.unique(contracts[C.PRODUCT_ID].to_numpy(dtype=str))
     held = _held(vectors.frame[C.CUSTOMER_ID], contracts, products)
     holders = np.flatnonzero(held.any(axis=1))
@@ -66,12 +66,12 @@ def next_products(
         )
     except TrainingError:
         return found
-    chances = model.predict_proba(vectors.frame.iloc[holders], held[holders])
-    best = chances.argmax(axis=1)  # ties go to the first by id
-    chance = chances[np.arange(len(best)), best]
-    asked = chance > 0
-    found.loc[holders[asked], B.NEXT_PRODUCT] = products[best[asked]]
-    found.loc[holders[asked], B.NEXT_PRODUCT_PROBABILITY] = chance[asked]
+    probabilities = model.predict_proba(vectors.frame.iloc[holders], held[holders])
+    best = probabilities.argmax(axis=1)  # ties go to the first by id
+    probability = probabilities[np.arange(len(best)), best]
+    lacks_one = probability > 0
+    found.loc[holders[lacks_one], B.NEXT_PRODUCT] = products[best[lacks_one]]
+    found.loc[holders[lacks_one], B.NEXT_PRODUCT_PROBABILITY] = probability[lacks_one]
     return found
 
 
@@ -85,27 +85,27 @@ def further_product_rate(
     """
     if _CONTRACT_MOVES not in prepared.rollups:
         return None
-    before = standing_contracts(engine, prepared, as_of - timedelta(days=horizon_days))
+    before = active_contracts(engine, prepared, as_of - timedelta(days=horizon_days))
     if before.empty:
         return None
-    after = standing_contracts(engine, prepared, as_of)
+    after = active_contracts(engine, prepared, as_of)
     held = after.merge(before, how="left", on=[C.CUSTOMER_ID, C.PRODUCT_ID], indicator="since")
     one_more = held.loc[held["since"] == "left_only", C.CUSTOMER_ID]
     return float(before[C.CUSTOMER_ID].drop_duplicates().isin(one_more).mean())
 
 
-def standing_contracts(engine: Engine, prepared: Prepared, as_of: date) -> pd.DataFrame:
-    """Return ``customer_id`` and ``product_id`` of each product under a contract that stands.
+def active_contracts(engine: Engine, prepared: Prepared, as_of: date) -> pd.DataFrame:
+    """Return ``customer_id`` and ``product_id`` of each product under an active contract.
 
-    As features see it: from the day after the start to the day after the last day.
+    As for features, a contract is active from the day after its start to the day after its last.
     """
     moves = prepared.rollups[_CONTRACT_MOVES]
     seen = moves.filter(moves.known_from < to_epoch_day(as_of))
     contracts = seen.group_by(C.CUSTOMER_ID, C.CONTRACT_ID).aggregate(
         product_id=seen[C.PRODUCT_ID].max(), started=seen.started.max(), ended=seen.ended.max()
     )
-    standing = contracts.filter((contracts.started == 1) & (contracts.ended == 0))
-    frame = engine.frame(standing.select(C.CUSTOMER_ID, C.PRODUCT_ID).distinct())
+    active = contracts.filter((contracts.started == 1) & (contracts.ended == 0))
+    frame = engine.frame(active.select(C.CUSTOMER_ID, C.PRODUCT_ID).distinct())
     return frame.dropna().sort_values([C.CUSTOMER_ID, C.PRODUCT_ID], ignore_index=True)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.errors import RegistryError
 from features.progress import Progress
@@ -23,14 +26,28 @@ from models.recommend.interactions import Interactions
 from models.uplift.breadth import BreadthEffect
 from training.dataset import population
 from training.publishing.champions import Champions
+from training.publishing.lapsed import reactivation_rate
 from training.publishing.next_products import further_product_rate, next_products
 from training.publishing.offers import email_consent, offers_of
-from training.publishing.scores import VALUE_BASIS, CustomerScores, score_customers
+from training.publishing.scores import VALUE_BASIS, CustomerScores, is_by_contract, score_customers
 from training.publishing.segments import keep_segmentation, published_names
 from training.publishing.task import ScoringTask
-from training.recommend.purchases import describe_products, load_interactions
+from training.recommend.purchases import read_interactions
 from training.recommend.tables import RecommendationTables, build_recommendation_tables
 from training.uplift.effects import Effects, score_effects
+
+
+@dataclass(frozen=True)
+class _ScoredCustomers:
+    """Everything that a bundle says of each customer, except recommendations."""
+
+    scores: CustomerScores
+    effects: Effects
+    next_products: pd.DataFrame
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        return self.scores.frame[C.CUSTOMER_ID].to_numpy(dtype=str)
 
 
 def publish(
@@ -53,49 +70,72 @@ def publish(
         Hashes of customers to leave out.
     declared
         Offers declared beside those of the table, with rules already checked.
+
+    Raises
+    ------
+    RegistryError
+        The champions learned from other features, or under other settings of money or population.
     """
-    engine, prepared, champions, as_of = task.engine, task.prepared, task.champions, task.as_of
-    _refuse_other_money(champions, task.shop)
-    tick = progress("Scores of all customers", 2)
-    scored = score_customers(task, previous=published_names(root, as_of))
-    tick()
-    keep_segmentation(champions, scored.segmentation)
-    effects = score_effects(champions, scored.vectors, scored.frame)
-    following = next_products(engine, prepared, scored.vectors, as_of)
-    tick()
-    tick = progress("Products for all customers", 2)
-    customer_ids = scored.frame[C.CUSTOMER_ID].to_numpy(dtype=str)
-    purchases = load_interactions(engine, prepared.rollups, as_of)
-    interactions = describe_products(engine, prepared, purchases)
-    champions.recommend.fit(interactions)
-    tick()
-    catalogue = _catalogue(task, interactions)
-    recommendations = build_recommendation_tables(
-        engine, prepared, champions.recommend, interactions, catalogue, customer_ids,
-        champions.churn.horizon_days,
-    )  # fmt: skip
-    tick()
+    _refuse_other_money(task.champions, task.shop)
+    customers = _score(task, root, progress)
+    products = _recommend(task, customers.ids, progress)
     tick = progress("Bundle", 2)
-    bundle = Bundle(
-        manifest=_manifest(task, now, scored, effects, recommendations, declared),
-        customers=pa.Table.from_pandas(
-            scored_columns(scored, effects).assign(
-                **following,
-                **{C.EMAIL_CONSENT: email_consent(engine, prepared, customer_ids)},
-            ),
-            preserve_index=False,
-        ),
-        vectors=vector_table(scored.vectors.frame, scored.vectors.names),
-        products=pa.Table.from_pandas(recommendations.catalogue, preserve_index=False),
-        offers=offers_of(engine, prepared, declared),
-        **recommendations.rows,
-        directions=recommendations.directions,
-    )
+    bundle = _bundle(task, now, customers, products, declared)
     tick()
     folder = write_bundle(root, without_customers(bundle, erased))
     activate(root, bundle.manifest.version)
     tick()
     return folder
+
+
+def _score(task: ScoringTask, root: Path, progress: Progress) -> _ScoredCustomers:
+    tick = progress("Scores of all customers", 2)
+    scores = score_customers(task, previous=published_names(root, task.as_of))
+    tick()
+    keep_segmentation(task.champions, scores.segmentation)
+    effects = score_effects(task.champions, scores.vectors, scores.frame)
+    following = next_products(task.engine, task.prepared, scores.vectors, task.as_of)
+    tick()
+    return _ScoredCustomers(scores, effects, following)
+
+
+def _recommend(
+    task: ScoringTask, customer_ids: NDArray[np.str_], progress: Progress
+) -> RecommendationTables:
+    engine, prepared, champions = task.engine, task.prepared, task.champions
+    tick = progress("Products for all customers", 2)
+    interactions = read_interactions(engine, prepared, task.as_of)
+    champions.recommend.fit(interactions)
+    tick()
+    tables = build_recommendation_tables(
+        engine, prepared, champions.recommend, interactions, _catalogue(task, interactions),
+        customer_ids, champions.churn.horizon_days,
+    )  # fmt: skip
+    tick()
+    return tables
+
+
+def _bundle(
+    task: ScoringTask,
+    now: datetime,
+    customers: _ScoredCustomers,
+    products: RecommendationTables,
+    declared: Declarations,
+) -> Bundle:
+    consent = email_consent(task.engine, task.prepared, customers.ids)
+    frame = scored_columns(customers.scores, customers.effects).assign(
+        **customers.next_products, **{C.EMAIL_CONSENT: consent}
+    )
+    vectors = customers.scores.vectors
+    return Bundle(
+        manifest=_manifest(task, now, customers, products, declared),
+        customers=pa.Table.from_pandas(frame, preserve_index=False),
+        vectors=vector_table(vectors.frame, vectors.names),
+        products=pa.Table.from_pandas(products.catalogue, preserve_index=False),
+        offers=offers_of(task.engine, task.prepared, declared),
+        **products.rows,
+        directions=products.directions,
+    )
 
 
 def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
@@ -118,14 +158,14 @@ def _refuse_other_money(champions: Champions, shop: ShopSettings) -> None:
 def _manifest(
     task: ScoringTask,
     now: datetime,
-    scored: CustomerScores,
-    effects: Effects,
-    recommendations: RecommendationTables,
+    customers: _ScoredCustomers,
+    products: RecommendationTables,
     declared: Declarations,
 ) -> Manifest:
     prepared, champions, shop, as_of = task.prepared, task.champions, task.shop, task.as_of
+    scores, effects = customers.scores, customers.effects
     horizon_days = champions.churn.horizon_days
-    unknown = recommendations.catalogue[C.UNIT_COST].isna().any()
+    unknown = products.catalogue[C.UNIT_COST].isna().any()
     assumed = prepared.lines_without_cost > 0 or bool(unknown)
     return Manifest(
         version=f"{as_of:%Y%m%d}-{now:%Y%m%dT%H%M%S}-{champions.version}",
@@ -134,8 +174,8 @@ def _manifest(
         currency=shop.currency,
         shop=shop.name,
         horizon_days=horizon_days,
-        value_horizon_days=scored.value_horizon_days,
-        value_basis=scored.value_basis,
+        value_horizon_days=scores.value_horizon_days,
+        value_basis=scores.value_basis,
         population=population(shop),
         discount_rate=shop.discount_rate,
         margin_assumed=shop.margin_rate if assumed else None,
@@ -145,7 +185,7 @@ def _manifest(
         },
         offer_policy=policy_record(declared.policy),
         data_fingerprint=prepared.fingerprint,
-        vector_fingerprint=scored.vectors.fingerprint,
+        vector_fingerprint=scores.vectors.fingerprint,
         evidence=effects.evidence,
         evidence_because=effects.because,
         response_days=effects.response_days,
@@ -154,7 +194,10 @@ def _manifest(
             BreadthEffect(**effect) for effect in champions.cards["churn"].card.get("breadth", ())
         ),
         further_product_rate=further_product_rate(task.engine, prepared, as_of, horizon_days),
-        **recommendations.manifest_fields,
+        reactivation_rate=None
+        if is_by_contract(champions)
+        else reactivation_rate(task.engine, prepared, shop, as_of, horizon_days),
+        **products.manifest_fields,
     )
 
 
@@ -182,10 +225,10 @@ def _catalogue(task: ScoringTask, interactions: Interactions) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def scored_columns(scored: CustomerScores, effects: Effects) -> pd.DataFrame:
+def scored_columns(scores: CustomerScores, effects: Effects) -> pd.DataFrame:
     """Return those of the bundle's customer columns that are scores."""
     # What is the same for everyone is in the manifest.
-    return scored.frame.drop(columns=[C.AS_OF, VALUE_BASIS]).assign(**effects.columns)
+    return scores.frame.drop(columns=[C.AS_OF, VALUE_BASIS]).assign(**effects.columns)
 
 
 def vector_table(frame: pd.DataFrame, names: list[str]) -> Any:

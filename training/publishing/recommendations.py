@@ -35,6 +35,6 @@ def score_recommendations(
                 C.CUSTOMER_ID: block[rows],
                 C.PRODUCT_ID: products[product],
                 "rank": places + 1,
-                "score": np.asarray(scores[rows, product]).ravel(),
+                C.SCORE: np.asarray(scores[rows, product]).ravel(),
             }
         )

@@ -1,7 +1,7 @@
 """Score a few customers again between trainings, with the models of the published bundle.
 
-What is known of the customer base (:mod:`.customer_base`) comes from the bundle; the
-customers' vectors from the shop's roll-ups and what was sent since (:mod:`features.live`).
+The customer base (:mod:`.customer_base`) comes from the bundle; the customers' vectors come from
+the shop's roll-ups and from events sent since (:mod:`features.live`).
 """
 
 from __future__ import annotations

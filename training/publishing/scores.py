@@ -154,8 +154,8 @@ def score_vectors(
     _require_same_features(vectors, champions)
     everyone = vectors.frame
     inside = everyone["recency_days"].to_numpy(dtype=np.float64) <= shop.lookback_days
-    by_contract = _is_by_contract(champions)
-    # Churn by contracts does not forecast the next order: value then reads its own curve.
+    by_contract = is_by_contract(champions)
+    # Churn by contracts does not forecast the next order: value then uses its own curve.
     orders_churn = champions.value.buys_ if by_contract else champions.churn
     extension = _extension(champions, shop, base)
     expected = _of_all(forecast(orders_churn, champions.value, everyone[inside], extension), inside)
@@ -164,15 +164,15 @@ def score_vectors(
     segments = segmentation.apply(
         everyone, expected.value, p_buys, orders_churn.horizon_days, previous
     )
-    judged, churn = inside, expected.churn_probability
+    at_risk, churn = inside, expected.churn_probability
     if by_contract:
-        judged = contract_customers(everyone)
-        churn = scattered(champions.churn.predict_proba(everyone[judged])[:, 1], judged)
+        at_risk = contract_customers(everyone)
+        churn = scattered(champions.churn.predict_proba(everyone[at_risk])[:, 1], at_risk)
     columns = {
         C.CUSTOMER_ID: everyone[C.CUSTOMER_ID],
         C.AS_OF: everyone[C.AS_OF],
         B.CHURN_PROBABILITY: churn,
-        B.DRIVERS: _drivers(vectors, champions, judged, shop.currency),
+        B.DRIVERS: _drivers(vectors, champions, at_risk, shop.currency),
         **_value_columns(expected, churn, inside),
         **_history_columns(everyone, base),
         **{name: segments[name] for name in (B.TIER, B.BANK_TIER, B.SEGMENT, B.STAGE)},
@@ -196,7 +196,8 @@ def _require_same_features(vectors: Vectors, champions: Champions) -> None:
             )
 
 
-def _is_by_contract(champions: Champions) -> bool:
+def is_by_contract(champions: Champions) -> bool:
+    """Return whether churn means the end of a contract instead of no order."""
     definition = champions.cards["churn"].card["definition"]
     return bool(definition["population"] == CONTRACT_POPULATION)
 
@@ -227,18 +228,18 @@ def _of_all(expected: Forecast, inside: NDArray[np.bool_]) -> Forecast:
 
 
 def _drivers(
-    vectors: Vectors, champions: Champions, judged: NDArray[np.bool_], currency: str
+    vectors: Vectors, champions: Champions, at_risk: NDArray[np.bool_], currency: str
 ) -> NDArray[np.object_]:
-    """Return what drives each customer's churn, as JSON; None for customers not judged."""
+    """Return what drives each customer's churn, as JSON; None outside the mask ``at_risk``."""
     drivers = np.full(len(vectors.frame), None, dtype=object)
-    customers = vectors.frame[judged]
+    customers = vectors.frame[at_risk]
     contributions = champions.churn.contributions(customers)
-    drivers[judged] = churn_drivers(contributions, customers, vectors.columns, currency=currency)
+    drivers[at_risk] = churn_drivers(contributions, customers, vectors.columns, currency=currency)
     return drivers
 
 
 def _value_columns(expected: Forecast, churn: Floats, inside: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return what is learned of value, in money; missing outside of the population."""
+    """Return the predicted values, in money; missing outside the population."""
     basis = pd.Series(expected.value_basis, range(len(inside)), dtype="str")
     return {
         B.CLV_PREDICTED: expected.value,
@@ -251,7 +252,7 @@ def _value_columns(expected: Forecast, churn: Floats, inside: NDArray[np.bool_])
 
 
 def _history_columns(everyone: pd.DataFrame, base: CustomerBase) -> dict[str, Any]:
-    """Return what follows from the history of orders without a learned model, or from BG/NBD."""
+    """Return what the history of orders and BG/NBD say, without the champions."""
     recency = everyone["recency_days"].to_numpy(dtype=np.float64)
     year_ahead = base.year_ahead(everyone)
     return {

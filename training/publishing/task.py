@@ -1,4 +1,4 @@
-"""What scoring and publishing are given, in one value."""
+"""The input of scoring and publishing, in one value."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def findings() -> FeatureFindings:
         families=families,
         frame=frame,
         histograms=feature_histograms(then, now),
-        made_at=datetime(2026, 4, 1, 9, 30),  # noqa: DTZ001  the rooms count in naive UTC
+        made_at=datetime(2026, 4, 1, 9, 30),  # noqa: DTZ001  the code counts in naive UTC
         champions={"churn": "champion 3", "value": "champion 5"},
         notes=(f"a note {NASTY}",),
     )

@@ -28,7 +28,7 @@ from training.publishing.scores import CustomerScores
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 TODAY = date(2026, 7, 1)  # the simulated orders end the day before
 EARLIER = date(2026, 5, 1)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -82,9 +84,8 @@ def test_who_waits_already_is_not_kept_waiting() -> None:
 class Process:
     """A process that ends at once, or when it is told to."""
 
-    exitcode = 1
-
-    def __init__(self, *, ends: bool) -> None:
+    def __init__(self, *, ends: bool, exitcode: int = 1) -> None:
+        self.exitcode = exitcode
         self.sentinel, self._writing = os.pipe()
         self._ends = ends
         self.started = self.terminated = False
@@ -117,6 +118,31 @@ def test_a_process_that_ends_is_started_again_and_ended_with_the_server() -> Non
     keep_running(make, stopping, pause_seconds=0.001)
     assert [process.started for process in made] == [True] * 3
     assert [process.terminated for process in made] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "told"),
+    [
+        (1, ["rescoring ended with exit code 1; restarting"]),
+        (-signal.SIGKILL, ["rescoring ended with exit code -9; restarting"]),
+        # The server is being stopped, and its whole group of processes was told.
+        (-signal.SIGTERM, []),
+    ],
+)
+def test_only_an_end_that_nobody_asked_for_is_told(
+    exitcode: int, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    made, stopping = [Process(ends=True, exitcode=exitcode)], threading.Event()
+
+    def make() -> Process:
+        if made:
+            return made.pop()
+        stopping.set()
+        return Process(ends=False)
+
+    with caplog.at_level(logging.WARNING, "regulars.rescoring"):
+        keep_running(make, stopping, pause_seconds=0.001)
+    assert [record.getMessage() for record in caplog.records] == told
 
 
 def sent(kind: str, event_id: str = "e1", **fields: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from training.publishing.champions import load_champions
 from training.publishing.publish import publish
 from training.publishing.task import ScoringTask
 
-CREATED = datetime(2026, 12, 1)  # noqa: DTZ001  the rooms count in naive UTC
+CREATED = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 
 
 def put_out(settings: Settings, created: datetime) -> date:
