@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Raised whenever what models save changes: those of another format are trained again.
-STATE_FORMAT = 5
+STATE_FORMAT = 6
 _PARAMETERS = "parameters.json"
 _ARRAYS = "arrays.npz"
 

@@ -20,7 +20,8 @@ from models.uplift.evidence import Evidence, grade_evidence
 
 FORMAT: Final = 3
 MANIFEST: Final = "manifest.json"
-EXPORT_AGAIN: Final = "Export the bundle again with `regulars train`."
+EXPORT_AGAIN: Final = "Export the bundle again with `regulars bundles publish`."
+_CHOOSE: Final = "`regulars bundles list` shows those that there are."
 NO_TREATMENT_DATA: Final = grade_evidence(None, None).because
 # Whether value was learned over its horizon, or over a shorter one and extrapolated to it.
 ValueBasis = Literal["learned", "extrapolated"]
@@ -79,6 +80,9 @@ class Manifest:
     further_product_rate
         Share of contract holders who held one more product a churn horizon later; None if nobody
         held any.
+    reactivation_rate
+        Share of lapsed customers who ordered again within the churn horizon; None if there were
+        none, or churn is by contracts.
     offer_policy
         Policy of all offers, as written by :class:`models.offers.declarations.Policy`.
     files
@@ -111,6 +115,7 @@ class Manifest:
     contact_cost: float | None = None
     breadth: tuple[BreadthEffect, ...] = ()
     further_product_rate: float | None = None
+    reactivation_rate: float | None = None
 
 
 _MANIFEST_JSON: Final = TypeAdapter(Manifest)
@@ -131,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise BundleError(f"no bundle in {folder}", EXPORT_AGAIN)
+        raise BundleError(f"no bundle in {folder}", _CHOOSE)
     try:
         manifest = _MANIFEST_JSON.validate_json(path.read_bytes())
     except ValidationError as error:

@@ -17,7 +17,7 @@ from features.errors import BundleError
 _ROWS_AT_ONCE = 4_096
 _COLUMN_BYTES = 4
 _as_bytes = Struct("=i").pack
-_REMEDY = "Export the bundle again with `regulars train`; report it if that fails too."
+_REMEDY = "Export the bundle again with `regulars bundles publish`; report it if that fails too."
 
 
 @dataclass(frozen=True, eq=False)

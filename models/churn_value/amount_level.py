@@ -91,3 +91,22 @@ class AmountLevel:
         """Rebuild from what :meth:`to_json` gave."""
         swing = LevelForecast.from_json(stored["swing"])
         return cls(stored["factor"], swing, stored["horizon_days"])
+
+
+def at_own_levels(
+    amount: Described, margin: Floats, days: Days, bought: NDArray[np.bool_]
+) -> Described:
+    """Return amounts at which buyers' totals agree with what each window brought, if anything.
+
+    How far a level was missed is the same for all customers of a window: it says nothing of how
+    they differ from each other.
+    """
+    windows, window = np.unique(days, return_inverse=True)
+    total, expected = (
+        np.bincount(window[bought], money[bought], minlength=len(windows))
+        for money in (margin, amount.mean())
+    )
+    level = np.divide(
+        total, expected, out=np.ones(len(windows)), where=(total > 0) & (expected > 0)
+    )
+    return amount.times(level[window])

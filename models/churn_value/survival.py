@@ -39,7 +39,7 @@ _FEWEST_KNOWN = 2
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier model would have said of windows that it had not seen.
+    """What an earlier model would have said of windows that it had not seen, knowing their levels.
 
     Attributes
     ----------
@@ -48,7 +48,8 @@ class Earlier:
     rows
         Rows of cutoffs from that day on, a mask over the training rows.
     silence
-        P(no order) said of those rows, shape (rows, horizons).
+        P(no order) said of those rows, shape (rows, horizons): each window's level as it turned
+        out, for how it was foretold is one draw for all its rows and says little of the next.
     """
 
     day: int
@@ -199,8 +200,9 @@ class SurvivalModel:
         self.slopes_ = np.array(
             [_slope(scores[later], silent[later, k], days[later]) for k in range(silent.shape[1])]
         )
-        levels = self._levels(scores[past], then[past], days[past])
-        return Earlier(day, later, self._silence(scores[later], days[later], levels))
+        windows, levels, _ = fit_levels(scores[later], silent[later], days[later], self.slopes_)
+        level = levels[np.searchsorted(windows, days[later])]
+        return Earlier(day, later, self._silence_at(scores[later], level))
 
     def _fit_history(self, X: Floats, silent: Floats, days: Days) -> HistoryScore | None:
         columns, longest = self.encoder_.columns, self.horizons_days[-1]
@@ -219,7 +221,11 @@ class SurvivalModel:
         cutoffs, where = np.unique(days, return_inverse=True)
         levels = np.array([forecast.predict(int(day), self.horizons_days)[0] for day in cutoffs])
         levels = levels.reshape(len(cutoffs), len(self.horizons_days))
-        silence: Floats = expit(scores[:, None] * self.slopes_ + levels[where])
+        return self._silence_at(scores, levels[where])
+
+    def _silence_at(self, scores: Floats, levels: Floats) -> Floats:
+        """Return P(no order) at each row's own levels, shape (n, horizons)."""
+        silence: Floats = expit(scores[:, None] * self.slopes_ + levels)
         return np.minimum.accumulate(silence, axis=1)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -21,12 +22,12 @@ from features.errors import TrainingError
 from features.family import Column
 from models.boosting import BoostingParameters
 from models.churn_value.amount import Amount, Described, dated, rounds_of
-from models.churn_value.amount_level import AmountLevel
+from models.churn_value.amount_level import AmountLevel, at_own_levels
 from models.churn_value.churn import ChurnModel, FitCurve
 from models.churn_value.horizons import Days, Floats, Outcomes
 from models.churn_value.intervals import (
     COVERAGE,
-    confidence_ahead,
+    conformal_confidence,
     needed_confidence,
     newcomers,
     tails,
@@ -242,29 +243,23 @@ class ValueModel:
         past = (days + self.horizon_days <= earlier.day) & (silent == 0)
         if ((margin > 0) & past).sum() < _FEWEST_BUYERS:
             return
-        taught = dated(X[past], days[past])
-        then = self._fit_amount(taught, margin[past], days[past], on_round)
+        then = self._fit_amount(dated(X[past], days[past]), margin[past], days[past], on_round)
         known = ~np.isnan(silent[earlier.rows])
         later = np.flatnonzero(earlier.rows)[known]
-        amount = then.describe(dated(X[later], days[later]))
-        bought = silent[later] == 0
+        amount, bought = then.describe(dated(X[later], days[later])), silent[later] == 0
+        at_its_own = partial(at_own_levels, margin=margin[later], days=days[later], bought=bought)
         if bought.sum() >= _FEWEST_DEVIATIONS:
-            deviations = amount.rows(bought).deviations(margin[later[bought]])
-            then, self.amount_ = (
-                amounts.with_deviations(deviations) for amounts in (then, self.amount_)
-            )
-            amount = replace(amount, z=then.z)
-        level = self._level(then.describe(taught), margin[past], days[past])
-        if level.factor == 0.0:
-            return  # all amounts are nothing: there is no interval to widen
-        place = outcomes.horizons_days.index(self.horizon_days)
-        p_none = earlier.silence[known][:, place]
-        rank = p_none + (1.0 - p_none) * level.move(amount, days[later]).rank(margin[later])
-        needed = needed_confidence(p_none, np.where(bought, rank, 0.0))
+            deviations = at_its_own(amount).rows(bought).deviations(margin[later[bought]])
+            self.amount_ = self.amount_.with_deviations(deviations)
+            amount = replace(amount, z=self.amount_.z)
+        amount = at_its_own(amount)
+        p_none = earlier.silence[known][:, outcomes.horizons_days.index(self.horizon_days)]
+        rank = p_none + (1.0 - p_none) * amount.rank(margin[later])
+        needed = needed_confidence(p_none, np.where(bought, rank, 0.0), margin[later] < 0)
         is_new = newcomers(outcomes.vectors)[later]
         self.confidence_ = (
-            confidence_ahead(needed[is_new]),
-            confidence_ahead(needed[~is_new]),
+            conformal_confidence(needed[is_new]),
+            conformal_confidence(needed[~is_new]),
         )
 
     def _level(self, amount: Described, margin: Floats, days: Days) -> AmountLevel:

@@ -77,6 +77,11 @@ def _order_months(of: int) -> Callable[[float, Figures], str]:
 def _repeat_days(days: float, figures: Figures) -> str:
     if days == 0:
         return "bought on one day only"
+    age, last = _number(figures, "btyd_age_days"), _number(figures, "btyd_recency_days")
+    if age is not None and last is not None:
+        # Many days raise churn where silence follows, and lower it where none does.
+        silence = f"the last {counted(age - last, 'days')} ago"
+        return f"bought on {counted(days + 1, 'days')} within {counted(age, 'days')}, {silence}"
     return f"bought on {counted(days, 'more days')} after the first"
 
 

@@ -7,10 +7,10 @@ which would be 20 MB in every worker; what does is in :mod:`models.recommend.fol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import exp2
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from models.bundle.sparse_rows import SparseRows
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]
 Position = TypeVar("Position", bound=np.integer[Any])
+Score = TypeVar("Score", bound=np.floating[Any])
 
 
 @dataclass(frozen=True)
@@ -65,23 +66,69 @@ def gathered(
     products: NDArray[Position], weights: Floats
 ) -> tuple[NDArray[Position], NDArray[np.float64]]:
     """Add up the weights of products that occur several times; unknown ones (negative) go."""
-    order = np.argsort(products, kind="stable")
-    named = products[order]
-    first_known = int(named.searchsorted(0))
-    if first_known:
-        order, named = order[first_known:], named[first_known:]
+    named = distinct(products)
+    if named.size and named[0] < 0:
+        known = products >= 0
+        named, products, weights = named[named >= 0], products[known], weights[known]
+    return named, totals(named, products, weights)
+
+
+def distinct(products: NDArray[Position]) -> NDArray[Position]:
+    """Return each product once, in ascending order."""
     # Not np.unique: on the few hundred products of a request its checks cost more than sorting.
-    is_first = np.ones(named.size, dtype=np.bool_)
+    named = np.sort(products)
+    is_first = np.empty(named.size, dtype=np.bool_)
+    is_first[:1] = True
     np.not_equal(named[1:], named[:-1], out=is_first[1:])
-    first = is_first.nonzero()[0]
-    totals = np.add.reduceat(np.asarray(weights, dtype=np.float64)[order], first)
-    return named[first], totals
+    return named[is_first]
+
+
+def totals(named: Indices, products: Indices, weights: Floats) -> NDArray[np.float64]:
+    """Add up the weights of products by product.
+
+    Parameters
+    ----------
+    named
+        Distinct products in ascending order, among them all of ``products``.
+
+    Returns
+    -------
+    array
+        A sum for each of the named, 0 for those that are not among ``products``.
+    """
+    sums = np.bincount(named.searchsorted(products), weights, named.size)
+    return np.asarray(sums, dtype=np.float64)
+
+
+class Part(NamedTuple):
+    """One part of a blend: scores of products, of which some may come several times.
+
+    The blend adds the scores up by product, scaled so that the best sum is ``weight``.
+    """
+
+    products: Indices
+    scores: Floats
+    weight: float
+
+
+def blended(named: Indices, parts: Iterable[Part]) -> NDArray[np.float64]:
+    """Add up parts; ``named`` as for :func:`totals`, with the products of all parts."""
+    blend = np.zeros(named.size)
+    for products, scores, weight in parts:
+        blend += scaled(totals(named, products, scores), weight)
+    return blend
+
+
+def scaled(scores: NDArray[Score], weight: float) -> NDArray[Score]:
+    """Return scores multiplied so that the best is ``weight``; zeros where none is positive."""
+    best = scores.max(initial=0)
+    return scores * (weight / best if best > 0 else 0.0)
 
 
 def weighted_rows(
     matrix: SparseRows, weights: Mapping[int, float]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Score products from the given ones: a weighted sum of rows of an item-item matrix.
+    """Score products from the given ones: rows of an item-item matrix, to be added up.
 
     Parameters
     ----------
@@ -93,12 +140,10 @@ def weighted_rows(
     Returns
     -------
     products, scores
-        Each product named by a row once.
+        What the rows name, row after row, with their scores times the row's weight.
     """
     spans = [matrix.span(product) for product in weights]
     values = matrix.values[C.SCORE]
     scores = np.concatenate([values[span] for span in spans])
     each = np.repeat(np.array([*weights.values()]), [span.stop - span.start for span in spans])
-    if len(spans) == 1:
-        return matrix.indices[spans[0]], scores * each
-    return gathered(np.concatenate([matrix.indices[span] for span in spans]), scores * each)
+    return np.concatenate([matrix.indices[span] for span in spans]), scores * each

@@ -1,8 +1,8 @@
 """Which ranking to treat by: an uplift learner, the plain response model, or none at all.
 
-Every candidate is cross-fitted, and its gain over random measured with doubly robust scores.
-With customer ``i`` at place ``u_i`` of a ranking (0 last, 1 first) and score ``psi_i``, the area
-between its Qini curve and random is the mean of ``psi_i (u_i - 1/2)``: a plain mean, whose
+Every candidate is cross-fitted, and its gain over random measured with doubly robust scores. With
+``u_i`` the fractional rank of customer ``i`` (0 last, 1 first) and ``psi_i`` the score, the area
+between a ranking's Qini curve and random is the mean of ``psi_i (u_i - 1/2)``: a plain mean, whose
 standard error, and that of the difference of two rankings, need no resampling (Yadlowsky,
 Fleming, Shah, Brunskill & Wager 2021, "Evaluating treatment prioritization rules", the Qini
 weighting). The simpler ranking is kept unless the other is ahead by more than noise.
@@ -25,7 +25,7 @@ NONE: Final = "none"
 """No heterogeneity: everyone is expected to gain the same."""
 
 _NOISE = 1.0
-"""Standard errors that count as noise: the rule of pruning (Breiman et al. 1984, 3.4.3)."""
+"""Standard errors that count as noise: as in pruning trees (Breiman et al. 1984, 3.4.3)."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class EffectLine:
 
 @dataclass(frozen=True)
 class Choice:
-    """The ranking to treat by, and all that was compared.
+    """The ranking by which to treat, and the candidates it was chosen from.
 
     Attributes
     ----------
     areas, leads
-        Of every candidate: area over random, and over the response model.
+        By candidate: the area over random, and over the response model.
     line
         Turns the chosen ranking's scores into effects.
     """
@@ -104,16 +104,16 @@ class CrossFitted:
 
     Attributes
     ----------
-    scores, places
-        By candidate, shape (n,): the score less its fold's mean, and the place from 0 to 1
-        within the fold (folds are models of their own and do not compare).
-    pseudo
+    scores, ranks
+        By candidate, shape (n,): the score less its fold's mean, and the fractional rank from 0
+        to 1 within the fold (scores of different folds come from different models).
+    pseudo_outcome
         Doubly robust score of each customer, whose mean is the average effect.
     """
 
     scores: Mapping[str, Floats]
-    places: Mapping[str, Floats]
-    pseudo: Floats
+    ranks: Mapping[str, Floats]
+    pseudo_outcome: Floats
 
 
 def choose(
@@ -124,7 +124,7 @@ def choose(
     seed: int,
     on_fold: Callable[[], None] = lambda: None,
 ) -> Choice:
-    """Cross-fit every candidate and choose the simplest that none beats by more than noise."""
+    """Cross-fit every candidate, and choose the simplest that no other beats by more than noise."""
     return choose_from(cross_fit(trial, parameters, folds=folds, seed=seed, on_fold=on_fold))
 
 
@@ -140,18 +140,18 @@ def cross_fit(
     fold = deal_folds(2 * trial.treated + trial.outcome, folds, seed)
     names = (*UPLIFT_LEARNERS, RESPONSE)
     scores = {name: np.empty(len(trial)) for name in names}
-    places = {name: np.empty(len(trial)) for name in names}
+    ranks = {name: np.empty(len(trial)) for name in names}
     if_treated, if_held_out = np.empty(len(trial)), np.empty(len(trial))
-    for held in range(folds):
-        rows = fold == held
+    for number in range(folds):
+        rows = fold == number
         learned = fit_learners(trial.take(~rows), parameters)
         for name in names:
-            said = learned[name].score(trial.X[rows])
-            scores[name][rows] = said - said.mean()
-            places[name][rows] = (rankdata(said) - 0.5) / len(said)
+            estimated = learned[name].score(trial.X[rows])
+            scores[name][rows] = estimated - estimated.mean()
+            ranks[name][rows] = (rankdata(estimated) - 0.5) / len(estimated)
         if_treated[rows], if_held_out[rows] = arm_chances(learned["t"], trial.X[rows])
         on_fold()
-    return CrossFitted(scores, places, pseudo_outcomes(trial, if_treated, if_held_out))
+    return CrossFitted(scores, ranks, pseudo_outcomes(trial, if_treated, if_held_out))
 
 
 def pseudo_outcomes(trial: Trial, if_treated: Floats, if_held_out: Floats) -> Floats:
@@ -167,21 +167,19 @@ def pseudo_outcomes(trial: Trial, if_treated: Floats, if_held_out: Floats) -> Fl
 
 def choose_from(fitted: CrossFitted) -> Choice:
     """Choose among cross-fitted candidates."""
-    areas = {name: _area(fitted.pseudo * (place - 0.5)) for name, place in fitted.places.items()}
-    of_response = fitted.places[RESPONSE]
-    leads = {
-        name: _area(fitted.pseudo * (fitted.places[name] - of_response)) for name in UPLIFT_LEARNERS
-    }
+    effect, ranks = fitted.pseudo_outcome, fitted.ranks
+    areas = {name: _area(effect * (rank - 0.5)) for name, rank in ranks.items()}
+    leads = {name: _area(effect * (ranks[name] - ranks[RESPONSE])) for name in UPLIFT_LEARNERS}
     best = max(UPLIFT_LEARNERS, key=lambda name: areas[name].value)
     beats_response = leads[best].errors_ahead > _NOISE
     chosen = best if beats_response else RESPONSE
-    line = _fit_line(fitted.scores[chosen], fitted.pseudo)
+    line = _fit_line(fitted.scores[chosen], effect)
     if areas[chosen].errors_ahead <= _NOISE or line.slope <= 0:
         because = (
             f"no ranking is ahead of random by more than noise (the best, {chosen}, by "
             f"{areas[chosen].errors_ahead:.1f} standard errors): everyone gets the average effect"
         )
-        return Choice(NONE, because, areas, leads, _flat_line(fitted.pseudo))
+        return Choice(NONE, because, areas, leads, _flat_line(effect))
     verdict = "ahead of" if beats_response else "not ahead by more than noise of"
     because = (
         f"the best uplift learner, {best}, is {verdict} the response model "
@@ -191,28 +189,29 @@ def choose_from(fitted: CrossFitted) -> Choice:
     return Choice(chosen, because, areas, leads, line)
 
 
-def _area(contributions: Floats) -> Area:
-    error = contributions.std(ddof=1) / np.sqrt(len(contributions))
-    return Area(float(contributions.mean()), float(error))
+def _area(terms: Floats) -> Area:
+    """Return the mean of the customers' terms, and its standard error."""
+    return Area(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(len(terms))))
 
 
-def _flat_line(pseudo: Floats) -> EffectLine:
-    average = _area(pseudo)
+def _flat_line(pseudo_outcome: Floats) -> EffectLine:
+    """Return the average effect for all."""
+    average = _area(pseudo_outcome)
     return EffectLine(average.value, 0.0, 0.0, average.error**2, 0.0)
 
 
-def _fit_line(scores: Floats, pseudo: Floats) -> EffectLine:
-    """Fit by least squares, with variances that do not suppose equal spread (White 1980).
+def _fit_line(scores: Floats, pseudo_outcome: Floats) -> EffectLine:
+    """Fit by least squares, with variances that hold whatever the spread (White 1980).
 
-    The slope is drawn to zero by what chance explains of it (James & Stein 1961, positive part):
-    it reaches it at one standard error.
+    The slope is shrunk to zero as far as chance explains it (James & Stein 1961, positive part): a
+    slope of one standard error or less becomes 0.
     """
-    flat = _flat_line(pseudo)
+    flat = _flat_line(pseudo_outcome)
     squares = float(scores @ scores)
     if squares == 0:
         return flat
-    slope = float(scores @ pseudo) / squares
-    residual = pseudo - flat.level - slope * scores
+    slope = float(scores @ pseudo_outcome) / squares
+    residual = pseudo_outcome - flat.level - slope * scores
     variance = float((scores**2) @ (residual**2)) / squares**2
     kept = max(0.0, 1 - variance / slope**2) if slope != 0 else 0.0
     return EffectLine(flat.level, kept * slope, 0.0, flat.level_variance, variance)

@@ -6,8 +6,8 @@ less that of those with ``k``, adjusted for everything else known before: augmen
 propensity weighting (Robins, Rotnitzky & Zhao 1994), its outcome models and propensities
 cross-fitted (Chernozhukov et al. 2018), step by step from one product to many.
 
-Nobody drew by lot who holds what, so the evidence is at best ``observational``: what is not in
-the vectors (a plan to leave, say) is not adjusted for.
+Who holds what was not randomised, so the evidence is at best ``observational``: what is not in the
+vectors (a plan to leave, say) is not adjusted for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.boosting import BoostingParameters, Ensemble
 from models.parallel import parallel_map
 from models.uplift.chooser import pseudo_outcomes
 from models.uplift.evidence import Grade, grade_evidence
-from models.uplift.overlap import Overlap, bounded, check_overlap
+from models.uplift.overlap import Overlap, bounded, check_overlap, is_comparable
 from models.uplift.trial import FEWEST_OF_EACH, Booleans, Floats, Trial, deal_folds
 
 OUTCOME_BOOSTING: Final = BoostingParameters(
@@ -61,11 +61,12 @@ class Step:
     Attributes
     ----------
     customers
-        Those with ``held`` or ``held + 1`` products who could have been either.
+        Those with ``held`` or ``held + 1`` products who are comparable
+        (:func:`~models.uplift.overlap.is_comparable`).
     raw, adjusted
-        Change in P(churned), as found and with everything else known held alike.
+        Change in P(churned), as found, and adjusted for everything else known.
     per_customer
-        Row numbers of ``customers`` and each one's adjusted effect, a noisy unbiased score.
+        Row numbers of ``customers``, and a score of each whose mean is the adjusted effect.
     """
 
     held: int
@@ -93,8 +94,8 @@ def cross_sell_effect(
     Parameters
     ----------
     X
-        What else is known of each customer at the cutoff, shape (n, features). Leave out what
-        is but another name for the number held.
+        What else is known of each customer at the cutoff, shape (n, features), without other
+        measures of how much is held: adjusting for them would adjust the effect away.
     held
         Products or categories held at the cutoff.
     churned
@@ -149,7 +150,7 @@ def retention_term(step: Step) -> Effect:
 
 
 def _enough(more: Floats, churned: Floats) -> bool:
-    sizes = [((more == arm) & (churned == end)).sum() for arm in (0, 1) for end in (0, 1)]
+    sizes = [((more == arm) & (churned == outcome)).sum() for arm in (0, 1) for outcome in (0, 1)]
     return bool(min(sizes) >= FEWEST_OF_EACH)
 
 
@@ -165,11 +166,11 @@ def _step(
 ) -> Step:
     parameters = replace(boosting, seed=seed, threads=1)
 
-    def grow(target: Floats, taught: Booleans) -> Ensemble:
+    def fit_trees(target: Floats, train: Booleans) -> Ensemble:
         return Ensemble.fit(
-            X[taught],
-            target[taught],
-            weight=np.ones(int(taught.sum())),
+            X[train],
+            target[train],
+            weight=np.ones(int(train.sum())),
             objective="binary",
             parameters=parameters,
             categorical=categorical,
@@ -179,14 +180,14 @@ def _step(
     propensity, if_more, if_not = (np.empty(len(more)) for _ in range(3))
 
     def cross_fit(number_of_fold: int) -> None:
-        asked, taught = fold == number_of_fold, fold != number_of_fold
-        propensity[asked] = expit(grow(more, taught).raw_score(X[asked]))
-        if_more[asked] = expit(grow(churned, taught & (more == 1)).raw_score(X[asked]))
-        if_not[asked] = expit(grow(churned, taught & (more == 0)).raw_score(X[asked]))
+        test, train = fold == number_of_fold, fold != number_of_fold
+        propensity[test] = expit(fit_trees(more, train).raw_score(X[test]))
+        if_more[test] = expit(fit_trees(churned, train & (more == 1)).raw_score(X[test]))
+        if_not[test] = expit(fit_trees(churned, train & (more == 0)).raw_score(X[test]))
 
     parallel_map(cross_fit, range(_FOLDS))
     overlap = check_overlap(more, propensity)
-    comparable = comparable_rows(propensity)
+    comparable = is_comparable(propensity)
     trial = Trial(X, more, churned, bounded(propensity), categorical).take(comparable)
     scores = pseudo_outcomes(trial, if_more[comparable], if_not[comparable])
     return Step(
@@ -201,13 +202,9 @@ def _step(
     )
 
 
-def comparable_rows(propensity: Floats) -> Booleans:
-    """Return who could have been either: propensity in [0.1, 0.9] (Crump, Hotz et al. 2009)."""
-    return np.asarray((propensity >= 0.1) & (propensity <= 0.9))
-
-
 def _raw(more: Floats, churned: Floats) -> Effect:
-    ones, others = churned[more == 1], churned[more == 0]
-    difference = float(ones.mean() - others.mean())
-    half = _TWO_SIDED_95 * float(np.sqrt(ones.var() / len(ones) + others.var() / len(others)))
+    with_more, without = churned[more == 1], churned[more == 0]
+    difference = float(with_more.mean() - without.mean())
+    variance = with_more.var() / len(with_more) + without.var() / len(without)
+    half = _TWO_SIDED_95 * float(np.sqrt(variance))
     return Effect(difference, difference - half, difference + half)

@@ -15,7 +15,9 @@ All learn from one :class:`~models.uplift.trial.Trial`; what they share is fitte
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +26,8 @@ from scipy.special import expit
 
 from models.boosting import BoostingParameters, Ensemble
 from models.state import load_state, save_state
-from models.uplift.odds import Departures, OddsEffect, fit_odds
-from models.uplift.trial import Booleans, Floats, Trial
+from models.uplift.odds import LogOddsChange, OddsEffect, fit_odds
+from models.uplift.trial import Floats, Trial
 
 UPLIFT_LEARNERS: Final = ("s", "t", "x", "class_transformation", "odds")
 RESPONSE: Final = "response"
@@ -48,14 +50,14 @@ class EffectModel:
         Its ensembles, in the order in which :func:`fit_learners` makes them.
     treated_share
         Mean propensity, by which ``x`` weighs its two parts and ``odds`` splits what it moves.
-    departures
+    change
         Of ``odds``: what the treatment adds to each customer's log-odds; else None.
     """
 
     learner: str
     parts: tuple[Ensemble, ...]
     treated_share: float
-    departures: Departures | None = None
+    change: LogOddsChange | None = None
 
     def score(self, X: Floats) -> Floats:
         """Return the estimated effect (of ``response``: the chance if treated), shape (n,)."""
@@ -71,8 +73,8 @@ class EffectModel:
             share = self.treated_share
             return (1 - share) * from_treated.raw_score(X) + share * from_held_out.raw_score(X)
         (model,) = self.parts
-        if self.departures is not None:
-            return OddsEffect(model, self.departures).score(X, self.treated_share)
+        if self.change is not None:
+            return OddsEffect(model, self.change).score(X, self.treated_share)
         if self.learner == "class_transformation":
             return 2 * _chance(model, X) - 1
         return _chance(model, X)
@@ -82,7 +84,7 @@ class EffectModel:
         parameters = {
             "learner": self.learner,
             "treated_share": self.treated_share,
-            "departures": None if self.departures is None else self.departures.to_json(),
+            "change": None if self.change is None else self.change.to_json(),
             "parts": len(self.parts),
         }
         save_state(folder, parameters)
@@ -94,59 +96,101 @@ class EffectModel:
         """Read back what :meth:`save` wrote."""
         stored, _ = load_state(folder)
         parts = (Ensemble.load(folder / f"part_{number}") for number in range(stored["parts"]))
-        found = stored["departures"]
-        departures = None if found is None else Departures.from_json(found)
-        return cls(stored["learner"], tuple(parts), stored["treated_share"], departures)
+        found = stored["change"]
+        change = None if found is None else LogOddsChange.from_json(found)
+        return cls(stored["learner"], tuple(parts), stored["treated_share"], change)
 
 
-def fit_learners(trial: Trial, parameters: BoostingParameters) -> dict[str, EffectModel]:
-    """Fit every learner, and the response model, on the same customers."""
-    treated = trial.treated == 1
+def fit_learners(
+    trial: Trial,
+    parameters: BoostingParameters,
+    names: Sequence[str] = (*UPLIFT_LEARNERS, RESPONSE),
+) -> dict[str, EffectModel]:
+    """Fit learners, by default all and the response model, on the same customers."""
+    fitting = _Fitting(trial, parameters)
     share = float(trial.propensity.mean())
-    everyone = np.ones(len(trial), dtype=np.bool_)
-    with_arm = np.hstack([trial.X, trial.treated[:, None]])
-
-    def grow(X: Floats, target: Floats, rows: Booleans, objective: str = "binary") -> Ensemble:
-        return Ensemble.fit(
-            X[rows],
-            target[rows],
-            weight=np.ones(int(rows.sum())),
-            objective=objective,
-            parameters=parameters,
-            categorical=trial.categorical,
-        )
-
-    of_treated = grow(trial.X, trial.outcome, treated)
-    of_held_out = grow(trial.X, trial.outcome, ~treated)
-    # Each arm is compared with a model that never saw it: no customer predicts itself.
-    gained = trial.outcome - _chance(of_held_out, trial.X)
-    forgone = _chance(of_treated, trial.X) - trial.outcome
-    parts = {
-        "s": (grow(with_arm, trial.outcome, everyone),),
-        "t": (of_treated, of_held_out),
-        "x": (
-            grow(trial.X, gained, treated, "regression"),
-            grow(trial.X, forgone, ~treated, "regression"),
-        ),
-        "class_transformation": (_fit_transformed(trial, parameters),),
-        RESPONSE: (of_treated,),
-    }
-    learned = {name: EffectModel(name, each, share) for name, each in parts.items()}
-    odds = fit_odds(trial, seed=parameters.seed)
-    learned["odds"] = EffectModel("odds", (odds.outcome,), share, odds.departures)
+    learned: dict[str, EffectModel] = {}
+    for name in names:
+        if name == "odds":
+            odds = fit_odds(trial, seed=parameters.seed)
+            learned[name] = EffectModel(name, (odds.outcome,), share, odds.change)
+        else:
+            learned[name] = EffectModel(name, _PARTS[name](fitting), share)
     return learned
 
 
-def _fit_transformed(trial: Trial, parameters: BoostingParameters) -> Ensemble:
-    """Learn who was treated with the outcome, or held out without it."""
-    return Ensemble.fit(
-        trial.X,
-        np.where(trial.treated == 1, trial.outcome, 1 - trial.outcome),
-        weight=trial.weight,
-        objective="binary",
-        parameters=parameters,
-        categorical=trial.categorical,
+@dataclass(frozen=True, eq=False)
+class _Fitting:
+    """A trial and the models of its arms, which several learners are made of."""
+
+    trial: Trial
+    parameters: BoostingParameters
+
+    def fit_trees(
+        self, X: Floats, target: Floats, objective: str = "binary", weight: Floats | None = None
+    ) -> Ensemble:
+        """Fit trees; every row weighs the same by default."""
+        return Ensemble.fit(
+            X,
+            target,
+            weight=np.ones(len(X)) if weight is None else weight,
+            objective=objective,
+            parameters=self.parameters,
+            categorical=self.trial.categorical,
+        )
+
+    @cached_property
+    def of_treated(self) -> Ensemble:
+        """P(outcome) of the treated."""
+        treated = self.trial.treated == 1
+        return self.fit_trees(self.trial.X[treated], self.trial.outcome[treated])
+
+    @cached_property
+    def of_held_out(self) -> Ensemble:
+        """P(outcome) of the held out."""
+        held_out = self.trial.treated == 0
+        return self.fit_trees(self.trial.X[held_out], self.trial.outcome[held_out])
+
+
+def _fit_s(fitting: _Fitting) -> tuple[Ensemble, ...]:
+    trial = fitting.trial
+    return (fitting.fit_trees(np.hstack([trial.X, trial.treated[:, None]]), trial.outcome),)
+
+
+def _fit_t(fitting: _Fitting) -> tuple[Ensemble, ...]:
+    return fitting.of_treated, fitting.of_held_out
+
+
+def _fit_x(fitting: _Fitting) -> tuple[Ensemble, ...]:
+    """Compare each arm with a model that never saw it: no customer predicts itself."""
+    trial = fitting.trial
+    treated, held_out = (trial.take(trial.treated == arm) for arm in (1, 0))
+    gained = treated.outcome - _chance(fitting.of_held_out, treated.X)
+    forgone = _chance(fitting.of_treated, held_out.X) - held_out.outcome
+    return (
+        fitting.fit_trees(treated.X, gained, "regression"),
+        fitting.fit_trees(held_out.X, forgone, "regression"),
     )
+
+
+def _fit_class_transformation(fitting: _Fitting) -> tuple[Ensemble, ...]:
+    """Learn who was treated with the outcome, or held out without it."""
+    trial = fitting.trial
+    target = np.where(trial.treated == 1, trial.outcome, 1 - trial.outcome)
+    return (fitting.fit_trees(trial.X, target, weight=trial.weight),)
+
+
+def _fit_response(fitting: _Fitting) -> tuple[Ensemble, ...]:
+    return (fitting.of_treated,)
+
+
+_PARTS: Final[Mapping[str, Callable[[_Fitting], tuple[Ensemble, ...]]]] = {
+    "s": _fit_s,
+    "t": _fit_t,
+    "x": _fit_x,
+    "class_transformation": _fit_class_transformation,
+    RESPONSE: _fit_response,
+}
 
 
 def arm_chances(t_learner: EffectModel, X: Floats) -> tuple[Floats, Floats]:

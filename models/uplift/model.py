@@ -31,7 +31,7 @@ class UpliftModel:
     Parameters
     ----------
     design
-        How treatment was given: ``randomised`` by lot, else ``observational``.
+        How treatment was assigned: ``randomised``, else ``observational``.
     folds
         In how many parts candidates are cross-fitted.
 
@@ -74,8 +74,8 @@ class UpliftModel:
         known
             The columns of ``customers`` to read.
         propensity
-            P(treated) of each customer as the lots were drawn; by default the same for all.
-            Where treatment was not by lot, or does not look so, it is estimated from the columns.
+            P(treated) of each customer as designed; by default the same for all. Where treatment
+            was not random, or does not look so, it is estimated from the columns.
         columns_of_effects
             Names the columns on which effects may depend, where a learner takes only a few (see
             :mod:`models.uplift.traits`); by default all.
@@ -90,26 +90,26 @@ class UpliftModel:
         if not 0 < treated.sum() < len(treated):
             raise TrainingError(
                 "all customers were treated, or none: there is nobody to compare with",
-                "hold out some customers of the next campaign, drawn by lot",
+                "hold out some customers of the next campaign, drawn at random",
             )
         self.encoder_ = Encoder.fit(customers, known)
         X, categorical = self.encoder_.transform(customers), self.encoder_.categorical_positions
         estimated = estimate_propensity(X, treated, categorical, seed=self.seed)
-        lot = np.full(len(treated), treated.mean()) if propensity is None else propensity
-        self.overlap_: Overlap = check_overlap(treated, estimated, lot)
+        designed = np.full(len(treated), treated.mean()) if propensity is None else propensity
+        self.overlap_: Overlap = check_overlap(treated, estimated, designed)
         self.grade_: Grade = grade_evidence(self.design, self.overlap_)
-        by_lot = self.grade_.evidence == "randomised"
-        chances = lot if by_lot else bounded(estimated)
+        randomised = self.grade_.evidence == "randomised"
+        used = designed if randomised else bounded(estimated)
         few = None if columns_of_effects is None else columns_of_effects(self.encoder_)
-        trial = Trial(X, treated, outcome, chances, categorical, few)
+        trial = Trial(X, treated, outcome, used, categorical, few)
         trial.require_enough()
         parameters = replace(self.boosting, seed=self.seed)
         self.choice_: Choice = choose(
             trial, parameters, folds=self.folds, seed=self.seed, on_fold=on_fold
         )
         self.ranking_: EffectModel | None = None
-        if self.choice_.chosen != NONE:
-            self.ranking_ = fit_learners(trial, parameters)[self.choice_.chosen]
+        if (chosen := self.choice_.chosen) != NONE:
+            self.ranking_ = fit_learners(trial, parameters, [chosen])[chosen]
             self._centre_on(X)
         return self
 
@@ -166,7 +166,7 @@ class UpliftModel:
         return self.ranking_.score(self.encoder_.transform(customers))
 
     def _centre_on(self, X: Floats) -> None:
-        """Let the line be level at the mean score of the ranking that is served."""
+        """Centre the line on the mean score of the ranking that is served."""
         if self.ranking_ is not None:
             centre = float(self.ranking_.score(X).mean())
             self.choice_ = replace(self.choice_, line=replace(self.choice_.line, centre=centre))

@@ -37,8 +37,8 @@ OUTCOME_BOOSTING: Final = BoostingParameters(
 )
 
 _FOLDS = 3
-_ROUNDS = 10
-_NEWTON_STEPS = 5
+# One Newton step a round: weights follow the precisions, which converge much more slowly.
+_ROUNDS = 50
 # Precisions (one over the variance) of weights: the first, and the ends of their range.
 _FIRST_PRECISION = 50.0
 _LEAST_PRECISION, _MOST_PRECISION = 0.1, 1e5
@@ -47,7 +47,7 @@ _LEVEL_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
-class Departures:
+class LogOddsChange:
     """``delta``: what a treatment adds to a customer's log-odds, by traits.
 
     Attributes
@@ -71,7 +71,7 @@ class Departures:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Departures:
+    def from_json(cls, stored: dict[str, Any]) -> LogOddsChange:
         """Rebuild from what :meth:`to_json` gave."""
         traits = traits_from_json(stored["traits"])
         return cls(stored["level"], traits, tuple(stored["weights"]))
@@ -88,12 +88,12 @@ class OddsEffect:
     """
 
     outcome: Ensemble
-    departures: Departures
+    change: LogOddsChange
 
     def score(self, X: Floats, treated_share: float) -> Floats:
         """Return the estimated effect on P(outcome), shape (n,)."""
         known = self.outcome.raw_score(X)
-        delta = self.departures.score(X)
+        delta = self.change.score(X)
         if_treated, if_held_out = known + (1 - treated_share) * delta, known - treated_share * delta
         return np.asarray(expit(if_treated) - expit(if_held_out), dtype=np.float64)
 
@@ -104,20 +104,20 @@ def fit_odds(trial: Trial, *, seed: int) -> OddsEffect:
     known = np.empty(len(trial))
     boosters: list[lightgbm.Booster] = []
     for number in range(_FOLDS):
-        others = trial.take(fold != number)
+        train, test = fold != number, fold == number
         trees = Ensemble.fit(
-            others.X,
-            others.outcome,
+            trial.X[train],
+            trial.outcome[train],
             objective="binary",
             parameters=replace(OUTCOME_BOOSTING, seed=seed),
             categorical=trial.categorical,
         )
-        known[fold == number] = trees.raw_score(trial.X[fold == number])
+        known[test] = trees.raw_score(trial.X[test])
         boosters.extend(trees.boosters)
-    return OddsEffect(Ensemble(tuple(boosters)), fit_departures(trial, known))
+    return OddsEffect(Ensemble(tuple(boosters)), fit_log_odds_change(trial, known))
 
 
-def fit_departures(trial: Trial, known: Floats) -> Departures:
+def fit_log_odds_change(trial: Trial, known: Floats) -> LogOddsChange:
     """Fit ``delta`` given the log-odds ``known`` of each customer, shape (n,)."""
     columns = trial.effect_columns or EffectColumns(tuple(range(trial.X.shape[1])))
     traits = columns.fit(trial.X, trial.categorical)
@@ -129,26 +129,22 @@ def fit_departures(trial: Trial, known: Floats) -> Departures:
     precision = np.full(len(traits), _FIRST_PRECISION)
     for _ in range(_ROUNDS):
         prior = np.concatenate([[_LEVEL_PRECISION], precision[group]])
-        weights, variance = _likeliest(weights, design, known, trial.outcome, prior)
+        weights, variance = _newton_step(weights, design, known, trial.outcome, prior)
         # Of each trait: terms over the expected sum of their squared weights.
         squares = np.bincount(group, weights[1:] ** 2 + variance[1:], len(traits))
         precision = np.clip(sizes / squares, _LEAST_PRECISION, _MOST_PRECISION)
-    return Departures(float(weights[0]), traits, tuple(weights[1:].tolist()))
+    return LogOddsChange(float(weights[0]), traits, tuple(weights[1:].tolist()))
 
 
-def _likeliest(
+def _newton_step(
     weights: Floats, design: Floats, known: Floats, outcome: Floats, precision: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the likeliest weights under normal priors of such precision, and their variances.
+    """Return likelier weights under normal priors of such precision, and their variances.
 
-    A logistic regression with the offset ``known``, by Newton's method from ``weights`` on.
+    A step of Newton's method in a logistic regression with the offset ``known``.
     """
-    covariance: Floats = np.eye(len(weights))
-    for _ in range(_NEWTON_STEPS):
-        chance = expit(known + design @ weights)
-        gradient = design.T @ (chance - outcome) + precision * weights
-        variance = chance * (1 - chance)
-        hessian = (design * variance[:, None]).T @ design + np.diag(precision)
-        covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-        weights = weights - covariance @ gradient
-    return weights, np.diag(covariance)
+    chance = expit(known + design @ weights)
+    gradient = design.T @ (chance - outcome) + precision * weights
+    hessian = (design * (chance * (1 - chance))[:, None]).T @ design + np.diag(precision)
+    covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+    return weights - covariance @ gradient, np.diag(covariance)

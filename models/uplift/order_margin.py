@@ -44,13 +44,13 @@ class OrderMargin:
         Where customers do not differ, or are too few to tell, each gets the shop's mean.
         """
         known = (orders > 0) & np.isfinite(own)
-        n, said = orders[known], own[known]
+        n, margin = orders[known], own[known]
         if len(n) == 0:
             return cls(0.0, _LARGEST_PULL)
-        mean = float(said @ n / n.sum())
+        mean = float(margin @ n / n.sum())
         if len(n) < _FEWEST_CUSTOMERS:
             return cls(mean, _LARGEST_PULL)
-        squared, line = (said - mean) ** 2, np.column_stack([np.ones(len(n)), 1 / n])
+        squared, line = (margin - mean) ** 2, np.column_stack([np.ones(len(n)), 1 / n])
         expected = np.full(len(n), max(float(squared.mean()), 1e-12))
         between = within = 0.0
         for _ in range(_STEPS):

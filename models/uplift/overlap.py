@@ -11,22 +11,23 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from models.boosting import BoostingParameters, Ensemble
-from models.uplift.trial import Floats, deal_folds
+from models.uplift.trial import Booleans, Floats, deal_folds
 
-SAFE_LOW: Final = 0.1
-"""Propensities below this, or above 1 less this, are nearly rules (Crump, Hotz et al. 2009)."""
+LOWEST_COMPARABLE: Final = 0.1
+"""Customers with a propensity below this, or above 1 less this, have hardly anyone to be compared
+with (Crump, Hotz, Imbens & Mitnik 2009)."""
 
 PROPENSITY_BOOSTING: Final = BoostingParameters(
     rounds=60, learning_rate=0.05, leaves=7, column_share=0.7, members=1
 )
 
 _FOLDS = 3
-_MOST_OUTSIDE = 0.2
-_FEWEST_EFFECTIVE = 100.0
-_RARELY_BY_CHANCE = 0.01
-# Folds learn from each other's rows, so what they tell of a coin spreads wider than what one
-# fixed model would: up to 1.5 times, measured on tossed coins.
-_SPREAD_OF_CROSS_FITTING = 1.5
+_LARGEST_SHARE_OUTSIDE = 0.2
+_SMALLEST_EFFECTIVE_SIZE = 100.0
+_SIGNIFICANCE = 0.01
+# Cross-fitted models share training rows, so the statistic of treatment drawn at random varies more
+# than a standard normal: up to 1.5 times as much in simulations.
+_CROSS_FITTING_INFLATION = 1.5
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class Overlap:
     Attributes
     ----------
     auc
-        ROC AUC of telling them apart by features; one half where a coin was tossed.
+        ROC AUC of telling them apart by features; one half where treatment was random.
     looks_random
-        Whether features tell no more of treatment than the lot does, up to chance (1 %).
+        Whether features predict treatment no better than the design does (1 % level).
     share_outside
-        Share of customers whose propensity is nearly a rule.
+        Share of customers with hardly anyone to be compared with; see :func:`is_comparable`.
     effective_treated, effective_held_out
-        Effective sample size of each arm once weighed to look like everyone (Kish 1965).
+        Effective sample size of each arm once weighted to look like everyone (Kish 1965).
     """
 
     auc: float
@@ -54,8 +55,8 @@ class Overlap:
     @property
     def holds(self) -> bool:
         """Whether effects may be estimated by comparing the arms."""
-        fewest = min(self.effective_treated, self.effective_held_out)
-        return self.share_outside <= _MOST_OUTSIDE and fewest >= _FEWEST_EFFECTIVE
+        smallest = min(self.effective_treated, self.effective_held_out)
+        return self.share_outside <= _LARGEST_SHARE_OUTSIDE and smallest >= _SMALLEST_EFFECTIVE_SIZE
 
     @property
     def says(self) -> str:
@@ -82,17 +83,17 @@ def estimate_propensity(
     fold = deal_folds(treated, _FOLDS, seed)
     propensity = np.empty(len(treated))
     parameters = replace(PROPENSITY_BOOSTING, seed=seed)
-    for held in range(_FOLDS):
-        taught, asked = fold != held, fold == held
+    for number in range(_FOLDS):
+        train, test = fold != number, fold == number
         trees = Ensemble.fit(
-            X[taught],
-            treated[taught],
-            weight=np.ones(int(taught.sum())),
+            X[train],
+            treated[train],
+            weight=np.ones(int(train.sum())),
             objective="binary",
             parameters=parameters,
             categorical=categorical,
         )
-        propensity[asked] = expit(trees.raw_score(X[asked]))
+        propensity[test] = expit(trees.raw_score(X[test]))
     return propensity
 
 
@@ -104,25 +105,30 @@ def check_overlap(treated: Floats, estimated: Floats, designed: Floats | None = 
     estimated
         Cross-fitted propensities, shape (n,).
     designed
-        Chances with which lots were drawn; by default the same for all. Treatment looks random
-        if the estimate tells nothing of it beyond the design: the score test of
-        ``treated - designed`` against ``estimated - designed``.
+        Propensities by which treatment was drawn; by default the same for all. Treatment looks
+        random if the estimate predicts it no better: the score test of ``treated - designed``
+        against ``estimated - designed``.
     """
-    lot = np.full(len(treated), treated.mean()) if designed is None else designed
-    beyond = estimated - lot
-    spread = np.sqrt((lot * (1 - lot)) @ beyond**2)
-    told = (treated - lot) @ beyond / spread if spread > 0 else 0.0
-    looks_random = bool(told < norm.isf(_RARELY_BY_CHANCE) * _SPREAD_OF_CROSS_FITTING)
-    # A small holdout drawn by lot is no lack of overlap: everyone could be in it.
-    used = lot if looks_random else estimated
-    outside = (estimated < SAFE_LOW) | (estimated > 1 - SAFE_LOW)
+    design = np.full(len(treated), treated.mean()) if designed is None else designed
+    excess = estimated - design
+    error = np.sqrt((design * (1 - design)) @ excess**2)
+    z_score = (treated - design) @ excess / error if error > 0 else 0.0
+    looks_random = bool(z_score < norm.isf(_SIGNIFICANCE) * _CROSS_FITTING_INFLATION)
+    # A small holdout drawn at random is no lack of overlap: everyone could be in it.
+    used = design if looks_random else estimated
     return Overlap(
         auc=float(roc_auc_score(treated, estimated)),
         looks_random=looks_random,
-        share_outside=0.0 if looks_random else float(outside.mean()),
+        share_outside=0.0 if looks_random else float((~is_comparable(estimated)).mean()),
         effective_treated=effective_sample_size(1 / used[treated == 1]),
         effective_held_out=effective_sample_size(1 / (1 - used[treated == 0])),
     )
+
+
+def is_comparable(propensity: Floats) -> Booleans:
+    """Return of whom there are enough alike in both arms, shape (n,)."""
+    low, high = LOWEST_COMPARABLE, 1 - LOWEST_COMPARABLE
+    return np.asarray((propensity >= low) & (propensity <= high))
 
 
 def effective_sample_size(weights: Floats) -> float:

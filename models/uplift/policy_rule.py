@@ -85,19 +85,19 @@ def arm_scores(
     """
     fold = deal_folds(2 * arm + outcome, _FOLDS, seed)
     scores = np.empty(propensity.shape)
-    for held in range(_FOLDS):
-        asked = fold == held
+    for part in range(_FOLDS):
+        test = fold == part
         for number in range(propensity.shape[1]):
-            taught = ~asked & (arm == number)
+            train = ~test & (arm == number)
             trees = Ensemble.fit(
-                X[taught],
-                outcome[taught],
-                weight=np.ones(int(taught.sum())),
+                X[train],
+                outcome[train],
+                weight=np.ones(int(train.sum())),
                 objective="binary",
                 parameters=parameters,
                 categorical=categorical,
             )
-            scores[asked, number] = expit(trees.raw_score(X[asked]))
+            scores[test, number] = expit(trees.raw_score(X[test]))
     own = (np.arange(len(arm)), arm)
     scores[own] += (outcome - scores[own]) / propensity[own]
     return scores

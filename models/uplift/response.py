@@ -67,8 +67,8 @@ class ResponseModel:
         X = self.encoder_.transform(customers)
         scores = np.empty(len(outcome))
         fold = deal_folds(outcome, _CALIBRATION_FOLDS, self.seed)
-        for held in range(_CALIBRATION_FOLDS):
-            rows = fold == held
+        for number in range(_CALIBRATION_FOLDS):
+            rows = fold == number
             scores[rows] = self._grow(X[~rows], outcome[~rows]).raw_score(X[rows])
             on_fold()
         together = np.zeros(len(outcome), dtype=np.int64)

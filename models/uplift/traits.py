@@ -61,7 +61,8 @@ class Trait:
         Of a number: values at which its normal score is known, ascending, straight lines between
         them; of a category: the codes of its common names.
     scores
-        Of a number: the normal score at each point; of a category: the share of each name.
+        Of a number: the normal score at each point; of a category: the share of each name among
+        the known values.
     """
 
     position: int
@@ -82,9 +83,10 @@ class Trait:
     @classmethod
     def of_category(cls, position: int, codes: Floats) -> Trait:
         """Keep the names that enough customers have for an effect to show."""
-        names, counts = np.unique(codes[np.isfinite(codes)], return_counts=True)
+        known = codes[np.isfinite(codes)]
+        names, counts = np.unique(known, return_counts=True)
         common = counts >= min(_FEWEST_OF_A_NAME, len(codes) / 20)
-        shares = counts[common] / len(codes)
+        shares = counts[common] / len(known)
         return cls(position, "category", tuple(names[common].tolist()), tuple(shares.tolist()))
 
     def terms(self, X: Floats) -> Floats:
@@ -116,7 +118,7 @@ class Taste:
     codes
         Of each of these columns: the code of each category; -1, no code, where it has none.
     means
-        Mean share of each category.
+        Mean share of each category among customers with any.
     """
 
     columns: tuple[tuple[int, int], ...]
@@ -137,7 +139,9 @@ class Taste:
 
     def fit(self, X: Floats) -> Taste:
         """Return the taste with the mean shares of these customers."""
-        return replace(self, means=tuple(self._shares(X).mean(axis=0).tolist()))
+        shares = self._shares(X)
+        known = (shares > 0).any(axis=1)
+        return replace(self, means=tuple((shares.sum(axis=0) / max(known.sum(), 1)).tolist()))
 
     def terms(self, X: Floats) -> Floats:
         """Return (n, categories), of mean about 0 and 0 where nothing is known."""
@@ -168,7 +172,11 @@ class EffectColumns:
     @classmethod
     def of_shop(cls, encoder: Encoder) -> EffectColumns:
         """Return those of a shop's vectors; a shop without a table does without its columns."""
-        positions = [at for at, name in enumerate(encoder.columns) if name in SHOP_TRAITS]
+        # Where everyone has the same share at a rank, or the same category, the other stands alone.
+        known = set(encoder.columns)
+        alone = {name for pair in SHOP_TASTE if not set(pair) <= known for name in pair}
+        wanted = alone.union(SHOP_TRAITS)
+        positions = [at for at, name in enumerate(encoder.columns) if name in wanted]
         taste = Taste.of_columns(encoder, SHOP_TASTE)
         return cls(tuple(positions), taste if taste.size else None)
 

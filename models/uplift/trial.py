@@ -29,7 +29,7 @@ class Trial:
     treated, outcome
         0 or 1 per customer, shape (n,).
     propensity
-        P(treated | X) as designed, or as estimated where nobody tossed a coin; inside (0, 1).
+        P(treated | X) as designed, or as estimated where treatment was not random; inside (0, 1).
     categorical
         Positions of the category columns of ``X``.
     effect_columns

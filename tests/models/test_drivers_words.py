@@ -38,6 +38,11 @@ def say(name: str, **figures: float | str | None) -> str:
         ("btyd_frequency", {"btyd_frequency": 106.0}, "bought on 106 more days after the first"),
         ("btyd_frequency", {"btyd_frequency": 1.0}, "bought on 1 more day after the first"),
         ("btyd_frequency", {"btyd_frequency": 0.0}, "bought on one day only"),
+        (
+            "btyd_frequency",
+            {"btyd_frequency": 24.0, "btyd_recency_days": 268.0, "btyd_age_days": 391.0},
+            "bought on 25 days within 391 days, the last 123 days ago",
+        ),
         ("gap_median_days", {"gap_median_days": 21.0}, "median gap between order days: 21 days"),
         ("orders_lifetime", {"orders_lifetime": 120.0}, "120 orders so far"),
         ("orders_trend", {"orders_trend": -1.0},

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from models.churn_value.intervals import (
     COVERAGE,
-    confidence_ahead,
     conformal_confidence,
     needed_confidence,
     newcomers,
@@ -18,6 +17,7 @@ from models.churn_value.intervals import (
 )
 
 SHARES = st.floats(0.0, 1.0)
+NO_LOSS = np.zeros(1, dtype=bool)
 
 
 def holds(p_none: float, rank: float, confidence: float) -> bool:
@@ -42,7 +42,7 @@ def test_more_than_the_needed_confidence_holds_the_outcome_and_less_does_not(
     p_none: float, place: float, more: float
 ) -> None:
     rank = p_none + (1.0 - p_none) * (0.001 + 0.998 * place)
-    needed = float(needed_confidence(np.array([p_none]), np.array([rank]))[0])
+    needed = float(needed_confidence(np.array([p_none]), np.array([rank]), NO_LOSS)[0])
     assert 0.0 <= needed <= 1.0
     assert holds(p_none, rank, min(needed + more * (1.0 - needed) + 1e-9, 1.0))
     less, switch = needed - 1e-6, 1.0 - 2.0 * p_none
@@ -52,7 +52,7 @@ def test_more_than_the_needed_confidence_holds_the_outcome_and_less_does_not(
 
 @given(st.floats(0.0, 0.999), st.floats(1e-6, 0.5))
 def test_nothing_bought_is_held_once_zero_is_in(p_none: float, more: float) -> None:
-    needed = float(needed_confidence(np.array([p_none]), np.zeros(1))[0])
+    needed = float(needed_confidence(np.array([p_none]), np.zeros(1), NO_LOSS)[0])
     assert holds(p_none, 0.0, min(needed + more, 1.0))
     if needed > 1e-6:
         assert not holds(p_none, 0.0, needed - 1e-6)
@@ -67,8 +67,9 @@ def test_coverage_is_kept_even_when_the_distribution_is_too_narrow(overconfident
     ends = random.beta(overconfident, overconfident, 20_000)
     rank = np.where(bought, p_none + (1.0 - p_none) * ends, 0.0)
     past, later = slice(None, 10_000), slice(10_000, None)
-    confidence = conformal_confidence(needed_confidence(p_none[past], rank[past]))
-    needed = needed_confidence(p_none[later], rank[later])
+    none_lost = np.zeros(10_000, dtype=bool)
+    confidence = conformal_confidence(needed_confidence(p_none[past], rank[past], none_lost))
+    needed = needed_confidence(p_none[later], rank[later], none_lost)
     assert (needed <= confidence).mean() == pytest.approx(COVERAGE, abs=0.012)
 
 
@@ -89,11 +90,14 @@ def test_no_interval_is_a_point_or_everything() -> None:
     assert conformal_confidence(np.ones(100)) == 0.999
 
 
-def test_intervals_are_narrowed_half_way_and_widened_in_full() -> None:
-    evenly = np.linspace(0.0, 1.0, 1001)
-    assert confidence_ahead(0.8 * evenly) == pytest.approx((0.72 + COVERAGE) / 2.0, abs=1e-3)
-    assert confidence_ahead(evenly**0.5) == pytest.approx(0.9**0.5, abs=1e-3)
-    assert confidence_ahead(evenly[:10]) == COVERAGE
+def test_no_interval_holds_a_loss_so_others_make_up_for_it() -> None:
+    p_none, rank = np.full(200, 0.5), np.linspace(0.5, 1.0, 202)[1:-1]
+    lost = np.arange(200) < 10
+    needed = needed_confidence(p_none, rank, lost)
+    assert (needed[lost] == 1.0).all()
+    among_all = conformal_confidence(needed)
+    assert (needed <= among_all).mean() == pytest.approx(COVERAGE, abs=0.01)
+    assert among_all > conformal_confidence(needed[~lost])
 
 
 def test_newcomers_have_one_order_or_none_that_is_known() -> None:

@@ -132,7 +132,8 @@ def test_row_sums_equal_the_matrix_product(seed: int) -> None:
     rows = [{int(c): (float(row[c]),) for c in np.flatnonzero(row)} for row in matrix]
     asked = random.choice(20, random.integers(1, 7), replace=False)
     weights = {int(product): float(random.random()) for product in asked}
-    named, scores = weighted_rows(SparseRows.from_rows(rows, {"score": np.float32}), weights)
+    entries = weighted_rows(SparseRows.from_rows(rows, {"score": np.float32}), weights)
+    named, scores = gathered(*entries)
     question = np.zeros(20)
     question[list(weights)] = list(weights.values())
     full = question @ matrix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from scipy.special import expit
 
 from features.simulate import ShopPlan, simulate
 from features.vocabulary import Columns as C
-from models.uplift.cross_sell import cross_sell_effect, cross_sell_report, retention_term
+from models.uplift.cross_sell import Effect, cross_sell_effect, cross_sell_report, retention_term
 from models.uplift.evidence import grade_evidence
 from models.uplift.overlap import (
     Overlap,
@@ -68,6 +70,20 @@ def test_a_rule_in_disguise_is_no_lot_and_is_graded_down() -> None:
     grade = grade_evidence("randomised", overlap)
     assert grade.evidence == "observational"
     assert "does not look so" in grade.because
+
+
+def test_a_slight_dependence_is_noticed() -> None:
+    assert not overlap_of(0.25).looks_random
+
+
+def test_each_arm_counts_as_many_as_weighted_to_look_like_everyone() -> None:
+    """Of 500 a fifth was treated, of 500 others four fifths."""
+    propensity = np.repeat([0.2, 0.8], 500)
+    treated = np.concatenate([np.arange(500) < 100, np.arange(500) < 400]).astype(np.float64)
+    overlap = check_overlap(treated, propensity)
+    # Kish: (100 x 5 + 400 x 1.25)^2 / (100 x 25 + 400 x 1.5625), and the same by symmetry.
+    assert overlap.effective_treated == pytest.approx(320)
+    assert overlap.effective_held_out == pytest.approx(320)
 
 
 def test_groups_that_do_not_overlap_leave_a_risk_ranking_and_say_why() -> None:
@@ -130,6 +146,14 @@ def test_an_effect_that_is_there_is_found() -> None:
     assert term.value == -middle.adjusted.value
     assert middle.per_customer.mean() == pytest.approx(middle.adjusted.value)
     assert len(middle.rows) == middle.customers
+
+
+def test_an_offer_counts_on_a_fall_only_where_the_whole_interval_is_one() -> None:
+    (step, *_) = cross_sell_effect(*holders(0.0, n=2_500))
+    doubtful = replace(step, adjusted=Effect(-0.05, -0.11, 0.01))
+    assert retention_term(doubtful) == Effect(0.0, 0.0, 0.11)
+    proven = replace(step, adjusted=Effect(-0.05, -0.09, -0.01))
+    assert retention_term(proven) == Effect(0.05, 0.01, 0.09)
 
 
 def test_the_report_shows_raw_beside_adjusted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.errors import TrainingError
 from features.family import Column
-from models.uplift.chooser import NONE, Choice, choose, pseudo_outcomes
+from models.uplift.chooser import NONE, Choice, CrossFitted, choose, choose_from, pseudo_outcomes
 from models.uplift.learners import (
     RESPONSE,
     UPLIFT_BOOSTING,
@@ -74,6 +75,27 @@ def test_every_learner_finds_who_gains(learned: dict[str, EffectModel], name: st
     assert estimated.mean() == pytest.approx(effect.mean(), abs=0.04)
 
 
+def test_the_x_learner_trusts_more_what_was_compared_with_the_larger_arm(
+    learned: dict[str, EffectModel],
+) -> None:
+    """Künzel et al. 2019, equation 9, with seven in ten treated."""
+    X = as_trial(100, 2)[0].X
+    from_treated, from_held_out = (part.raw_score(X) for part in learned["x"].parts)
+    expected = 0.3 * from_treated + 0.7 * from_held_out
+    assert learned["x"].score(X) == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["x", RESPONSE])
+def test_a_learner_fitted_alone_is_the_same_as_among_all(
+    learned: dict[str, EffectModel], name: str
+) -> None:
+    trial = as_trial(12_000, 0, share=0.7)[0]
+    alone = fit_learners(trial, UPLIFT_BOOSTING, [name])
+    assert list(alone) == [name]
+    X = trial.X[:200]
+    assert alone[name].score(X).tobytes() == learned[name].score(X).tobytes()
+
+
 def test_the_response_model_finds_who_comes_anyway(learned: dict[str, EffectModel]) -> None:
     asked, _ = as_trial(4_000, 1)
     estimated = learned[RESPONSE].score(asked.X)
@@ -112,6 +134,24 @@ def test_no_heterogeneity_is_said_where_all_gain_the_same() -> None:
         if choice.chosen == NONE:
             assert choice.line.slope == 0
             assert choice.line.level == pytest.approx(0.1, abs=0.05)
+
+
+def test_the_line_is_shrunk_by_what_chance_explains_and_wider_away_from_the_middle() -> None:
+    """A slope of two standard errors keeps three quarters (James & Stein)."""
+    score, noise = np.tile([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]], 100)
+    effect = 0.2 + 0.1 * score + noise
+    ours = dict.fromkeys(UPLIFT_LEARNERS, score)
+    fitted = CrossFitted(
+        scores={**ours, RESPONSE: np.zeros(400)},
+        ranks={**dict.fromkeys(UPLIFT_LEARNERS, 0.5 + score / 4), RESPONSE: np.full(400, 0.5)},
+        pseudo_outcome=effect,
+    )
+    line = choose_from(fitted).line
+    assert (line.level, line.slope) == pytest.approx((0.2, 0.75 * 0.1))
+    at_the_middle = np.sqrt(1.01 / 399)
+    assert line.error(np.array([0.0, 1.0])) == pytest.approx(
+        [at_the_middle, np.hypot(at_the_middle, 0.05)]
+    )
 
 
 def test_pseudo_outcomes_are_unbiased_when_the_outcome_model_is_wrong() -> None:
@@ -189,6 +229,11 @@ def test_confounded_treatment_is_adjusted_for_and_graded_observational() -> None
     assert raw > 0.2
     assert model.effect(frame).mean() == pytest.approx(0.1, abs=0.03)
     assert model.grade_.evidence == "observational"
+    # Even where the outcome is not learned at all: the propensities adjust alone.
+    unlearned = replace(UPLIFT_BOOSTING, rounds=1, learning_rate=1e-6)
+    model = UpliftModel("observational", boosting=unlearned)
+    model.fit(frame, treated, outcome, COLUMNS)
+    assert model.effect(frame).mean() == pytest.approx(0.1, abs=0.04)
 
 
 def test_lots_of_different_chances_are_weighed_out_and_stay_randomised() -> None:
@@ -219,6 +264,14 @@ def test_without_anyone_to_compare_with_nothing_is_learned(treated: Floats) -> N
     with pytest.raises(TrainingError) as raised:
         UpliftModel("randomised").fit(frame, treated, outcome, COLUMNS)
     assert "hold out" in raised.value.remedy
+
+
+@pytest.mark.parametrize(("arm", "name"), [(1, "treated"), (0, "held out")])
+def test_an_arm_without_outcomes_teaches_nothing(arm: int, name: str) -> None:
+    trial = as_trial(400, 0)[0]
+    outcome = np.where(trial.treated == arm, 0.0, trial.outcome)
+    with pytest.raises(TrainingError, match=f"customers were {name}, 0 of them with the outcome"):
+        Trial(trial.X, trial.treated, outcome, trial.propensity).require_enough()
 
 
 def test_too_few_outcomes_teach_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,3 +78,21 @@ def test_scores_of_arms_have_the_true_means() -> None:
     rule = learn_rule(frame, COLUMNS[:1], scores, ACTIONS)
     assert (rule.action, rule.otherwise) == ("mail", "call")
     assert rule.at_most == pytest.approx(0.4, abs=0.15)
+
+
+def test_scores_are_right_on_average_even_where_nothing_was_learned_of_the_outcome() -> None:
+    """Who comes anyway is written to more often; the propensities weigh that out."""
+    rng = np.random.default_rng(0)
+    often = rng.random(40_000) < 0.5
+    chance = np.where(often, 0.8, 0.2)
+    arm = (rng.random(len(often)) < chance).astype(np.int64)
+    outcome = (rng.random(len(often)) < np.where(often, 0.6, 0.2)).astype(np.float64)
+    scores = arm_scores(
+        often[:, None].astype(np.float64),
+        arm,
+        outcome,
+        np.column_stack([1 - chance, chance]),
+        categorical=[],
+        parameters=replace(UPLIFT_BOOSTING, rounds=1, learning_rate=1e-6),
+    )
+    assert scores.mean(axis=0) == pytest.approx([0.4, 0.4], abs=0.02)

@@ -96,6 +96,34 @@ def test_more_loss_than_profit_is_worth_nothing_rather_than_less(past: Any) -> N
     assert (model.predict(past.vectors.head(20)) == 0).all()
 
 
+def test_intervals_hold_what_they_promise_where_some_buyers_bring_losses(
+    past: Any, later: Any
+) -> None:
+    """A tenth of all orders cost more than they bring, and no interval goes below zero."""
+    random = np.random.default_rng(2)
+
+    def costly(people: Any) -> Any:
+        lost = random.random(len(people.margin)) < 0.1
+        return replace(people, margin=np.where(lost, -0.2 * people.margin, people.margin))
+
+    outcome = costly(later)
+    low, high = fitted(costly(past)).predict_interval(outcome.vectors).T
+    assert (outcome.margin < 0).mean() > 0.04
+    held = (outcome.margin >= low) & (outcome.margin <= high)
+    assert 0.88 <= held.mean() <= 0.93
+
+
+def test_a_boom_in_the_windows_that_judge_says_nothing_of_how_customers_differ(
+    past: Any, model: ValueModel
+) -> None:
+    """All bring thrice as much from then on: intervals move up with the level, as wide as ever."""
+    assert model.buys_.curve_.earlier_ is not None
+    booming = as_of_days(past.vectors) >= model.buys_.curve_.earlier_.day
+    boom = fitted(replace(past, margin=np.where(booming, 3.0 * past.margin, past.margin)))
+    np.testing.assert_allclose(boom.confidence_, model.confidence_, atol=0.01)
+    np.testing.assert_allclose(boom.amount_.z, model.amount_.z, atol=0.1)
+
+
 @pytest.mark.parametrize(("profitable", "enough"), [(19, False), (20, True)])
 def test_twenty_profitable_rows_are_the_least(past: Any, profitable: int, enough: bool) -> None:
     margin = np.zeros(len(past.margin))

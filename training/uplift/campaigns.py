@@ -13,6 +13,7 @@ import pandas as pd
 from features.errors import TrainingError
 from features.family import Column, discover_families
 from features.labels import offer_responses
+from features.rollup import DAY
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
 from models.uplift.trial import Floats
@@ -36,7 +37,8 @@ class Campaigns:
     Attributes
     ----------
     rows
-        Vectors with ``treated``, ``ordered`` and ``campaign_id``; one row per customer and day.
+        Vectors with ``treated``, ``ordered`` and ``campaign_id``; one row per customer and day,
+        sorted by ``as_of``.
     """
 
     rows: pd.DataFrame
@@ -55,14 +57,16 @@ class Campaigns:
         return self.rows[ORDERED].to_numpy(dtype=np.float64)
 
     @property
-    def lot(self) -> Floats:
-        """Chance to be contacted, were it by lot: the share of the campaign day; shape (n,)."""
+    def designed_propensity(self) -> Floats:
+        """P(contacted) if drawn at random: the share of the campaign day; shape (n,)."""
         shares = self.rows.groupby(C.AS_OF)[C.TREATED].transform("mean")
         return shares.to_numpy(dtype=np.float64)
 
-    def on(self, days: set[date]) -> Campaigns:
-        """Return the contacts of some days."""
-        chosen = self.rows[self.rows[C.AS_OF].isin(days)].reset_index(drop=True)
+    def between(self, first: date, last: date) -> Campaigns:
+        """Return the contacts from one day to another, both included, without copying them."""
+        days = self.rows[C.AS_OF]
+        start, end = days.searchsorted(first), days.searchsorted(last, side="right")
+        chosen = self.rows.iloc[start:end].reset_index(drop=True)
         return Campaigns(chosen, self.columns, self.vector_fingerprint, self.response_days)
 
 
@@ -87,25 +91,25 @@ def load_campaigns(task: TrainingTask) -> Campaigns:
     )
     tick()
     over = contacts.dropna(subset=[ORDERED])
-    once = over.groupby([C.CUSTOMER_ID, "day"], as_index=False).agg(
+    once = over.groupby([C.CUSTOMER_ID, DAY], as_index=False).agg(
         {C.TREATED: "max", ORDERED: "max", C.CAMPAIGN_ID: "first"}
     )
-    once = with_both_arms(once, "day")
-    days = latest_days(Counter(once["day"]))
+    once = with_both_arms(once, DAY)
+    days = latest_days(Counter(once[DAY]))
     if not days:
         raise TrainingError(
             f"no campaign over by {as_of} held customers out: nothing tells what it changed",
-            "hold out customers of the next campaign, drawn by lot, and record them in contacts "
+            "hold out customers of the next campaign, drawn at random, and record them in contacts "
             "with treated = false",
         )
     vectors = build_vectors(engine, prepared.rollups, discover_families(), days)
     tick()
-    renamed = once.rename(columns={"day": C.AS_OF})
-    joined = renamed.merge(vectors.frame, on=_KEYS, validate="one_to_one", suffixes=("", "_known"))
     # Who has no history yet has no vector: without them, a day may have lost one of its arms.
-    compared = with_both_arms(joined, C.AS_OF)
-    compared = compared.sort_values([C.AS_OF, C.CUSTOMER_ID], ignore_index=True)
-    return Campaigns(compared, vectors.columns, vectors.fingerprint, task.response_days)
+    keys = once.rename(columns={DAY: C.AS_OF}).merge(vectors.frame[_KEYS], on=_KEYS)
+    compared = with_both_arms(keys, C.AS_OF).sort_values([C.AS_OF, C.CUSTOMER_ID])
+    # Joined last, and once: the vectors are nearly all of the job's memory.
+    rows = compared.merge(vectors.frame, on=_KEYS, validate="one_to_one", suffixes=("", "_known"))
+    return Campaigns(rows, vectors.columns, vectors.fingerprint, task.response_days)
 
 
 def with_both_arms(contacts: pd.DataFrame, day: str) -> pd.DataFrame:
@@ -148,4 +152,4 @@ def split_by_time(campaigns: Campaigns) -> tuple[Campaigns, Campaigns]:
             f"{campaigns.response_days} days on, when the latest began",
             "run another campaign with a held-out group, or shorten the response days",
         )
-    return campaigns.on(set(past)), campaigns.on(set(latest))
+    return campaigns.between(past[0], past[-1]), campaigns.between(latest[0], latest[-1])

@@ -93,7 +93,7 @@ def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftRep
             part.treated,
             part.ordered,
             part.columns,
-            propensity=part.lot,
+            propensity=part.designed_propensity,
             columns_of_effects=EffectColumns.of_shop,
             on_fold=tick,
         )
@@ -148,11 +148,11 @@ def _order_margin(latest: Campaigns) -> OrderMargin:
 
 
 def _as_trial(campaigns: Campaigns, design: Design, seed: int) -> Trial:
-    """Return what judges: by the lot, or by estimated propensities where there was none."""
+    """Return the judging trial: propensities as designed, or estimated where not randomised."""
     encoder = Encoder.fit(campaigns.rows, campaigns.columns)
     X, categorical = encoder.transform(campaigns.rows), encoder.categorical_positions
-    treated, lot = campaigns.treated, campaigns.lot
+    treated, designed = campaigns.treated, campaigns.designed_propensity
     estimated = estimate_propensity(X, treated, categorical, seed=seed)
-    by_lot = design == "randomised" and check_overlap(treated, estimated, lot).looks_random
-    propensity = lot if by_lot else bounded(estimated)
+    randomised = design == "randomised" and check_overlap(treated, estimated, designed).looks_random
+    propensity = designed if randomised else bounded(estimated)
     return Trial(X, treated, campaigns.ordered, propensity, categorical)

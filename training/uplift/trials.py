@@ -11,8 +11,10 @@ from features.engine import Engine
 from features.families.recency_frequency_monetary import FAMILY
 from features.labels import offer_responses
 from features.prepare import Prepared
+from features.rollup import DAY
 from features.vectors import build_vectors
 from features.vocabulary import Columns as C
+from training.uplift.campaigns import ORDERED
 
 # Known before a contact: in a randomised campaign the two arms have the same distribution of them.
 KNOWN_BEFORE = ("recency_days", "orders_lifetime", "revenue_365d")
@@ -44,16 +46,16 @@ def campaign_trials(
         response_days=horizon_days,
     )
     keys = [C.CAMPAIGN_ID, C.CUSTOMER_ID]
-    judged = contacts.dropna(subset=["ordered"]).sort_values([*keys, "day", C.CONTACT_ID])
+    judged = contacts.dropna(subset=[ORDERED]).sort_values([*keys, DAY, C.CONTACT_ID])
     first = judged.drop_duplicates(keys)
     both_arms = first.groupby(C.CAMPAIGN_ID)[C.TREATED].transform("nunique") == 2
     first = first[both_arms]
     if first.empty:
         return pd.DataFrame(columns=list(TRIAL_COLUMNS))
-    days = sorted(set(first["day"]))
+    days = sorted(set(first[DAY]))
     before = build_vectors(engine, prepared.rollups, [FAMILY], days).frame
-    known = before[[C.CUSTOMER_ID, C.AS_OF, *KNOWN_BEFORE]].rename(columns={C.AS_OF: "day"})
-    trials = first.drop(columns=C.AS_OF).merge(known, on=[C.CUSTOMER_ID, "day"])
+    known = before[[C.CUSTOMER_ID, C.AS_OF, *KNOWN_BEFORE]].rename(columns={C.AS_OF: DAY})
+    trials = first.drop(columns=C.AS_OF).merge(known, on=[C.CUSTOMER_ID, DAY])
     trials = trials[trials["recency_days"] <= lookback_days]
-    trials = trials.assign(churned=np.where(trials["ordered"] == 1, 0.0, 1.0))
+    trials = trials.assign(churned=np.where(trials[ORDERED] == 1, 0.0, 1.0))
     return trials[list(TRIAL_COLUMNS)].sort_values(keys, ignore_index=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from features.errors import BundleError
-from models.bundle.folder import Bundle, SparseRows, write_bundle
+from models.bundle.folder import Bundle, SparseRows, read_bundle, write_bundle
 
 
 def like(matrix: SparseRows, rows: list[dict[int, tuple[float, ...]]]) -> SparseRows:
@@ -90,6 +90,10 @@ UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
         lambda b: replace(b, candidates=like(b.candidates, [{0: (1.0, 0.1, 3)}, {}])),
         "candidates.because names no product",
     ),
+    "a reason below none": (
+        lambda b: replace(b, candidates=like(b.candidates, [{0: (1.0, 0.1, -2)}, {}])),
+        "candidates.because names no product",
+    ),
     "directions of other products": (
         lambda b: replace(b, directions=np.eye(2, dtype=np.float32)),
         "directions are not of the same products",
@@ -139,6 +143,48 @@ UNFIT: dict[str, tuple[Callable[[Bundle], Bundle], str]] = {
         "unknown tiers: gold",
     ),
 }
+
+
+SHARES: dict[str, tuple[str, Callable[[float], list[dict[int, tuple[float, ...]]]]]] = {
+    "candidates": ("probability", lambda share: [{0: (1.0, share, -1)}, {}]),
+    "popular": ("probability", lambda share: [{0: (1.0, share)}]),
+    "cross_sell": ("support", lambda share: [{1: (1.0, share)}, {}, {}]),
+}
+
+
+@pytest.mark.parametrize("matrix", SHARES)
+@pytest.mark.parametrize(
+    ("share", "fits"),
+    [
+        (0.0, True),
+        (1.0, True),
+        (np.nextafter(np.float32(0), np.float32(-1)), False),
+        (np.nextafter(np.float32(1), np.float32(2)), False),
+    ],
+)
+def test_never_and_always_are_shares_and_nothing_beyond_them(
+    tmp_path: Path, small_bundle: Callable[[], Bundle], matrix: str, share: float, fits: bool
+) -> None:
+    value, rows = SHARES[matrix]
+    bundle = small_bundle()
+    other: dict[str, Any] = {matrix: like(getattr(bundle, matrix), rows(share))}
+    changed = replace(bundle, **other)
+    if fits:
+        read = read_bundle(write_bundle(tmp_path, changed))
+        assert getattr(read, matrix).values[value].tolist() == [share]
+    else:
+        with pytest.raises(BundleError, match=f"{matrix}.{value} lies outside 0 to 1"):
+            write_bundle(tmp_path, changed)
+
+
+@pytest.mark.parametrize("because", [-1, 0, 2])
+def test_every_product_may_be_a_reason_and_so_may_none(
+    tmp_path: Path, small_bundle: Callable[[], Bundle], because: int
+) -> None:
+    bundle = small_bundle()
+    told = like(bundle.candidates, [{0: (1.0, 0.1, because)}, {}])
+    read = read_bundle(write_bundle(tmp_path, replace(bundle, candidates=told)))
+    assert read.candidates.values["because"].tolist() == [because]
 
 
 @pytest.mark.parametrize("name", UNFIT)
