@@ -1,14 +1,15 @@
-"""Schemathesis on the whole API: no fault of the server, and no answer that is not described.
+"""Schemathesis on the whole API: no server error, and no answer that is not described.
 
-make bench NAME=contract
+python -m benchmarks.contract
 
-It reads the OpenAPI of a running server and sends, to every call, its examples, the edges of each
-parameter and body, and requests drawn at random, right and wrong ones; each answer is compared with
-what is described: status, kind of content, headers and schema.
+It reads the OpenAPI of a running server and sends to every operation its examples, the limits of
+each parameter and body, and random requests, valid and invalid. Each answer is compared with its
+description: status, content type, headers and schema.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import tempfile
@@ -32,11 +33,12 @@ _CHECKS: Final = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-_TOLD: Final = re.compile(r"(\d+) generated(?:, (\d+) found)?")
+_SUMMARY: Final = re.compile(r"(\d+) generated(?:, (\d+) found)?")
 
 
 def main() -> None:
-    """Serve a random bundle, let Schemathesis loose on it, print what it found."""
+    """Serve a random bundle, run Schemathesis against it, print its findings."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     console = Console(width=150, highlight=False)
     tool = own_environment("schemathesis").with_name("schemathesis")
     with tempfile.TemporaryDirectory(prefix="regulars-contract-") as name:
@@ -44,9 +46,9 @@ def main() -> None:
         publish(folder / "bundles", _CUSTOMERS, _PRODUCTS)
         database = f"sqlite:///{folder / 'events.db'}"
         with running(serve_ours, folder / "bundles", database) as server:
-            said = _run(tool, f"http://127.0.0.1:{server.port}/openapi.json", folder)
-    console.print(said, markup=False)
-    sent, found = _counts(said)
+            output = _run(tool, f"http://127.0.0.1:{server.port}/openapi.json", folder)
+    console.print(output, markup=False)
+    sent, found = _counts(output)
     report(
         "contract",
         "Schemathesis on the whole API",
@@ -65,12 +67,12 @@ def _run(tool: Path, description: str, folder: Path) -> str:
     return ran.stdout
 
 
-def _counts(said: str) -> tuple[int, int]:
-    """Return how many requests were sent, and how many answers were not right."""
-    told = _TOLD.findall(said)
-    if len(told) != 1:
-        raise RuntimeError(f"Schemathesis did not come to its end:\n{said}")
-    ((sent, found),) = told
+def _counts(output: str) -> tuple[int, int]:
+    """Return how many requests were sent, and how many answers were wrong."""
+    counts = _SUMMARY.findall(output)
+    if len(counts) != 1:
+        raise RuntimeError(f"Schemathesis did not finish:\n{output}")
+    ((sent, found),) = counts
     return int(sent), int(found or 0)
 
 

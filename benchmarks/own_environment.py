@@ -1,4 +1,4 @@
-"""A virtual environment of its own for each rival that needs other versions of our dependencies."""
+"""A virtual environment for each peer that needs other versions of our dependencies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def own_environment(name: str) -> Path:
     Raises
     ------
     subprocess.CalledProcessError
-        When the packages cannot be had here.
+        The packages cannot be installed here.
     """
     lock = _LOCKS / f"{name}.txt"
     fingerprint = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]

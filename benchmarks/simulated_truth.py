@@ -1,7 +1,7 @@
-"""The simulated shop: what was learned beside the simulation's truth.
+"""The simulated shop: what was learned, beside the simulation's truth.
 
-The AUC of churn scores beside that of the true probabilities (which know each customer's own rates,
-but not who has left), and the cross-sell neighbours beside the true complements.
+Compares the AUC of churn scores with that of the true probabilities, which know each customer's own
+rates but not who has left, and the cross-sell neighbours with the true complements.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from regulars.console import progress_bars, show_frame
 from regulars.settings import read_settings
 from regulars.shop import Shop, open_shop
 from training.horizons import Horizons
-from training.recommend.purchases import load_interactions
+from training.recommend.purchases import read_purchases
 from training.run import run_job
 from training.task import TrainingTask
 
@@ -74,7 +74,7 @@ def main() -> None:
             )  # fmt: skip
             job = run_job("churn", task)
             activity = last_activity(shop, job.test)
-            interactions = load_interactions(shop.engine, shop.prepared.rollups, plan.end)
+            interactions = read_purchases(shop.engine, shop.prepared.rollups, plan.end)
         truth = pd.read_parquet(Path(folder) / "data" / "truth" / "customers")
         renewals = pd.read_parquet(Path(folder) / "data" / "truth" / "renewals")
         pairs = pd.read_parquet(Path(folder) / "data" / "truth" / "complements")

@@ -1,4 +1,4 @@
-"""The table of every benchmark: what was measured, ours, the bar, reached or missed, and rivals."""
+"""The result table of a benchmark: measurement, ours, the bar, reached or missed, and peers."""
 
 from __future__ import annotations
 
@@ -9,27 +9,37 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+Op = Literal[">=", "<=", ">"]
+
 RESULTS = Path(__file__).parent / "results"
-_HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt}
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured figure against its bar, with the rivals of the same run beside it."""
+    """One measured number and its bar, with peers of the same run beside it."""
 
     what: str
     value: float
-    op: Literal[">=", "<=", ">"]
+    op: Op
     bar: float
     beside: dict[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         """Whether the bar is reached."""
-        return bool(_HOLDS[self.op](self.value, self.bar))
+        return bool(_COMPARE[self.op](self.value, self.bar))
+
+
+def metric_row(scorecard: pd.DataFrame, model: str, metric: str, op: Op, bar: float) -> Row:
+    """Return a model's metric against its bar, with the other models of its scorecard beside it."""
+    values = scorecard[metric].dropna()
+    beside = {str(name): float(value) for name, value in values.drop(index=model).items()}
+    return Row(f"{model} {metric}", float(values[model]), op, bar, beside)
 
 
 def report(name: str, title: str, rows: Sequence[Row]) -> None:

@@ -17,7 +17,7 @@ from typing import Literal
 import ibis.expr.types as ir
 
 import features.families
-from features.rollup import DAY, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
+from features.rollup import DAY, IS_NET_POSITIVE, KNOWN_FROM, KNOWN_UNTIL, Rollups
 from features.vocabulary import Columns as C
 
 AS_OF_DAY = "as_of_day"
@@ -130,7 +130,7 @@ def known_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 def net_positive_orders(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Return the orders that still left revenue, as far as each cutoff knew of returns."""
     orders = known_orders(rollups, cutoffs)
-    return orders.filter(orders[STANDS])
+    return orders.filter(orders[IS_NET_POSITIVE])
 
 
 def within(table: ir.Table, days: int) -> ir.IntegerValue:
@@ -143,7 +143,8 @@ def within(table: ir.Table, days: int) -> ir.IntegerValue:
 
 def half_life_weight(table: ir.Table, half_life_days: int) -> ir.FloatingValue:
     """Return ``0.5 ** (age_days / half_life_days)``."""
-    return (table[AGE_DAYS] * (-math.log(2) / half_life_days)).exp()
+    # As floats: DuckDB would multiply a whole number by the constant's digits, as decimals.
+    return (table[AGE_DAYS].cast("float64") * (-math.log(2) / half_life_days)).exp()
 
 
 def left_join(left: ir.Table, right: ir.Table, keys: Sequence[str] = KEYS) -> ir.Table:

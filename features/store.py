@@ -21,7 +21,7 @@ from features.rollup import Rollup, Rollups, discover_rollups
 
 _STATE = "state.json"
 # Raised whenever derived tables change meaning: older workspaces are then rebuilt.
-_LAYOUT = 6
+_LAYOUT = 7
 PART = "part"
 
 

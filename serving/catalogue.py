@@ -55,6 +55,9 @@ class Catalogue:
         Of each customer, NaN where not scored.
     average_p_buys
         Mean of 1 - churn probability over the scored customers; None where none is scored.
+    lapsed_p_buys
+        Of known customers who are not scored: the share of such who came back, if that was
+        measured, else as the average.
     """
 
     bundle: Bundle
@@ -80,6 +83,7 @@ class Catalogue:
     names_index: NameIndex
     churn_probability: NDArray[np.float64]
     average_p_buys: float | None
+    lapsed_p_buys: float | None
 
     @cached_property
     def customer_rows(self) -> TableRows:
@@ -121,6 +125,8 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
     fill_position[fill_order] = np.arange(len(fill_order), dtype=np.int32)
     churn_probability = floats(bundle.customers.column(B.CHURN_PROBABILITY))
     scored = ~np.isnan(churn_probability)
+    average_p_buys = float(1 - churn_probability.mean(where=scored)) if scored.any() else None
+    reactivated = bundle.manifest.reactivation_rate
     return Catalogue(
         bundle=bundle,
         customers=IdIndex(bundle.customers.column(C.CUSTOMER_ID)),
@@ -151,7 +157,8 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
             " ".join(filter(None, words)) for words in zip(names, categories, strict=True)
         ),
         churn_probability=churn_probability,
-        average_p_buys=float(1 - churn_probability.mean(where=scored)) if scored.any() else None,
+        average_p_buys=average_p_buys,
+        lapsed_p_buys=average_p_buys if reactivated is None else reactivated,
     )
 
 

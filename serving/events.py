@@ -168,6 +168,11 @@ def _complete(fields: Any, now: datetime, batch_id: str, index: int) -> Any:
 def _describe(error: ValidationError) -> str:
     """Name each wrong field and what is wrong, without repeating what was sent."""
     return "; ".join(
-        ": ".join([".".join(map(str, part["loc"])), part["msg"]]).lstrip(": ")
+        ": ".join([".".join(map(str, part["loc"])), own_words(part["msg"])]).lstrip(": ")
         for part in error.errors(include_url=False, include_input=False, include_context=False)
     )
+
+
+def own_words(message: str) -> str:
+    """Drop what Pydantic puts before the words of our own checks."""
+    return message.removeprefix("Value error, ")

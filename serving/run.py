@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
@@ -66,7 +67,7 @@ def serve(
     keys = None if keys_path is None else load_keys(keys_path)
     refuse_open_bind(host, keys)
     read_keys = None if keys_path is None else partial(load_keys, keys_path)
-    application = partial(make_application, bundles_root, database_url, keys, policies, read_keys)
+    application = partial(make_application, bundles_root, database_url, read_keys, policies)
     with bind(host, port) as listening, ExitStack() as stack:
         if workers == 1:
             # Objects frozen for speed must be collectable again when Python shuts down.
@@ -87,15 +88,17 @@ def serve(
 def make_application(
     bundles_root: Path,
     database_url: str,
-    keys: Keys | None,
+    read_keys: Callable[[], Keys] | None,
     policies: PolicySettings,
-    read_keys: Callable[[], Keys] | None = None,
 ) -> FastAPI:
-    """Return the application on the real bundles, store and clock."""
+    """Return the application on the real bundles, store and clock.
+
+    Each worker makes its own, one that takes the place of another too: keys are read here.
+    """
     app = create_app(
         BundleFolder(bundles_root),
         SqlStore(database_url),
-        keys,
+        None if read_keys is None else read_keys(),
         lambda: datetime.now(UTC),
         policies=policies,
         read_keys=read_keys,
@@ -103,6 +106,8 @@ def make_application(
     # The bundle's objects live as long as the process: the garbage collector may skip them.
     gc.collect()
     gc.freeze()
+    # Nor does Arrow keep what opening it took.
+    pa.default_memory_pool().release_unused()
     return app
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Final
 
 from features.errors import BundleError, RegularsError
-from models.bundle.erasure import customer_hash
 from serving.answers import EventsReceipt, Reloaded
 from serving.background import repeat
 from serving.bundles import BundleSource
@@ -30,8 +29,6 @@ _LOG = logging.getLogger("regulars.bundles")
 
 # The longest that an answer waits to read other workers' events.
 NEWS_TIMEOUT_SECONDS: Final = 0.25
-# The longest that events wait for the store before they are refused.
-EVENTS_TIMEOUT_SECONDS: Final = 5.0
 _CHECK_TIMEOUT_SECONDS: Final = 1.0
 
 
@@ -77,6 +74,7 @@ class Server:
         self.refused_version: str | None = None
         self._show_bundle()
         self._news = SharedCall(self._read_news, NEWS_TIMEOUT_SECONDS)
+        self._reading_news = asyncio.Lock()
         self.freshness = Freshness(store, clock, self.metrics.scores)
         self._check = SharedCall(partial(asyncio.to_thread, store.check), _CHECK_TIMEOUT_SECONDS)
         self._inbox = Inbox(store, clock, self._remember)
@@ -94,7 +92,7 @@ class Server:
             When the new bundle cannot be served.
         """
         async with self._changing:
-            previous = self.view.catalogue.manifest.version
+            previous, heard = self.view.catalogue.manifest.version, self.view.shoppers.latest_group
             # Events go on: each is in what is read back, or came since, or is in both.
             arrived = self._arrived = []
             try:
@@ -103,6 +101,8 @@ class Server:
                 self._arrived = None
             for event, new in arrived:
                 self._remember(event, new)
+            # Some of these may have come before an erasure: it is to be heard of after them.
+            self.view.shoppers.latest_group = heard
             self.refused_version = None
             self._show_bundle()
         manifest = self.view.catalogue.manifest
@@ -142,12 +142,23 @@ class Server:
             return False
 
     async def _read_news(self) -> None:
-        view = self.view
+        async with self._reading_news:
+            view: View | None = None
+            while view is not self.view:
+                # A reload may replace the view meanwhile: the new one may lack these news.
+                view = self.view
+                await self._read_news_of(view)
+
+    async def _read_news_of(self, view: View) -> None:
         shoppers, version = view.shoppers, self.store.version()
         if version is None or version != shoppers.version:
             news = await asyncio.to_thread(self.store.news, shoppers.latest_group)
-            if news.erased:
-                await _forget_here(view, news.erased)
+            forgotten = frozenset[str]()
+            while erased := news.erased - forgotten:
+                await self._forget(view, erased)
+                forgotten |= erased
+                # What the customers sent since was forgotten with the rest.
+                news = await asyncio.to_thread(self.store.news, shoppers.latest_group)
             for event in news.events:
                 shoppers.record(event)
             for rescored in news.rescored:
@@ -156,9 +167,13 @@ class Server:
                 max(news.latest_group, shoppers.latest_group),
                 version,
             )
-        if view is not self.view:
-            # A reload replaced the view meanwhile: the new one may lack these news.
-            await self._read_news()
+
+    async def _forget(self, view: View, hashes: Collection[str]) -> None:
+        # What this worker stored before the erasure it also remembered before: it can be forgotten.
+        async with self._inbox.pause:
+            pass
+        # Only looked for in a thread: what requests and events change is changed here alone.
+        forget(view, await asyncio.to_thread(remembered, view, hashes))
 
     async def store_answers(self) -> bool:
         """Tell whether the store answers in time; ``StoreError`` when it fails."""
@@ -200,9 +215,9 @@ class Server:
         """
         # Decisions that are not yet written must be in the store to be erased.
         await self.decisions.flush()
-        async with self._changing, self._inbox.pause:
-            records = await asyncio.to_thread(self.store.erase, customer_id, self.clock())
-            await _forget_here(self.view, {customer_hash(customer_id)})
+        async with self._changing:
+            records = await asyncio.to_thread(self.store.erase, customer_id, self.clock)
+            await self._read_news()
         return records
 
     async def accept_events(self, raw: Sequence[Any]) -> EventsReceipt:
@@ -216,8 +231,7 @@ class Server:
         good, rejected = check_events(raw, self.clock(), self.new_id)
         events = list(good.values())
         try:
-            async with asyncio.timeout(EVENTS_TIMEOUT_SECONDS):
-                accepted = await self._inbox.add(events)
+            accepted = await self._inbox.add(events)
         except TimeoutError:
             raise StoreError(
                 "the event store did not answer in time",
@@ -229,8 +243,8 @@ class Server:
         return EventsReceipt(len(accepted), duplicates, ids, rejected)
 
     def _show_bundle(self) -> None:
-        as_of = self.view.catalogue.manifest.as_of
-        self.metrics.show_bundle(as_of, refused=self.refused_version is not None)
+        manifest, refused = self.view.catalogue.manifest, self.refused_version is not None
+        self.metrics.show_bundle(manifest.version, manifest.as_of, refused=refused)
 
     def _remember(self, event: Event, new: bool) -> None:
         if self._arrived is not None:
@@ -246,8 +260,3 @@ class Server:
 
     def _read_view(self) -> View:
         return open_view(self.bundle_source.load(), self.store, self.clock())
-
-
-async def _forget_here(view: View, hashes: Collection[str]) -> None:
-    # Only looked for in a thread: what requests and events change is changed here alone.
-    forget(view, await asyncio.to_thread(remembered, view, hashes))

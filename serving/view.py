@@ -17,12 +17,12 @@ from serving.customers.ordered_since import RecentBuyers
 from serving.customers.rescored import MOST_RESCORED, RescoredCustomers
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.ready_offer import ReadyOffer
-from serving.products.ready_products import ReadyProducts
-from serving.products.shoppers import VISIT_WINDOW, Key, Shoppers
+from serving.products.ready_products import PackedProducts
+from serving.products.shoppers import MAX_INTERESTS, VISIT_WINDOW, Key, Shoppers
 from serving.storage.store import Store
 
-# Some 25,000 answers of ten products each, for customers, product pages and carts.
-_PRODUCTS_BYTES: Final = 64 * 1024 * 1024
+# Some 25,000 answers of ten products each, for customers, product pages and carts, packed.
+_PRODUCTS_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class View:
     decision_inputs: DecisionInputs
     recent: RecentBuyers
     rescored: RescoredCustomers
-    products: AnswerCache[ReadyProducts] = field(
+    products: AnswerCache[PackedProducts] = field(
         default_factory=lambda: AnswerCache(_PRODUCTS_BYTES)
     )
     profiles: AnswerCache[bytes] = field(default_factory=AnswerCache)
@@ -68,7 +68,8 @@ def open_view(bundle: Bundle, store: Store, now: datetime) -> View:
     since, received_after = midnight(manifest.as_of), manifest.created_at
     # Read first: what is written meanwhile is read once more later, and nothing is missed.
     latest_group = store.latest_group()
-    events = store.shopper_events(since, received_after, now - VISIT_WINDOW)
+    # Further back there are hardly any of the interests that are kept: see Shoppers.
+    events = store.shopper_events(since, received_after, now - VISIT_WINDOW, MAX_INTERESTS)
     view = View(
         catalogue,
         CustomersAtRisk(catalogue),

@@ -1,4 +1,4 @@
-"""Baselines, always judged beside the model: what anyone would try first."""
+"""Simple baselines that are always judged beside the model."""
 
 from __future__ import annotations
 

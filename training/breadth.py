@@ -13,7 +13,7 @@ from models.uplift.breadth import HELD_COLUMNS, BreadthEffect
 from models.uplift.cross_sell import Step, cross_sell_effect, retention_term
 from training.dataset import Rows
 
-# Other measures of how much is held: adjusting for them would adjust the effect away.
+# Other measures of the number held: adjusting for them would remove the effect.
 _SYNONYMS: Final = {
     "categories": {
         "categories_bought", "category_entropy", "top_category_share", "product_dependency",
@@ -57,10 +57,10 @@ def breadth_effects(
         categorical=encoder.categorical_positions,
         seed=seed,
     )
-    return tuple(_plain(what, step) for step in steps if np.isfinite(step.adjusted.value))
+    return tuple(_as_effect(what, step) for step in steps if np.isfinite(step.adjusted.value))
 
 
-def _plain(what: str, step: Step) -> BreadthEffect:
+def _as_effect(what: str, step: Step) -> BreadthEffect:
     return BreadthEffect(
         what=what,
         held=step.held,

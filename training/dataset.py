@@ -1,4 +1,4 @@
-"""The jobs' table split by time: what churn and value learn from, and what they are judged on."""
+"""The jobs' table split by time: what churn and value learn from and are judged on."""
 
 from __future__ import annotations
 
@@ -85,16 +85,16 @@ def population(shop: ShopSettings) -> str:
 
 
 def build_dataset(task: TrainingTask, windows: Windows) -> Dataset:
-    """Split the task's shared table, or one built for these windows; see :func:`split_by_time`."""
+    """Split the task's shared table, or one built for these windows; :func:`split_by_cutoffs`."""
     table = task.table
     if table is None:
         horizons = task.horizons
         days = horizons_up_to(windows.horizon_days, horizons.churn_days, horizons.value_days)
         table = build_table(task.engine, task.prepared, task.shop, [windows], days, task.progress)
-    return split_by_time(table, windows, task.shop)
+    return split_by_cutoffs(table, windows, task.shop)
 
 
-def split_by_time(table: TrainingTable, windows: Windows, shop: ShopSettings) -> Dataset:
+def split_by_cutoffs(table: TrainingTable, windows: Windows, shop: ShopSettings) -> Dataset:
     """Split a table by what was known at the test cutoff and what is known by ``as_of``.
 
     Raises

@@ -23,7 +23,7 @@ class Difference:
     high: float
 
     def __str__(self) -> str:
-        """Write it in a line."""
+        """Return it as one line of text."""
         return f"{self.mean:+.4f} against {self.rival} (95 % {self.low:+.4f} to {self.high:+.4f})"
 
 
@@ -71,7 +71,7 @@ def judge(
     Without a champion it must not clearly lose to any baseline, since some model has to serve.
     Otherwise it must clearly beat every baseline, and the champion too; if it learned from newer
     data it is enough not to clearly lose to the champion, or a good champion would go stale. A
-    champion that cannot be compared (another definition, or features that are gone) is replaced
+    champion that cannot be compared (another definition, or removed features) is replaced
     by one that clearly beats the baselines. Clearly: by the bound of the 95 % interval.
 
     Parameters
@@ -91,36 +91,25 @@ def judge(
         return _without_champion(differences)
     worst = _least(differences, lambda difference: difference.low)
     if not worst.low > 0:
-        return Verdict(
-            promote=False,
-            reason=f"{contest.headline} does not clearly beat the baseline: {worst}",
-            differences=differences,
-        )
+        reason = f"{contest.headline} does not clearly beat the baseline: {worst}"
+        return Verdict(promote=False, reason=reason, differences=differences)
     if champion_predicted is None:
-        return Verdict(
-            promote=True,
-            reason=f"the champion cannot be compared, and every baseline is beaten: {worst}",
-            differences=differences,
-        )
+        reason = f"the champion cannot be compared, and every baseline is beaten: {worst}"
+        return Verdict(promote=True, reason=reason, differences=differences)
     against = _difference("the champion", ours, _measured(contest, champion_predicted))
-    differences = (*differences, against)
-    if against.low > 0:
-        return Verdict(
-            promote=True,
-            reason=f"{contest.headline} beats the champion: {against}",
-            differences=differences,
-        )
-    if champion_is_older and against.high >= 0:
-        return Verdict(
-            promote=True,
-            reason=f"learned from newer data and is not worse: {against}",
-            differences=differences,
-        )
-    return Verdict(
-        promote=False,
-        reason=f"{contest.headline} does not clearly beat the champion: {against}",
-        differences=differences,
-    )
+    promote, reason = _against_champion(contest.headline, against, champion_is_older)
+    return Verdict(promote=promote, reason=reason, differences=(*differences, against))
+
+
+def _against_champion(
+    headline: str, difference: Difference, champion_is_older: bool
+) -> tuple[bool, str]:
+    """Return whether a challenger that beats every baseline replaces the champion, and why."""
+    if difference.low > 0:
+        return True, f"{headline} beats the champion: {difference}"
+    if champion_is_older and difference.high >= 0:
+        return True, f"learned from newer data and is not worse: {difference}"
+    return False, f"{headline} does not clearly beat the champion: {difference}"
 
 
 def _without_champion(differences: tuple[Difference, ...]) -> Verdict:

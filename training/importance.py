@@ -1,8 +1,8 @@
 """Feature importance of the champions: each column's share of the training gain.
 
 Gain is the reduction of the training loss by splits on a column (Breiman, Friedman, Olshen & Stone
-1984, ch. 5.3). It says what a model uses, not what would happen if a value changed; among highly
-correlated columns it is shared arbitrarily.
+1984, ch. 5.3). It shows what a model uses, not what would happen if a value changed. Highly
+correlated columns share it arbitrarily.
 """
 
 from __future__ import annotations

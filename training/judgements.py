@@ -1,4 +1,4 @@
-"""What the churn and value jobs hand over to the scorecard page."""
+"""Input of the scorecard page from the churn and value jobs."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from training.report import Floats
 from training.scorecard import Contributions, Intervals, Judgement
 from training.scorecard.history import (
     cohort_retention,
+    observe_survival,
     purchase_matrices,
     read_order_days,
     track_orders,
-    watch_survival,
     week_ends,
 )
 from training.task import TrainingTask
 from training.windows import Windows
 
-# The picture of drivers looks the same with more customers.
+# The plot of drivers looks the same with more customers.
 _CUSTOMERS_EXPLAINED = 2_000
 _AGE_SHOWN_DAYS = 365.0
 # With more countries the groups become too small to judge.
 _MOST_COUNTRIES = 8
+# Far below a cent: an outcome that equals a bound may differ from it by rounding.
+_TOLERANCE = 1e-7
 
 
 def churn_judgement(
@@ -74,7 +76,7 @@ def churn_judgement(
         definition=_definition(task.shop, windows),
         currency=task.shop.currency,
         groups=_groups(test, 1.0 - predicted["churn"]),
-        survival=watch_survival(orders, ids, windows.test, windows.horizon_days, days, expected),
+        survival=observe_survival(orders, ids, windows.test, windows.horizon_days, days, expected),
         tracking=tracking,
         matrices=matrices,
         cohorts=cohort_retention(orders, windows.as_of),
@@ -99,8 +101,7 @@ def value_judgement(
     """
     shop, test = task.shop, data.test.vectors
     extrapolated_to_days = task.horizons.extrapolated_to_days
-    # A tolerance far below a cent, as in training.value.held.
-    low, high = (model.predict_interval(test) + np.array([-1e-7, 1e-7])).T
+    low, high = with_tolerance(model.predict_interval(test)).T
     return Judgement(
         "value",
         "value",
@@ -111,21 +112,26 @@ def value_judgement(
             **_definition(shop, data.windows),
             "value basis": "extrapolated" if extrapolated_to_days else "learned",
         },
-        notes=reach_notes(data.horizon_days, extrapolated_to_days),
+        notes=extrapolation_notes(data.horizon_days, extrapolated_to_days),
         currency=shop.currency,
         groups=_groups(test, predicted["value"]),
         intervals={"value": Intervals(low, high, COVERAGE)},
     )
 
 
-def reach_notes(horizon_days: int, extrapolated_to_days: int | None) -> tuple[str, ...]:
-    """Return what a reader must know about a value stated over more days than it was judged on."""
+def with_tolerance(interval: Floats) -> Floats:
+    """Return intervals of money, shape (n, 2), widened so that rounding leaves nobody outside."""
+    return np.asarray(interval + np.array([-_TOLERANCE, _TOLERANCE]))
+
+
+def extrapolation_notes(horizon_days: int, extrapolated_to_days: int | None) -> tuple[str, ...]:
+    """Return the caveat of a value that is stated over more days than it was judged on, if any."""
     if extrapolated_to_days is None:
         return ()
     return (
-        f"Learned and judged over {horizon_days} days; scores go on to {extrapolated_to_days} "
-        "days as BG/NBD forecasts and are marked extrapolated: no outcome so far ahead is "
-        "known, and the coverage of their intervals was not measured.",
+        f"Learned and judged over {horizon_days} days; scores over {extrapolated_to_days} days are "
+        "continued with BG/NBD and marked extrapolated: no outcome so far ahead is known, and "
+        "the coverage of their intervals was not measured.",
     )
 
 
@@ -150,7 +156,8 @@ def _groups(test: pd.DataFrame, score: Floats) -> pd.DataFrame:
         "tier by score": pd.Categorical(value_tier(score, cuts), TIERS, ordered=True),
         "segment": rfm_segment(np.nan_to_num(recency, nan=np.inf), orders, cuts),
     }
-    if "country" in test and test["country"].notna().any():
-        common = test["country"].value_counts().index[:_MOST_COUNTRIES]
-        groups["country"] = test["country"].where(test["country"].isin(common), "other").to_numpy()
+    if C.COUNTRY in test and test[C.COUNTRY].notna().any():
+        countries = test[C.COUNTRY]
+        common = countries.value_counts().index[:_MOST_COUNTRIES]
+        groups[C.COUNTRY] = countries.where(countries.isin(common), "other").to_numpy()
     return pd.DataFrame(groups)

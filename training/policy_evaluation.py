@@ -59,14 +59,14 @@ def evaluate_policy(
         Columns are missing, a decision is logged twice or lacks its propensity, or the target has
         no probabilities for it.
     """
-    _need(log, (DECISION_ID, ACTION, PROPENSITY, REWARD), "the decision log")
-    _need(target, (DECISION_ID, ACTION, PROBABILITY), "the policy to be judged")
+    _require_columns(log, (DECISION_ID, ACTION, PROPENSITY, REWARD), "the decision log")
+    _require_columns(target, (DECISION_ID, ACTION, PROBABILITY), "the policy to be judged")
     if log[DECISION_ID].duplicated().any():
         raise DataError("a decision is logged twice", "keep the first record of each decision_id")
     logged, actions = _as_log(log, target)
     expected = None
     if situations is not None:
-        _need(situations, (DECISION_ID,), "the situations")
+        _require_columns(situations, (DECISION_ID,), "the situations")
         known = situations.set_index(DECISION_ID).reindex(log[DECISION_ID])
         X = known.to_numpy(dtype=np.float64)
         expected = cross_fit_rewards(X, logged.actions, logged.rewards, len(actions))
@@ -99,12 +99,13 @@ def _as_log(log: pd.DataFrame, target: pd.DataFrame) -> tuple[Log, list[str]]:
     column = pd.Index(actions).get_indexer(pd.Index(target[ACTION].astype(str)))
     probabilities = np.zeros((len(decisions), len(actions)))
     known = row >= 0
-    chances = target[PROBABILITY].to_numpy(dtype=np.float64)
-    np.add.at(probabilities, (row[known], column[known]), chances[known])
-    silent = int((probabilities.sum(axis=1) == 0).sum())
-    if silent:
+    weights = target[PROBABILITY].to_numpy(dtype=np.float64)
+    np.add.at(probabilities, (row[known], column[known]), weights[known])
+    missing = int((probabilities.sum(axis=1) == 0).sum())
+    if missing:
         raise DataError(
-            f"the policy to be judged says nothing of {silent} of {len(decisions)} decisions",
+            f"the policy to be judged has no probabilities for {missing} of {len(decisions)} "
+            "decisions",
             "give its probability of every action, doing nothing included, for each decision",
         )
     taken = pd.Index(actions).get_indexer(pd.Index(log[ACTION].astype(str)))
@@ -119,7 +120,7 @@ def _as_log(log: pd.DataFrame, target: pd.DataFrame) -> tuple[Log, list[str]]:
     )
 
 
-def _need(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
+def _require_columns(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
     absent = [name for name in columns if name not in table]
     if absent:
         raise DataError(

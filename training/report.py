@@ -1,4 +1,4 @@
-"""What a training job returns; tracking, the gate and publishing work from it."""
+"""The result of a training job: the input of tracking and of the gate."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def run_job(name: str, task: TrainingTask) -> JobReport:
     Raises
     ------
     TrainingError
-        The history cannot teach the job.
+        The history is too short for the job, or nothing can be learned from it.
     """
     return JOBS[name](task)
 

@@ -16,7 +16,7 @@ class TrainingSettings(Frozen):
         None, ge=1, description="churn horizon; by default from the gaps between orders"
     )
     value_horizon_days: int = Field(
-        365, ge=1, description="value horizon; extrapolated where the history cannot teach it"
+        365, ge=1, description="value horizon; extrapolated if the history is too short to learn it"
     )
     response_days: int | None = Field(
         None,
@@ -25,11 +25,12 @@ class TrainingSettings(Frozen):
         "churn horizon",
     )
     churn: Literal["orders", "contracts"] = Field(
-        "orders", description="what churn is of: no order, or a contract that is not followed"
+        "orders",
+        description="what churn means: no order in the horizon, or a contract that is not renewed",
     )
     step_days: int = Field(30, ge=1, description="days between training cutoffs")
     warm_up_days: int = Field(
-        180, ge=0, description="history that a training cutoff must have behind it"
+        180, ge=0, description="days of history before the first training cutoff"
     )
     candidates: int = Field(100, ge=1, description="recommended products kept per customer")
     seed: int = Field(0, description="of everything random")

@@ -1,4 +1,4 @@
-"""What every training job is given, in one value."""
+"""The input of every training job, in one value."""
 
 from __future__ import annotations
 

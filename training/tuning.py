@@ -1,8 +1,8 @@
 """A random search of hyperparameters, judged on validation windows before the test window.
 
-Random draws (Bergstra & Bengio 2012), after the defaults, which a draw must beat. Each is fitted at
-every validation day on what was known then, and judged by the log loss of the window that began
-there after its overall level was corrected: a season that nobody could foresee says nothing about
+The defaults are tried first, then random draws (Bergstra & Bengio 2012). Each is fitted at every
+validation day on what was known then, and judged by the log loss of the window that starts there.
+The window's overall level is corrected first: an unforeseen season says nothing about
 hyperparameters.
 """
 
@@ -111,12 +111,12 @@ def _judge(
         model = ChurnModel(horizon, boosting=parameters).fit_outcomes(past, data.columns)
         here = outcomes.rows(outcomes.days == day)
         predicted, happened = model.predict_proba(here.vectors)[:, 1], here.silent[:, place]
-        losses.append(levelled_log_loss(happened, predicted))
+        losses.append(level_corrected_log_loss(happened, predicted))
         areas.append(roc_auc(happened, predicted))
     return float(np.mean(losses)), float(np.mean(areas))
 
 
-def levelled_log_loss(outcomes: Floats, probabilities: Floats) -> float:
+def level_corrected_log_loss(outcomes: Floats, probabilities: Floats) -> float:
     """Return the log loss after shifting all logits by the constant that fits the window best."""
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
     scores = np.log(clipped / (1 - clipped))

@@ -16,7 +16,7 @@ from models.churn_value.value import ValueModel
 from models.metrics.value import normalised_gini, value_scorecard
 from training.baselines import btyd_baseline, fit_outlook, value_baselines
 from training.dataset import Dataset, KnownOutcomes, Rows, build_dataset, population
-from training.judgements import reach_notes, value_judgement
+from training.judgements import extrapolation_notes, value_judgement, with_tolerance
 from training.plots import decile_plot, gains_plot
 from training.report import Contest, Floats, JobReport
 from training.task import TrainingTask
@@ -25,7 +25,7 @@ from training.task import TrainingTask
 def train_value(task: TrainingTask) -> JobReport:
     """Run the value job.
 
-    It learns and judges the horizon that the history can teach, even where scores will be
+    It learns and judges the longest horizon that the history allows, even if scores will be
     extrapolated further.
 
     Raises
@@ -38,8 +38,8 @@ def train_value(task: TrainingTask) -> JobReport:
     data = build_dataset(task, windows)
     judged = _fit(data.known_at_test, data, task, "Value, judged")
     model = _fit(data.known_at_end, data, task, "Value, served")
-    ours, rivals = judged.predict(data.test.vectors), _rivals(data, shop)
-    predicted = {"value": ours, **rivals}
+    ours, baselines = judged.predict(data.test.vectors), _baselines(data, shop)
+    predicted = {"value": ours, **baselines}
     scorecard = {name: value_scorecard(data.test.margin, each) for name, each in predicted.items()}
     scorecard["value"] |= _coverage(data.test, judged)
     return JobReport(
@@ -76,33 +76,33 @@ def train_value(task: TrainingTask) -> JobReport:
         judged=judged,
         model=model,
         vector_fingerprint=data.vector_fingerprint,
-        notes=reach_notes(windows.horizon_days, extrapolated_to_days),
+        notes=extrapolation_notes(windows.horizon_days, extrapolated_to_days),
         judgement=value_judgement(task, data, judged, predicted),
         figures={
             "deciles": decile_plot(data.test.margin, ours, shop.currency),
             "gains": gains_plot(
                 data.test.margin.clip(min=0),
-                {"value": ours, "last_period": rivals["last_period"]},
+                {"value": ours, "last_period": baselines["last_period"]},
                 "margin",
             ),
         },
     )
 
 
-def _rivals(data: Dataset, shop: ShopSettings) -> dict[str, Floats]:
+def _baselines(data: Dataset, shop: ShopSettings) -> dict[str, Floats]:
     """Return the test rows' margin over the horizon by each baseline."""
     test = data.test.vectors
-    rivals = value_baselines(test, data.horizon_days, data.train.margin.mean())
+    baselines = value_baselines(test, data.horizon_days, data.train.margin.mean())
     outlook = fit_outlook(data.histories)
     if outlook is not None:
         expected = btyd_baseline(outlook, test, data.horizon_days, shop.discount_rate)
-        rivals["bg_nbd_gamma_gamma"] = expected["margin"].to_numpy()
-    return rivals
+        baselines["bg_nbd_gamma_gamma"] = expected["margin"].to_numpy()
+    return baselines
 
 
 def _coverage(test: Rows, judged: ValueModel) -> dict[str, float]:
     """Return the share of outcomes inside their intervals: of everyone, and of newcomers."""
-    covered = held(test.margin, judged.predict_interval(test.vectors))
+    covered = is_covered(test.margin, judged.predict_interval(test.vectors))
     is_new = newcomers(test.vectors)
     return {
         "interval_coverage": float(covered.mean()),
@@ -110,9 +110,10 @@ def _coverage(test: Rows, judged: ValueModel) -> dict[str, float]:
     }
 
 
-def held(margin: Floats, interval: Floats) -> NDArray[np.bool_]:
-    """Return which outcomes lie in their interval, with a tolerance far below a cent."""
-    return (margin >= interval[:, 0] - 1e-7) & (margin <= interval[:, 1] + 1e-7)
+def is_covered(margin: Floats, interval: Floats) -> NDArray[np.bool_]:
+    """Return which outcomes lie in their interval, shape (n, 2), bounds included."""
+    low, high = with_tolerance(interval).T
+    return np.asarray((margin >= low) & (margin <= high))
 
 
 def _fit(known: KnownOutcomes, data: Dataset, task: TrainingTask, phrase: str) -> ValueModel:
@@ -122,7 +123,7 @@ def _fit(known: KnownOutcomes, data: Dataset, task: TrainingTask, phrase: str) -
 
 
 def _rerun(folder: Path, vectors: pd.DataFrame) -> Floats | None:
-    """Score today's test window with a saved model; None if it reads features that are gone."""
+    """Score today's test window with a saved model; None if it reads removed features."""
     champion = ValueModel.load(folder)
     if not set(champion.buys_.encoder_.columns) <= set(vectors.columns):
         return None

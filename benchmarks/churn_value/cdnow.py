@@ -167,7 +167,7 @@ def read_purchases(data: Path) -> pd.DataFrame:
 
 
 def vectors(purchases: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return the customers so far as the feature families ``btyd`` and ``rfm`` tell of them."""
+    """Return the customers as the feature families ``btyd`` and ``rfm`` describe them."""
     cutoff = pd.Timestamp(as_of)
     customers = purchases[purchases[C.TS] < cutoff].groupby(C.CUSTOMER_ID)
     first, last = customers[C.TS].min(), customers[C.TS].max()

@@ -1,10 +1,10 @@
-"""The most that orders and visits alone can tell of simulated customers.
+"""The best prediction that orders and visits alone allow for simulated customers.
 
 Its observer knows everything about the shop that made them - how purchase, dropout and visit
 rates are spread over customers, what each channel and region does to them, the season - and
 everything that a customer did, but not the customer's own rates. It weighs all rates by Bayes'
 rule over a grid: the Pareto/NBD posterior (Schmittlein, Morrison & Colombo 1987) with visits as
-a second sign of life. Who scores by true rates knows what no record of the shop holds.
+a second sign of life. Scores by the true rates use what no record of the shop contains.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def look(
     plan: ShopPlan, orders: pd.DataFrame, events: pd.DataFrame, truth: pd.DataFrame,
     customer_ids: list[str], cutoff: pd.Timestamp,
 ) -> Seen:  # fmt: skip
-    """Count what the shop's own tables hold of some customers; ``truth`` tells who is new."""
+    """Count what the shop's own tables know of customers; ``truth`` says who is new."""
     start = pd.Timestamp(plan.start)
     placed = orders[(orders[C.TS] < cutoff) & (orders[C.QUANTITY] > 0)]
     placed = placed.groupby([C.CUSTOMER_ID, C.ORDER_ID])[C.TS].min().reset_index()

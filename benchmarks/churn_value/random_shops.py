@@ -81,28 +81,28 @@ def answer(number: int) -> list[Forecast]:
     churn = ChurnModel(horizons[0], boosting=_QUICK).fit_outcomes(outcomes, columns)
     value = ValueModel(horizons[-1], boosting=_QUICK).fit_outcomes(outcomes, margin, columns)
     strangers, *_ = draw(random, vectors.columns.tolist())
-    said = [forecast(churn, value, people) for people in (vectors, strangers)]
+    forecasts = [forecast(churn, value, people) for people in (vectors, strangers)]
     try:
         outlook = Outlook.fit(vectors)
     except TrainingError:
-        return said
-    return [*said, forecast(churn, value, vectors, Extension(outlook, 365, 0.1))]
+        return forecasts
+    return [*forecasts, forecast(churn, value, vectors, Extension(outlook, 365, 0.1))]
 
 
-def first_fault(said: list[Forecast]) -> str | None:
-    """Return the first thing that cannot be: a number missing, or out of range."""
-    for told in said:
-        chances = np.concatenate([told.churn_probability, told.p_buys])
-        money = np.concatenate([told.value_if_buys, told.value, told.lower, told.upper])
-        if not np.isfinite(np.concatenate([chances, money])).all():
+def first_fault(forecasts: list[Forecast]) -> str | None:
+    """Return the first impossible forecast: a number that is missing or out of range."""
+    for each in forecasts:
+        probabilities = np.concatenate([each.churn_probability, each.p_buys])
+        money = np.concatenate([each.value_if_buys, each.value, each.lower, each.upper])
+        if not np.isfinite(np.concatenate([probabilities, money])).all():
             return "not a number"
-        if ((chances < 0) | (chances > 1)).any():
+        if ((probabilities < 0) | (probabilities > 1)).any():
             return "out of range: probability"
         if (money < 0).any():
             return "out of range: money"
-        if ((told.lower > told.value) | (told.value > told.upper)).any():
+        if ((each.lower > each.value) | (each.value > each.upper)).any():
             return "out of range: bounds"
-    if len(said) > 2 and (said[2].value < said[0].value * (1 - 1e-9)).any():
+    if len(forecasts) > 2 and (forecasts[2].value < forecasts[0].value * (1 - 1e-9)).any():
         return "out of range: value falls with the horizon"
     return None
 

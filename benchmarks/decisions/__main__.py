@@ -1,9 +1,13 @@
-"""Every part of the decisions benchmark, one after the other, in one table."""
+"""Decisions in money on public data, on simulated shops, on small exact cases, and by the clock.
+
+python -m benchmarks.decisions [hillstrom simulated ...]
+"""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from types import ModuleType
+from typing import Final
 
 from rich.console import Console
 
@@ -17,26 +21,34 @@ from benchmarks.decisions import (
     speed,
     zimnat,
 )
-from benchmarks.table import report
+from benchmarks.table import Row, report
 from regulars.console import progress_bars
 
-_PARTS: tuple[ModuleType, ...] = (
-    hillstrom, open_bandit, bank, zimnat, cross_sell, simulated, solver, speed,
-)  # fmt: skip
+_PARTS: Final[dict[str, ModuleType]] = {
+    "hillstrom": hillstrom,
+    "open_bandit": open_bandit,
+    "bank": bank,
+    "zimnat": zimnat,
+    "cross_sell": cross_sell,
+    "simulated": simulated,
+    "solver": solver,
+    "speed": speed,
+}
 
 
-def main(wanted: list[str]) -> None:
+def main() -> None:
     """Run all parts, or those named, and print one table."""
-    names = {part.__name__.rpartition(".")[2]: part for part in _PARTS}
-    unknown = sorted(set(wanted) - set(names))
-    if unknown:
-        sys.exit(f"No such part: {', '.join(unknown)}. Known: {', '.join(names)}.")
-    rows = []
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"some of: {', '.join(_PARTS)}; all without")
+    wanted: list[str] = parser.parse_args().part
+    if unknown := sorted(set(wanted) - set(_PARTS)):
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(_PARTS)}")
+    rows: list[Row] = []
     with progress_bars(Console(width=150, highlight=False)) as progress:
-        for name in wanted or names:
-            rows += names[name].rows(progress)
+        for name in wanted or _PARTS:
+            rows += _PARTS[name].rows(progress)
     report("decisions", "Decisions in money: every bar beside what was reached", rows)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -19,7 +19,9 @@ simulator draws its customers. The learners were tuned on shops of other seeds t
 
 Two shops: the standard one writes once a month, and which e-mail is opened is chance. The other
 writes every week, half of the customers held out each time; there, as in shops, who responds more
-opens more, and who has left opens less.
+opens more, and who has left opens less. A longer history would tell hardly more, as customers stay
+for little more than a year: with four years of weekly e-mails the records allow a list of 0.80 of
+the best possible one's gain, with two years 0.79.
 """
 
 from __future__ import annotations
@@ -199,14 +201,13 @@ def _train(plan: ShopPlan, shop: Shop, progress: Progress) -> Champions:
     """Train all jobs and take them as champions, whatever the gate would say."""
     response_days = plan.campaigns.window_days
     training = shop.settings.training.model_copy(update={"response_days": response_days})
-    task = with_shared_table(
-        TrainingTask(
-            shop.engine, shop.prepared, shop.settings.shop, training, _HORIZONS, plan.end, progress
-        )
+    task = TrainingTask(
+        shop.engine, shop.prepared, shop.settings.shop, training, _HORIZONS, plan.end, progress
     )
-    reports: dict[str, JobReport] = {
-        job: run_job(job, task) for job in ("churn", "value", "recommend", UPLIFT)
-    }
+    # Uplift first: it takes the most memory, and does without the table that the others share.
+    reports: dict[str, JobReport] = {UPLIFT: run_job(UPLIFT, task)}
+    task = with_shared_table(task)
+    reports |= {job: run_job(job, task) for job in ("churn", "value", "recommend")}
     cards = {
         job: RegisteredModel(job, "1", Path(), card(report, shop.prepared.fingerprint))
         for job, report in reports.items()

@@ -121,5 +121,5 @@ def _send_too_much(port: int, *, chunked: bool) -> int:
     try:
         return httpx.post(url, content=pieces(), headers=headers, timeout=60).status_code
     except httpx.WriteError:
-        # It was told while it was still sending, and hung up on.
+        # The server answered and closed the connection while it was still sending.
         return 0

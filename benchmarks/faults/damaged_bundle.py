@@ -31,7 +31,7 @@ def rows(trial: Trial) -> list[Row]:
     sound = current_version(trial.bundles)
     assert sound is not None
     versions: Counter[str] = Counter()
-    failed, served, told = 0, 0, 0
+    failed, served, explained = 0, 0, 0
     file = SqliteFile(trial.folder / "damaged.db")
     with running(serve_ours, trial.bundles, file.url) as ours:
         base = f"http://127.0.0.1:{ours.port}"
@@ -45,7 +45,7 @@ def rows(trial: Trial) -> list[Row]:
                 answer = client.get(_URL)
                 versions[answer.json()["model_version"]] += 1
                 reload = client.post("/v1/models/reload")
-                told += reload.is_error and bool(reload.json()["detail"])
+                explained += reload.is_error and bool(reload.json()["detail"])
                 trial.console.print(f"{damage}: reload says {reload.status_code}, {measured}")
             repaired = _copy(trial.bundles, sound, "repaired")
             activate(trial.bundles, repaired)
@@ -57,7 +57,7 @@ def rows(trial: Trial) -> list[Row]:
     return [
         Row("damaged bundle: requests failed meanwhile", failed, "<=", 0, {"kinds": kinds}),
         Row("damaged bundle: answers from it", damaged, "<=", 0),
-        Row("damaged bundle: refusals that say what to do", told, ">=", kinds),
+        Row("damaged bundle: refusals that say what to do", explained, ">=", kinds),
         Row("damaged bundle: the next sound one is served", int(served), ">=", 1),
     ]
 

@@ -74,10 +74,10 @@ class Deliveries:
         return len(self.acknowledged.keys() - set(stored))
 
     def doubled(self, stored: Iterable[str]) -> int:
-        """Return how many events are stored twice, or were twice called new."""
+        """Return how many events are stored twice, or were twice acknowledged as new."""
         rows = Counter(stored)
-        told = sum(times > 1 for times in self.accepted.values())
-        return told + sum(times > 1 for times in rows.values())
+        twice_new = sum(times > 1 for times in self.accepted.values())
+        return twice_new + sum(times > 1 for times in rows.values())
 
     async def _send_all(self, ending: threading.Event) -> None:
         await asyncio.gather(*(self._send(number, ending) for number in range(_CONNECTIONS)))

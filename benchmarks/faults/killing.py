@@ -12,7 +12,7 @@ from benchmarks.faults.stores import NotInstalledError, SqliteFile, postgres_ser
 from benchmarks.serving.processes import free_port, running_on, serve_ours, spawn
 from benchmarks.table import Row
 
-# A moment is drawn anew each time, counted from the first event after the start.
+# A new random moment for each kill, counted from the first event after the start.
 _LONGEST_SECONDS: Final = 0.5
 
 

@@ -31,7 +31,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class Trial:
-    """Where to try, how hard, and whom to tell.
+    """Where a trial runs, how often, and where it prints.
 
     Parameters
     ----------

@@ -76,13 +76,13 @@ def run_job(jobs: Mapping[str, Job], before: Mapping[str, Job] | None = None) ->
         jobs[name](task)
     except (MemoryError, duckdb.OutOfMemoryException, DataError) as error:
         failure = str(error).splitlines()[0]
-    told = {
+    result = {
         "seconds": time.perf_counter() - started if failure is None else math.nan,
         "processor_seconds": time.process_time() - worked,
         "peak_memory_bytes": peak_memory_bytes(),
         "failure": failure,
     }
-    json.dump(told, sys.stdout)
+    json.dump(result, sys.stdout)
 
 
 def peak_memory_bytes(process: str = "self") -> int:

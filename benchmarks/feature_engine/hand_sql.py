@@ -63,7 +63,7 @@ FROM moves
 GROUP BY ALL
 ORDER BY customer, day;
 
--- An order is worth what it was on its first day, and stands while its moves leave revenue.
+-- An order keeps the value of its first day, and counts while its moves leave revenue.
 CREATE TEMP TABLE orders AS
 SELECT * EXCLUDE (net) FROM (
     SELECT

@@ -155,7 +155,7 @@ def _watch(process: subprocess.Popen[str], temp: Path) -> Measurement | None:
             process.kill()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_SECONDS)
-    said = process.communicate()[0]
+    output = process.communicate()[0]
     if stopped is None and process.returncode < 0:
         # As the kernel does when memory runs out.
         stopped = signal.strsignal(-process.returncode) or "ended by a signal"
@@ -163,13 +163,13 @@ def _watch(process: subprocess.Popen[str], temp: Path) -> Measurement | None:
         return Measurement(math.nan, math.nan, memory / GIGABYTE, disk / GIGABYTE, stopped)
     if process.returncode != 0:
         return None
-    told = json.loads(said)
+    result = json.loads(output)
     return Measurement(
-        told["seconds"],
-        told["processor_seconds"],
-        told["peak_memory_bytes"] / GIGABYTE,
+        result["seconds"],
+        result["processor_seconds"],
+        result["peak_memory_bytes"] / GIGABYTE,
         disk / GIGABYTE,
-        told["failure"],
+        result["failure"],
     )
 
 

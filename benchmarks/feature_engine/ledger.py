@@ -41,7 +41,7 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, terms: str, *, fresh: bool) -> Ledger:
-        """Read what stands, unless it was of other code or on other terms.
+        """Read the stored measurements, unless they are of other code or other conditions.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class Ledger:
         self._save()
 
     def forget(self, whats: Iterable[str]) -> None:
-        """Drop what is to be measured anew."""
+        """Drop measurements that are to be repeated."""
         for what in whats:
             self.content["runs"].pop(what, None)
         self._save()

@@ -75,7 +75,7 @@ class BenchmarkShop:
 def benchmark_shop(
     folder: Path, n_lines: int, seed: int = 1, progress: Progress = silent
 ) -> BenchmarkShop:
-    """Return the shop of about ``n_lines`` order lines in ``folder``, written unless it stands."""
+    """Return the shop of about ``n_lines`` order lines in ``folder``; write it if needed."""
     description = folder / _DESCRIPTION
     wanted = {"asked": n_lines, "seed": seed}
     if description.is_file():
@@ -90,7 +90,7 @@ def benchmark_shop(
 
 
 def open_shop_files(folder: Path) -> BenchmarkShop:
-    """Return the shop that stands in ``folder``."""
+    """Return the shop that was written to ``folder``."""
     stored = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     return BenchmarkShop(folder, stored["lines"])
 

@@ -1,4 +1,4 @@
-"""Our own engine, through the doors that the product uses.
+"""Our own engine, through the functions that the product uses.
 
 ``subset`` and ``full`` take raw files for clean, as the rivals do; ``checked`` is the product's
 whole way, every rule asked of every row.

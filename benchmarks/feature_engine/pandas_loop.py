@@ -69,7 +69,7 @@ def vectors_at(rolled: RolledUp, as_of_day: int) -> pd.DataFrame:
     """Compute one cutoff's vectors, indexed by customer."""
     parts = (_money, _orders_and_rhythm, _breadth)
     vectors = pd.concat([part(rolled, as_of_day) for part in parts], axis=1)
-    # Who has only been sent money back, or ordered nothing that stands, still has history.
+    # Customers with refunds only, or whose orders were all returned, still have history.
     return vectors.loc[vectors["revenue_lifetime"].notna()]
 
 

@@ -16,12 +16,12 @@ from benchmarks.serving.traffic import Shop, Traffic
 from benchmarks.table import Row
 
 _SAMPLES_A_MINUTE: Final = 30
-# Before the minutes: more answers than the server keeps, and more views than it remembers, so
-# that what it holds stands at its bounds.
+# Before measuring: more answers than the server keeps, and more views than it remembers, so that
+# its caches are full.
 _STRANGERS: Final = 40_000
 _VIEWS: Final = 120_000
 _VIEWS_AT_ONCE: Final = 100
-# And the load itself, for what else is read or made for the first time.
+# And the load itself, for everything else that happens only the first time.
 _SETTLING_SECONDS: Final = 30.0
 
 

@@ -2,7 +2,7 @@
 
 Each peer gets the form in which it is quickest: precomputed answers or a small model, a look-up
 by id, no log of requests. Ours is asked for the like: items where a peer answers with items that a
-model chose, scores by id where it looks features up by id; our other call stands beside it.
+model chose, scores by id where it looks features up by id; our other call is listed beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.table import Row
 
 _HERE: Final = Path(__file__).parent
 _REQUESTS: Final = 1_000
-# It would tell its makers of every start.
+# Without it Feast reports every start to its makers.
 _SILENT: Final = {"FEAST_USAGE": "False"}
 _TAIL_BAR: Final = 0.1
 

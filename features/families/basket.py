@@ -73,8 +73,13 @@ def sizes(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 
 def products(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     """Count distinct products ever bought."""
-    firsts = history(rollups["customer_day_firsts"], cutoffs)
-    return firsts.group_by(*KEYS).aggregate(products_bought=firsts.products.sum())
+    firsts = first_seen(rollups["customer_day_firsts"], cutoffs)
+    grown = firsts.group_by(C.CUSTOMER_ID, FIRST_SEEN).aggregate(products=firsts.products.sum())
+    until_then = ibis.cumulative_window(group_by=grown[C.CUSTOMER_ID], order_by=grown[FIRST_SEEN])
+    counts = grown.select(
+        C.CUSTOMER_ID, FIRST_SEEN, products_bought=grown.products.sum().over(until_then)
+    )
+    return carried_forward(counts, cutoffs).select(*KEYS, "products_bought")
 
 
 def habits(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:

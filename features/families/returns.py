@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from features.family import AGE_DAYS, KEYS, Column, Family, history, known_orders, left_join, within
-from features.rollup import HALF_A_CENT, STANDS, Rollups
+from features.rollup import HALF_A_CENT, IS_NET_POSITIVE, Rollups
 
 COLUMNS = (
     Column("return_lines", "lines returned or cancelled so far", "lines"),
@@ -39,7 +39,7 @@ def compute(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
     )
     placed = known_orders(rollups, cutoffs)
     # An order without revenue on its own day never was a purchase.
-    voided = ~placed[STANDS] & (placed.revenue >= HALF_A_CENT)
+    voided = ~placed[IS_NET_POSITIVE] & (placed.revenue >= HALF_A_CENT)
     voids = placed.group_by(*KEYS).aggregate(void_orders=voided.cast("int64").sum())
     joined = left_join(facts, voids)
     rates = joined.mutate(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.engine import Engine
 from features.family import AS_OF_DAY, KEYS, left_join
 from features.labels.window import DAYS_AHEAD, frame_by_share, in_horizon, population
-from features.rollup import FIRST_KNOWN_FROM, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
+from features.rollup import FIRST_KNOWN_FROM, IS_NET_POSITIVE, KNOWN_FROM, KNOWN_UNTIL, Rollups
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
 
@@ -101,7 +101,7 @@ def orders_in_horizon(rollups: Rollups, cutoffs: ir.Table, horizon_days: int) ->
     # An order that reached the systems after the horizon still counts: in its first state.
     end = ibis.greatest(orders[AS_OF_DAY] + horizon_days, orders[FIRST_KNOWN_FROM] + 1)
     latest = orders[KNOWN_UNTIL].isnull() | (orders[KNOWN_UNTIL] >= end)
-    return orders.filter(orders[STANDS] & latest & (orders[KNOWN_FROM] < end))
+    return orders.filter(orders[IS_NET_POSITIVE] & latest & (orders[KNOWN_FROM] < end))
 
 
 def _discounted_margin(

@@ -14,7 +14,7 @@ from features.engine import Engine
 from features.family import AS_OF_DAY, KEYS, history, left_join
 from features.labels.churn_value import orders_in_horizon
 from features.labels.window import as_dates, frame_by_share, in_horizon, population
-from features.rollup import DAY, KNOWN_FROM, KNOWN_UNTIL, STANDS, Rollups
+from features.rollup import DAY, IS_NET_POSITIVE, KNOWN_FROM, KNOWN_UNTIL, Rollups
 from features.vectors import register_cutoffs
 from features.vocabulary import Columns as C
 
@@ -80,12 +80,12 @@ def known_purchases(rollups: Rollups, cutoffs: ir.Table) -> ir.Table:
 def _purchase_states(rollups: Rollups) -> ir.Table:
     """Return each line bought, once for each net-positive state of its order."""
     bought, orders = rollups["customer_product_day"], rollups["order_states"]
-    standing = orders.filter(orders[STANDS]).select(
-        C.CUSTOMER_ID, C.ORDER_ID, KNOWN_UNTIL, stands_from=orders[KNOWN_FROM]
+    net_positive = orders.filter(orders[IS_NET_POSITIVE]).select(
+        C.CUSTOMER_ID, C.ORDER_ID, KNOWN_UNTIL, positive_from=orders[KNOWN_FROM]
     )
-    states = bought.join(standing, [C.CUSTOMER_ID, C.ORDER_ID])
-    both_known = ibis.greatest(states[KNOWN_FROM], states.stands_from)
-    return states.mutate(both_known.name(KNOWN_FROM)).drop("stands_from")
+    states = bought.join(net_positive, [C.CUSTOMER_ID, C.ORDER_ID])
+    both_known = ibis.greatest(states[KNOWN_FROM], states.positive_from)
+    return states.mutate(both_known.name(KNOWN_FROM)).drop("positive_from")
 
 
 def _not_yet_changed(states: ir.Table) -> ir.BooleanValue:

@@ -9,9 +9,9 @@ from features.rollup import (
     DAY,
     FIRST_KNOWN_FROM,
     HALF_A_CENT,
+    IS_NET_POSITIVE,
     KNOWN_FROM,
     KNOWN_UNTIL,
-    STANDS,
     Rollup,
     Tables,
 )
@@ -63,13 +63,13 @@ def _lines_by_channel(lines: ir.Table, bought: ir.BooleanValue) -> dict[str, ir.
 
 
 def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
-    """One row per order and state in which it was known: day, money, goods, and ``stands``.
+    """One row per order and state in which it was known: day, money, goods, ``is_net_positive``.
 
     Money and goods are those of the day on which it was placed, its first with goods. An order
-    stands (is net-positive) while all of its records known so far, returns and cancellations
-    included, leave revenue, and its goods alone do too. From the day on which they no longer do,
-    it is no purchase any more, though its money still counts on the days on which it moved. An
-    order without goods is none.
+    is net-positive while all of its records known so far, returns and cancellations included,
+    leave revenue, and its goods alone do too. From the day on which they no longer do, it does
+    not count as a purchase, but its money still counts on the days on which it moved. An order
+    without goods has no row.
     """
     moves = tables["order_moves"]
     # Nearly all orders have one row of moves, hence one state; only the others need more work.
@@ -80,10 +80,19 @@ def order_states(tables: Tables, shop: ShopSettings) -> ir.Table:
     plain = plain.mutate(
         ibis.null().cast("int32").name(KNOWN_UNTIL),
         plain[KNOWN_FROM].name(FIRST_KNOWN_FROM),
-        _leave_revenue(plain.revenue, plain.adjustments).name(STANDS),
+        _leave_revenue(plain.revenue, plain.adjustments).name(IS_NET_POSITIVE),
     )
     restated = _restated(moves.semi_join(several, list(_ORDER)))
-    columns = (*_ORDER, KNOWN_FROM, KNOWN_UNTIL, FIRST_KNOWN_FROM, DAY, *_SUMS, "hour", STANDS)
+    columns = (
+        *_ORDER,
+        KNOWN_FROM,
+        KNOWN_UNTIL,
+        FIRST_KNOWN_FROM,
+        DAY,
+        *_SUMS,
+        "hour",
+        IS_NET_POSITIVE,
+    )
     states = plain.select(*columns).union(restated.select(*columns))
     # Every cutoff groups them by customer, which is faster where a customer's rows are adjacent.
     return states.order_by(C.CUSTOMER_ID)
@@ -104,7 +113,7 @@ def _restated(moves: ir.Table) -> ir.Table:
         net=placed.net.max(),
         adjusted=placed.adjusted.max(),
     )
-    return rolled.mutate(_leave_revenue(rolled.net, rolled.adjusted).name(STANDS))
+    return rolled.mutate(_leave_revenue(rolled.net, rolled.adjusted).name(IS_NET_POSITIVE))
 
 
 def _leave_revenue(net: ir.FloatingValue, adjustments: ir.FloatingValue) -> ir.BooleanValue:
@@ -130,7 +139,7 @@ def _states(moves: ir.Table) -> ir.Table:
         *_ORDER,
         KNOWN_FROM,
         days[KNOWN_FROM].lead().over(**order).name(KNOWN_UNTIL),
-        held_goods.min().over(ibis.window(**order, rows=(None, None))).name(FIRST_KNOWN_FROM),
+        held_goods.min().over(so_far).name(FIRST_KNOWN_FROM),
         placed_on=days.first_day.min().over(so_far),
         net=days.net.sum().over(so_far),
         adjusted=days.adjusted.sum().over(so_far),

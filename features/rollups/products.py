@@ -133,7 +133,7 @@ def with_prices(bought: ir.Table) -> ir.Table:
     discounted = bought.discount >= HALF_A_CENT
     rate = ibis.ifelse(discounted, bought.discount / list_value.nullif(0), 0.0)
     return bought.mutate(
-        lines=ibis.literal(1.0),
+        lines=ibis.literal(1).cast("float64"),
         list_value=list_value,
         discount_rates=rate.fill_null(0.0),
         discounted_lines=discounted.cast("float64"),

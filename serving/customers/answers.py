@@ -11,6 +11,30 @@ from pydantic import Field
 from serving.answers import Definition
 from serving.customers.ordered_since import OrderedSince
 
+ChurnProbability = Annotated[
+    float | None,
+    Field(
+        description="P(churned within churn_horizon_days); null outside the population that "
+        "the definition names."
+    ),
+]
+ValueAtRisk = Annotated[
+    float | None, Field(description="Money: churn_probability x value_if_retained.")
+]
+ValueIfRetained = Annotated[
+    float | None, Field(description="Expected margin over value_horizon_days of who buys.")
+]
+PredictedValue = Annotated[
+    float | None, Field(description="Expected discounted margin over value_horizon_days.")
+]
+Tier = Annotated[str | None, Field(description="Top so many percent by clv_predicted, or rest.")]
+Segment = Annotated[
+    str | None, Field(description="By quintiles of recency and number of orders (RFM).")
+]
+Stage = Annotated[
+    str | None, Field(description="Of the life cycle, by P(buys) and days since the order.")
+]
+
 
 @dataclass(frozen=True)
 class Purchased:
@@ -36,19 +60,24 @@ class CustomerProfile:
             "bundle; null where they are the bundle's."
         ),
     ]
-    churn_probability: float | None
-    p_alive: float | None
-    clv_simple: float | None
-    clv_historic: float | None
-    clv_predicted: float | None
+    churn_probability: ChurnProbability
+    p_alive: Annotated[
+        float | None,
+        Field(description="By BG/NBD, which holds everyone with one order day to be alive."),
+    ]
+    clv_simple: Annotated[
+        float | None, Field(description="Last year's margin x mean years of a relationship.")
+    ]
+    clv_historic: Annotated[float | None, Field(description="Margin to date.")]
+    clv_predicted: PredictedValue
     clv_lower: Annotated[float | None, Field(description="90 % of outcomes lie between these.")]
     clv_upper: float | None
     expected_orders_365d: Annotated[float | None, Field(description="Buy-till-you-die model.")]
-    value_if_retained: float | None
-    value_at_risk: float | None
-    tier: str | None
-    segment: str | None
-    stage: str | None
+    value_if_retained: ValueIfRetained
+    value_at_risk: ValueAtRisk
+    tier: Tier
+    segment: Segment
+    stage: Stage
     days_since_last_order: int | None
     orders: int | None
     email_consent: bool | None
@@ -70,13 +99,13 @@ class AtRisk:
     """One row of the churn list."""
 
     customer_id: str
-    churn_probability: float | None
-    value_at_risk: float | None
-    value_if_retained: float | None
-    clv_predicted: float | None
-    tier: str | None
-    segment: str | None
-    stage: str | None
+    churn_probability: ChurnProbability
+    value_at_risk: ValueAtRisk
+    value_if_retained: ValueIfRetained
+    clv_predicted: PredictedValue
+    tier: Tier
+    segment: Segment
+    stage: Stage
     days_since_last_order: int | None
     ordered_since_on: Annotated[
         date | None,

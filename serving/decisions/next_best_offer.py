@@ -178,8 +178,8 @@ def next_best_offer(
     """Price every allowed action for the customer and return those worth more than nothing.
 
     Fallbacks: ``new_customer`` (base rates: the average customer and the popular products),
-    ``no_candidates`` (popular products), ``no_churn_score`` (the average customer's P(buys)),
-    ``no_churn_model`` (nothing can be priced).
+    ``no_candidates`` (popular products), ``no_churn_score`` (P(buys) is the share of lapsed
+    customers who come back), ``no_churn_model`` (nothing can be priced).
     """
     catalogue, book = inputs.catalogue, inputs.book
     customer = None if ask.customer_id is None else catalogue.customers.position(ask.customer_id)

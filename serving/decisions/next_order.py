@@ -49,7 +49,7 @@ def next_order_of(
     rules: Rules,
     scores: Mapping[str, Any] | None = None,
 ) -> NextOrder:
-    """Return a customer's next order, or the average customer's where too little is known.
+    """Return a customer's next order, or a base rate where too little is known.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def next_order_of(
     if churn is not None and not math.isnan(churn):
         p_buys = 1 - churn
     elif customer is not None and p_buys is not None:
-        fallback = "no_churn_score"
+        p_buys, fallback = catalogue.lapsed_p_buys, "no_churn_score"
     span = products = allowed = None
     if row is not None:
         span = matrix.span(row)

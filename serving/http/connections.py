@@ -16,6 +16,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+ARRIVED: Final = "arrived"
+"""Set in a request's state once its whole body is there: nobody needs a timer to read it."""
+
 _LOOK_SECONDS: Final = 1.0
 
 
@@ -129,6 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for nothing: the whole request is there."""
         self._request_due = None
         self._overhead = 0
+        self.scope["state"][ARRIVED] = True
         super().on_message_complete()
 
     def pause_writing(self) -> None:

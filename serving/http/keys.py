@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,11 +52,8 @@ def create_key(
     Raises
     ------
     SettingsError
-        When the name is taken, a scope is unknown or none is given.
+        When the name is taken, a scope is unknown or none is given, or there is no such folder.
     """
-    known = load_keys(path) if path.exists() else ()
-    if any(key.name == name for key in known):
-        raise SettingsError(f"there is a key named {name!r} already", "Choose another name.")
     if not scopes or set(scopes) - set(SCOPES):
         raise SettingsError(
             f"a key cannot have the scopes {', '.join(scopes) or '(none)'}",
@@ -62,7 +61,12 @@ def create_key(
         )
     # 256 random bits: nothing to guess, so a plain fast hash protects them.
     plaintext = f"reg_{secrets.token_urlsafe(32)}"
-    _write(path, (*known, Key(name, _hash(plaintext), tuple(scopes), requests_per_second)))
+    key = Key(name, _hash(plaintext), tuple(scopes), requests_per_second)
+    with _changing(path):
+        known = load_keys(path) if path.exists() else ()
+        if any(other.name == name for other in known):
+            raise SettingsError(f"there is a key named {name!r} already", "Choose another name.")
+        _write(path, (*known, key))
     return plaintext
 
 
@@ -74,12 +78,13 @@ def revoke_key(path: Path, name: str) -> None:
     SettingsError
         When there is no such key.
     """
-    known = load_keys(path)
-    kept = tuple(key for key in known if key.name != name)
-    if kept == known:
-        names = ", ".join(key.name for key in known) or "(none)"
-        raise SettingsError(f"there is no key named {name!r}", f"Choose from {names}.")
-    _write(path, kept)
+    with _changing(path):
+        known = load_keys(path)
+        kept = tuple(key for key in known if key.name != name)
+        if kept == known:
+            names = ", ".join(key.name for key in known) or "(none)"
+            raise SettingsError(f"there is no key named {name!r}", f"Choose from {names}.")
+        _write(path, kept)
 
 
 def load_keys(path: Path) -> Keys:
@@ -143,6 +148,32 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Let no other process change the file meanwhile; what was written survives a power cut.
+
+    The folder is locked (``flock``, of Unix): the file itself is replaced, a file beside it would
+    be left over, and whoever is killed leaves no lock behind.
+
+    Raises
+    ------
+    SettingsError
+        When there is no such folder.
+    """
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot keep keys in {path.parent}: {error.strerror}", "Name a file in a folder."
+        ) from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write(path: Path, keys: Keys) -> None:

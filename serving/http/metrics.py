@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.samples import Sample
 
 from serving.freshness import ScoreGauges
 
 # Where the library adds up the counts of several workers; it reads the variable on import.
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
+_VERSION: Final = "model_version"
+_LABELS: Final = ("endpoint", "method", "status", _VERSION, "fallback")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -25,10 +31,13 @@ class Metrics:
         self._requests = Histogram(
             "regulars_request_duration_seconds",
             "Duration of requests, by endpoint, status, model version and fallback.",
-            ("endpoint", "method", "status", "model_version", "fallback"),
+            _LABELS,
             buckets=_SECONDS,
             registry=self._registry,
         )
+        # The version that is served and the one before it: a label that grew with every bundle
+        # would take up memory, here and where the metrics are gathered.
+        self._versions: tuple[str, ...] = ()
         # Series by labels: the library's own look-up takes longer than the counting.
         self._series: dict[tuple[str, ...], Histogram] = {}
         self._events = Counter(
@@ -98,15 +107,49 @@ class Metrics:
         """Count an answer without other workers' latest events, as the store did not answer."""
         self._stale_answers.inc()
 
-    def show_bundle(self, as_of: date, *, refused: bool) -> None:
-        """Show the age of the served bundle, and whether a newer one was refused."""
+    def show_bundle(self, version: str, as_of: date, *, refused: bool) -> None:
+        """Show the age of the served bundle, and whether a newer one was refused.
+
+        Requests answered from bundles older than the one before it are shown no longer.
+        """
+        if version not in self._versions[-1:]:
+            self._versions = (*self._versions[-1:], version)
+            self._drop_older()
         self._as_of.set(datetime.combine(as_of, time(), tzinfo=UTC).timestamp())
         self._refused.set(refused)
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format: those of all workers together."""
-        if MULTIPROCESS_FOLDER not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
-        return generate_latest(registry)
+        return generate_latest(_AllWorkers(self._versions) if _has_others() else self._registry)
+
+    def _drop_older(self) -> None:
+        if _has_others():
+            # The library cannot: they are left out where all workers are added up.
+            return
+        for labels in list(self._series):
+            if labels[_LABELS.index(_VERSION)] not in self._versions:
+                del self._series[labels]
+                self._requests.remove(*labels)
+
+
+@dataclass(frozen=True)
+class _AllWorkers:
+    """The metrics of all workers added up; of requests those answered from some bundles.
+
+    The workers' files keep the others, until the server ends: some 100 kB for each bundle.
+    """
+
+    versions: Collection[str]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        for metric in MultiProcessCollector(None).collect():  # type: ignore[no-untyped-call]  # it has no types
+            metric.samples = [sample for sample in metric.samples if self._is_shown(sample)]
+            yield metric
+
+    def _is_shown(self, sample: Sample) -> bool:
+        return _VERSION not in sample.labels or sample.labels[_VERSION] in self.versions
+
+
+def _has_others() -> bool:
+    return MULTIPROCESS_FOLDER in os.environ

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
+from serving.events import own_words
 from serving.storage.store import StoreError, UnstorableError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -157,7 +158,7 @@ def _field_error(part: Mapping[str, Any]) -> FieldError:
         return FieldError(path, "no such field; see /docs")
     if path == "body" and part["type"] in {"model_attributes_type", "dict_type"}:
         return FieldError(path, "must be a JSON object, sent as content-type: application/json")
-    return FieldError(path, message)
+    return FieldError(path, own_words(message))
 
 
 def document_problems(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.http.connections import ARRIVED
 from serving.http.keys import Key, Keys, find_key
 from serving.http.problems import Problem, problem_of, retry_later
 
@@ -117,12 +118,10 @@ class Protect:
             if complete:
                 # After the body only the client's disconnect can come, at any time.
                 return await receive()
-            try:
-                async with asyncio.timeout(max(until - self._seconds(), 0)):
-                    message = await receive()
-            except TimeoutError:
-                detail = f"Send the whole request within {self._body_seconds:g} seconds."
-                raise Problem(408, detail, headers={"Connection": "close"}) from None
+            if ARRIVED in scope["state"]:
+                message = await receive()
+            else:
+                message = await self._in_time(receive, until)
             complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             declared = dict(scope["headers"]).get(b"content-length", b"0")
@@ -131,6 +130,14 @@ class Protect:
             return message
 
         return receive_limited
+
+    async def _in_time(self, receive: Receive, until: float) -> Message:
+        try:
+            async with asyncio.timeout(max(until - self._seconds(), 0)):
+                return await receive()
+        except TimeoutError:
+            detail = f"Send the whole request within {self._body_seconds:g} seconds."
+            raise Problem(408, detail, headers={"Connection": "close"}) from None
 
 
 def _key_of(scope: Scope, keys: Keys) -> Key | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
@@ -17,6 +17,9 @@ from serving.http.problems import Problem, documented
 from serving.http.requests import CustomerPath
 from serving.server import Server
 from serving.storage.store import AuditEntry
+
+# Noted before the act: where a crash comes in between, the audit log still tells of it.
+_BEGUN: Final = "begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def admin_routes(server: Server) -> APIRouter:
     @router.post("/models/reload", response_model=Reloaded, responses=documented(409))
     async def post_reload(request: Request) -> Response:
         """Serve the bundle that is active now; a damaged one is refused and the old one stays."""
+        await note(request, "reload", "the active bundle", _BEGUN)
         try:
             reloaded = await server.reload()
         except BundleError as error:
@@ -59,8 +63,10 @@ def admin_routes(server: Server) -> APIRouter:
         Only a hash of the id is kept, so that the customer stays forgotten. Records in the
         shop's own tables are the shop's to delete.
         """
+        subject = customer_hash(customer_id)
+        await note(request, "erase", subject, _BEGUN)
         records = await server.erase(customer_id)
-        await note(request, "erase", customer_hash(customer_id), f"{records} records deleted")
+        await note(request, "erase", subject, f"{records} records deleted")
         return as_json(Erased(records))
 
     return router

@@ -109,16 +109,18 @@ def _ask(
 def _ready(view: View, kind: str, ask: Ask, shopper: Shopper, now: datetime) -> ReadyProducts:
     """Return an answer, from the cache where the shopper did nothing since the bundle was made."""
     asked = kind, ask
-    ready = view.products.get(asked) if shopper.is_blank else None
-    if ready is not None:
-        return ready
+    kept = view.products.get(asked) if shopper.is_blank else None
+    if kept is not None:
+        return kept.unpacked()
     if kind == _RECOMMENDED:
         outcome = recommend(view.catalogue, shopper, ask, now)
     else:
         outcome = complete_cart(view.catalogue, shopper, ask)
     ready = ready_products(view.catalogue, ask, outcome)
     if shopper.is_blank:
-        view.products.put(asked, ready, len(ready.rest) + sum(map(len, ask.items + ask.exclude)))
+        packed = ready.packed()
+        size_bytes = len(packed.packed) + sum(map(len, ask.items + ask.exclude))
+        view.products.put(asked, packed, size_bytes)
     return ready
 
 

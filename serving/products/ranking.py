@@ -25,11 +25,6 @@ class Scored(NamedTuple):
     scores: NDArray[np.floating]
     source: Source
 
-    def scaled(self, weight: float) -> NDArray[np.floating]:
-        """Return the scores, multiplied so that the best is ``weight``."""
-        best = self.scores.max(initial=0)
-        return self.scores * (weight / best) if best > 0 else self.scores * 0.0
-
 
 class Pick(NamedTuple):
     """A chosen product: its position, its score and its source."""

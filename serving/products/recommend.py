@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
-from models.recommend.live import gathered
+from models.recommend.live import distinct, gathered, scaled, totals
 from serving.answers import Item, Shortfall
 from serving.catalogue import Catalogue
 from serving.products.cross_sell import completing, held_together, substitutes_of
@@ -187,13 +187,14 @@ def _candidates(catalogue: Catalogue, customer: int) -> Scored:
 
 def _blend(personal: Scored | None, visit: Visit | None) -> Scored | None:
     """Add up both, each scaled so that its best score is its weight; one alone stays as it is."""
-    if visit is None or not len(visit.scored.products):
+    if visit is None or not len(fresh := visit.products):
         return personal
     if personal is None or not len(personal.products):
-        return visit.scored
-    scores = [personal.scaled(1 - visit.weight), visit.scored.scaled(visit.weight)]
-    products = np.concatenate([personal.products, visit.scored.products])
-    return Scored(*gathered(products, np.concatenate(scores)), "personal")
+        named = distinct(fresh)
+        return Scored(named, visit.scores(named), "together")
+    named = distinct(np.concatenate([personal.products, fresh]))
+    past = totals(named, personal.products, scaled(personal.scores, 1 - visit.weight))
+    return Scored(named, past + scaled(visit.scores(named), visit.weight), "personal")
 
 
 def _newcomer_candidates(catalogue: Catalogue, ask: Ask) -> Scored:
@@ -250,7 +251,7 @@ def _with_habits(
     products = np.fromiter(history, dtype=np.int32, count=len(history))
     kept = ~np.isin(products, left_out)
     own = Scored(products[kept], _habits(history)[kept], "together")
-    scores = np.concatenate([together.scaled(1 - weight), own.scaled(weight)])
+    scores = np.concatenate([scaled(together.scores, 1 - weight), scaled(own.scores, weight)])
     return Scored(*gathered(np.concatenate([together.products, own.products]), scores), "together")
 
 

@@ -14,14 +14,14 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.vocabulary import Columns as C
 from models.bundle.schema import BundleColumns as B
 from models.bundle.sparse_rows import SparseRows
-from models.recommend.live import SignalStrength, gathered, signal_weight, weighted_rows
-from serving.catalogue import Catalogue
+from models.recommend.live import Part, SignalStrength, blended, signal_weight, weighted_rows
+from serving.catalogue import Catalogue, Indices
 from serving.products.history import Bought
-from serving.products.ranking import Scored
 from serving.products.shoppers import VISIT_WINDOW, Shopper, day_of
 
 STRENGTH: Final = SignalStrength()
@@ -35,8 +35,6 @@ _MAX_REASON_SIGNALS: Final = 5
 """How many of the strongest signals may serve as reasons."""
 
 _HOUR: Final = timedelta(hours=1)
-
-_NO_CANDIDATES: Final = Scored(np.empty(0, np.int32), np.empty(0, np.float64), "together")
 
 
 class Signal(NamedTuple):
@@ -62,8 +60,8 @@ class Visit:
         Each product and kind once, the strongest first.
     in_cart
         Positions of products in the cart: they are not shown.
-    scored
-        Candidates from the signals.
+    parts
+        Candidates from the signals, to be blended.
     weight
         Weight of the visit against the customer's past in the blend, 0 to 1.
     """
@@ -71,8 +69,20 @@ class Visit:
     similar: SparseRows
     signals: Sequence[Signal]
     in_cart: frozenset[int]
-    scored: Scored
+    parts: Sequence[Part]
     weight: float
+
+    @property
+    def products(self) -> Indices:
+        """The candidates; some come several times."""
+        return np.concatenate([part.products for part in self.parts])
+
+    def scores(self, named: Indices) -> NDArray[np.float64]:
+        """Return the candidates' scores; ``named`` as for :func:`~models.recommend.live.blended`.
+
+        Other products have 0.
+        """
+        return blended(named, self.parts)
 
     @cached_property
     def put_into_cart(self) -> list[int]:
@@ -142,9 +152,9 @@ def visit_of(
         return None
     strongest = sorted(signals.items(), key=lambda item: (-item[1], item[0]))
     strongest_first = [Signal(product, kind, weight) for (product, kind), weight in strongest]
-    scored, strength = _candidates(catalogue, strongest_first), _strength(strongest_first)
+    parts, strength = _parts(catalogue, strongest_first), _strength(strongest_first)
     weight = strength / (strength + 1)
-    return Visit(catalogue.bundle.similar, strongest_first, frozenset(in_cart), scored, weight)
+    return Visit(catalogue.bundle.similar, strongest_first, frozenset(in_cart), parts, weight)
 
 
 class _ProductInterest(NamedTuple):
@@ -209,35 +219,34 @@ def _ordered(catalogue: Catalogue, customer: int | None, shopper: Shopper) -> di
     return weights
 
 
-def _candidates(catalogue: Catalogue, signals: Sequence[Signal]) -> Scored:
+def _parts(catalogue: Catalogue, signals: Sequence[Signal]) -> list[Part]:
     """Look up what completes the cart and what is like the products viewed, found or bought.
 
     Products viewed or found by a search are candidates themselves, too.
     """
-    bundle = catalogue.bundle
     carts = [each for each in signals if each.kind == "cart"]
-    completing = _rows_of(bundle.cross_sell, carts)
-    if len(carts) == len(signals):
-        return completing
     others = [each for each in signals if each.kind != "cart"]
-    alike = _rows_of(bundle.similar, others)
-    itself = [each for each in others if each.kind in ("view", "search")]
-    named = np.array([each.product for each in itself], dtype=np.int32)
-    weights = np.array([each.weight for each in itself], dtype=np.float64)
-    products = np.concatenate([completing.products, alike.products, named])
-    scores = np.concatenate([completing.scores, alike.scores, weights])
-    return Scored(*gathered(products, scores), "together")
+    itself: dict[int, float] = {}
+    for product, kind, weight in others:
+        if kind != "order":
+            itself[product] = itself.get(product, 0.0) + weight
+    parts = []
+    if carts:
+        parts.append(_rows_of(catalogue.bundle.cross_sell, carts))
+    if others:
+        parts.append(_rows_of(catalogue.bundle.similar, others))
+    if itself:
+        products = np.fromiter(itself, dtype=np.int32, count=len(itself))
+        parts.append(Part(products, np.array([*itself.values()]), max(itself.values())))
+    return parts
 
 
-def _rows_of(matrix: SparseRows, signals: Sequence[Signal]) -> Scored:
-    """Add up the rows of the signals' products; the best score is the signals' total weight."""
-    if not signals:
-        return _NO_CANDIDATES
+def _rows_of(matrix: SparseRows, signals: Sequence[Signal]) -> Part:
+    """Return the rows of the signals' products; the best sum is the signals' total weight."""
     weights: dict[int, float] = {}
     for product, _, weight in signals:
         weights[product] = weights.get(product, 0.0) + weight
-    scored = Scored(*weighted_rows(matrix, weights), "together")
-    return Scored(scored.products, scored.scaled(_strength(signals)), "together")
+    return Part(*weighted_rows(matrix, weights), _strength(signals))
 
 
 def _strength(signals: Sequence[Signal]) -> float:

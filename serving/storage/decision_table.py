@@ -10,7 +10,7 @@ import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
 from serving.storage.bulk_insert import insert_written, unless_there
-from serving.storage.erasure import erased_since, hold_off_erasure
+from serving.storage.erasure import erased_since, hold_off_erasure, visits_erased_since
 from serving.storage.sql_errors import unstorable
 from serving.storage.store import Decision
 from serving.storage.store_tables import DECISIONS
@@ -46,9 +46,19 @@ def _written(made: Decision) -> tuple[Any, ...]:
 
 
 def _delete_erased(connection: sql.Connection, decisions: Sequence[Decision]) -> None:
-    """Delete decisions on customers who were erased while the decisions waited to be written."""
-    was_erased = erased_since(connection, min(made.ts for made in decisions))
-    late = [made.id for made in decisions if was_erased(made.customer_id, made.ts)]
+    """Delete decisions on customers who were erased while the decisions waited to be written.
+
+    And those on nobody known in their visits.
+    """
+    first = min(made.ts for made in decisions)
+    was_erased = erased_since(connection, first)
+    visit_was_erased = visits_erased_since(connection, first)
+    late = [
+        made.id
+        for made in decisions
+        if was_erased(made.customer_id, made.ts)
+        or (made.customer_id is None and visit_was_erased(made.session_id, made.ts))
+    ]
     if not late:
         return
     connection.execute(sql.delete(DECISIONS).where(DECISIONS.c.id.in_(late)))

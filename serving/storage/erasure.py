@@ -7,59 +7,71 @@ events that were not acknowledged yet count as sent since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sql
 
-from features.vocabulary import Columns as C
 from models.bundle.erasure import customer_hash
 from serving.storage.batches import batches
 from serving.storage.journal import take_turn
-from serving.storage.store_tables import CONTACTS, DECISIONS, ERASED, EVENTS, JOURNAL, RESCORED
+from serving.storage.store_tables import (
+    CONTACTS,
+    DECISIONS,
+    ERASED,
+    ERASED_VISITS,
+    EVENTS,
+    JOURNAL,
+    RESCORED,
+)
 from serving.storage.times import without_zone
 
 # Requests that began so soon after an erasure may have been answered by a worker that did not
 # know of it yet, or whose clock runs ahead.
 UNDER_WAY: Final = timedelta(minutes=1)
+# Nobody needs to know for longer which visits were an erased customer's.
+_VISITS_KEPT: Final = timedelta(days=1)
 
 _LOG_MILLISECONDS: Final = 100
 _LOG_ATTEMPTS: Final = 5
 
 _LOCK: Final = 7_348_128  # any number that no other program locks
-_KEYS: Final = ((EVENTS, EVENTS.c.event_id), (DECISIONS, DECISIONS.c.id))
+
+WasErased = Callable[[str | None, datetime], bool]
 
 
 def erase_rows(
     connected: Callable[[], AbstractContextManager[sql.Connection]],
     customer_id: str,
-    at: datetime,
+    clock: Callable[[], datetime],
 ) -> int:
     """Delete all rows of a customer, note the hash, and tell all workers; return how many rows.
 
     What was done without an id in visits in which the customer was named is deleted, too.
     """
     with connected() as connection:
-        # Not under the lock that writers wait for: it may take long.
-        visits = _visits(connection, customer_id)
-        anonymous = [_anonymous_rows(connection, table, key, visits) for table, key in _KEYS]
-    hashed, deleted = customer_hash(customer_id), 0
-    with connected() as connection:
         take_turn(connection)
         if connection.dialect.name == "postgresql":
             connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+        # Only now: nobody else writes until all is deleted.
+        visits = _visits(connection, customer_id)
+        deleted = 0
         for table in (EVENTS, DECISIONS, CONTACTS, RESCORED):
             ours = table.c.customer_id == customer_id
             deleted += connection.execute(sql.delete(table).where(ours)).rowcount
-        for (table, key), ids in zip(_KEYS, anonymous, strict=True):
-            for some in batches(ids):
-                deleted += connection.execute(sql.delete(table).where(key.in_(some))).rowcount
-        # Whoever came back and is erased again is erased as of now.
-        connection.execute(sql.delete(ERASED).where(ERASED.c.customer_hash == hashed))
-        erased = {"customer_hash": hashed, "erased_at": without_zone(at)}
-        connection.execute(sql.insert(ERASED), erased)
+        for table in (EVENTS, DECISIONS):
+            for some in batches(visits):
+                ours = table.c.customer_id.is_(None) & table.c.session_id.in_(some)
+                deleted += connection.execute(sql.delete(table).where(ours)).rowcount
+        # At the end, however long that took: whoever waited to write began before.
+        at = without_zone(clock())
+        expired = ERASED_VISITS.c.erased_at < at - _VISITS_KEPT
+        connection.execute(sql.delete(ERASED_VISITS).where(expired))
+        _note(connection, ERASED_VISITS.c.visit_hash, map(customer_hash, visits), at)
+        hashed = customer_hash(customer_id)
+        _note(connection, ERASED.c.customer_hash, [hashed], at)
         connection.execute(sql.insert(JOURNAL), {"batch_id": hashed})
     return deleted
 
@@ -73,9 +85,7 @@ def hold_off_erasure(connection: sql.Connection) -> None:
         connection.execute(sql.select(sql.func.pg_advisory_xact_lock_shared(_LOCK)))
 
 
-def erased_since(
-    connection: sql.Connection, first: datetime
-) -> Callable[[str | None, datetime], bool]:
+def erased_since(connection: sql.Connection, first: datetime) -> WasErased:
     """Return what tells whether a customer was erased after a request began.
 
     Parameters
@@ -83,17 +93,12 @@ def erased_since(
     first
         No request that will be asked about began before, with its zone.
     """
-    since = without_zone(first) - UNDER_WAY
-    found = connection.execute(sql.select(ERASED).where(ERASED.c.erased_at >= since)).mappings()
-    erased_at = {row["customer_hash"]: row["erased_at"] for row in found}
+    return _noted_since(connection, ERASED.c.customer_hash, first)
 
-    def was_erased(customer_id: str | None, began: datetime) -> bool:
-        if customer_id is None or not erased_at:
-            return False
-        at = erased_at.get(customer_hash(customer_id))
-        return at is not None and at + UNDER_WAY >= without_zone(began)
 
-    return was_erased
+def visits_erased_since(connection: sql.Connection, first: datetime) -> WasErased:
+    """Return what tells the same of a visit, by ``session_id``: a customer named in it was."""
+    return _noted_since(connection, ERASED_VISITS.c.visit_hash, first)
 
 
 def empty_log(connection: sql.Connection) -> None:
@@ -117,20 +122,31 @@ def empty_log(connection: sql.Connection) -> None:
 
 def _visits(connection: sql.Connection, customer_id: str) -> set[str]:
     visits: set[str] = set()
-    for table, _ in _KEYS:
+    for table in (EVENTS, DECISIONS):
         named = sql.select(table.c.session_id).where(table.c.customer_id == customer_id)
         visits.update(connection.scalars(named.where(table.c.session_id.is_not(None)).distinct()))
     return visits
 
 
-def _anonymous_rows(
-    connection: sql.Connection,
-    table: sql.Table,
-    key: sql.ColumnElement[str],
-    visits: Collection[str],
-) -> Iterable[str]:
-    found: list[str] = []
-    for some in batches(visits):
-        ours = table.c[C.CUSTOMER_ID].is_(None) & table.c[C.SESSION_ID].in_(some)
-        found += connection.scalars(sql.select(key).where(ours)).all()
-    return found
+def _note(
+    connection: sql.Connection, key: sql.Column[str], hashes: Iterable[str], at: datetime
+) -> None:
+    """Note what is erased as of now, be it once more."""
+    for some in batches(hashes):
+        connection.execute(sql.delete(key.table).where(key.in_(some)))
+        rows = [{key.name: hashed, "erased_at": at} for hashed in some]
+        connection.execute(sql.insert(key.table), rows)
+
+
+def _noted_since(connection: sql.Connection, key: sql.Column[str], first: datetime) -> WasErased:
+    table, since = key.table, without_zone(first) - UNDER_WAY
+    found = connection.execute(sql.select(table).where(table.c.erased_at >= since)).mappings()
+    erased_at = {row[key.name]: row["erased_at"] for row in found}
+
+    def was_erased(id_: str | None, began: datetime) -> bool:
+        if id_ is None or not erased_at:
+            return False
+        at = erased_at.get(customer_hash(id_))
+        return at is not None and at + UNDER_WAY >= without_zone(began)
+
+    return was_erased

@@ -19,8 +19,12 @@ from typing import Final, NamedTuple
 
 from serving.events import Event
 from serving.storage.store import Store, UnstorableError
+from serving.time_limit import TimeLimit
 
 _MOST: Final = 5_000
+
+# The longest that events wait for the store before they are refused.
+TIMEOUT_SECONDS: Final = 5.0
 
 # What the next group may wait for those just answered, as a share of what the last write took.
 _PATIENCE: Final = 0.5
@@ -53,6 +57,7 @@ class Inbox:
         self._clock = clock
         self._on_stored = on_stored
         self._waiting: list[_Waiting] = []
+        self._limit = TimeLimit(TIMEOUT_SECONDS)
         self._writing: asyncio.Task[None] | None = None
         # Set when the next group is as large as it will be.
         self._gathered: asyncio.Future[None] | None = None
@@ -66,12 +71,15 @@ class Inbox:
         ------
         StoreError
             None of them was stored, as far as is known.
+        TimeoutError
+            The store did not answer in time; they may be stored or not.
         """
         if not events:
             return set()
         accepted: asyncio.Future[set[str]] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(events, accepted)
         self._waiting.append(waiting)
+        self._limit.watch(accepted)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         elif self._gathered is not None and len(self._waiting) >= self._expected:
@@ -79,7 +87,7 @@ class Inbox:
         try:
             # The group is written by a task of its own, which a sender that gives up cannot stop.
             return await accepted
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TimeoutError):
             # Not begun yet: it need not be written, nor wait in a queue that only grows.
             self._waiting = [other for other in self._waiting if other is not waiting]
             raise

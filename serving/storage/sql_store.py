@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.vocabulary import Columns as C
-from models.bundle.erasure import customer_hash
 from serving.customers.rescored import Rescored
 from serving.events import INTEREST_TYPES, Event
 from serving.storage.contact_store import ContactStore
@@ -96,17 +95,24 @@ class SqlStore:
                 insert_decisions(connection, decisions)
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, visits_since: datetime
+        self,
+        since: datetime,
+        received_after: datetime,
+        visits_since: datetime,
+        most_interests: int | None = None,
     ) -> Iterator[Event]:
         """Yield what :class:`Store` says, oldest first."""
         recent = (EVENTS.c.ts >= without_zone(since)) | (
             EVENTS.c.received_at > without_zone(received_after)
         )
-        of_visit = EVENTS.c.ts >= without_zone(visits_since)
+        of_visit = is_late = EVENTS.c.ts >= without_zone(visits_since)
+        if most_interests is not None:
+            for row in self.rows(_ts_of_interest(most_interests, visits_since)):
+                is_late = EVENTS.c.ts >= row[C.TS]
         wanted = sql.select(*_SENT).where(
             ((EVENTS.c.event_type == "reject") & (EVENTS.c.customer_id.is_not(None) | of_visit))
             | ((EVENTS.c.event_type == "purchase") & recent)
-            | (EVENTS.c.event_type.in_(INTEREST_TYPES) & of_visit)
+            | (EVENTS.c.event_type.in_(INTEREST_TYPES) & is_late)
         )
         for row in self.rows(wanted.order_by(EVENTS.c.ts, EVENTS.c.event_id)):
             yield _event(row)
@@ -149,11 +155,10 @@ class SqlStore:
             rescored = list(rescored_in(connection, others))
             return News(max(groups.values()), events, erased, rescored)
 
-    def erase(self, customer_id: str, at: datetime) -> int:
+    def erase(self, customer_id: str, clock: Callable[[], datetime]) -> int:
         """Forget a customer's events and decisions for good; return how many there were."""
-        # The group that tells of it is this worker's own, unless it failed half-way.
-        with self._watch.writing(customer_hash(customer_id)):
-            deleted = erase_rows(partial(self._connected, unhurried=True), customer_id, at)
+        # The group that tells of it is not called this worker's own: it hears of it as all do.
+        deleted = erase_rows(partial(self._connected, unhurried=True), customer_id, clock)
         # The rows are gone: a log that cannot be emptied now is emptied later, and is no failure.
         with suppress(StoreError), self._connected() as connection:
             empty_log(connection)
@@ -212,6 +217,23 @@ class SqlStore:
         with self._connected() as connection:
             take_turn(connection)
             return insert_in_postgresql(connection, events, received_at, batch_id)
+
+
+def _ts_of_interest(place: int, since: datetime) -> sql.Select[Any]:
+    """Return the query for when the interest in this place, the latest is 1, was shown.
+
+    By index, type by type: a store may hold many millions.
+    """
+    latest = [
+        sql.select(EVENTS.c.ts)
+        .where(EVENTS.c.event_type == kind, EVENTS.c.ts >= without_zone(since))
+        .order_by(EVENTS.c.ts.desc())
+        .limit(place)
+        .subquery()
+        for kind in INTEREST_TYPES
+    ]
+    times = sql.union_all(*(sql.select(each.c.ts) for each in latest)).subquery()
+    return sql.select(times.c.ts).order_by(times.c.ts.desc()).offset(place - 1).limit(1)
 
 
 def _event(row: Mapping[Any, Any]) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -123,11 +123,17 @@ class Store(Protocol):
         ...
 
     def shopper_events(
-        self, since: datetime, received_after: datetime, visits_since: datetime
+        self,
+        since: datetime,
+        received_after: datetime,
+        visits_since: datetime,
+        most_interests: int | None = None,
     ) -> Iterator[Event]:
         """Yield rejections, purchases dated ``since`` or received after, and interests.
 
-        Interests, and rejections by nobody known, from ``visits_since`` on.
+        Interests, and rejections by nobody known, from ``visits_since`` on; of interests the
+        latest ``most_interests``, and those of the same moment as the earliest of these; None
+        yields all.
         """
         ...
 
@@ -158,8 +164,16 @@ class Store(Protocol):
         """Return what was written after the group of this number."""
         ...
 
-    def erase(self, customer_id: str, at: datetime) -> int:
-        """Forget a customer's events and decisions for good; return how many there were."""
+    def erase(self, customer_id: str, clock: Callable[[], datetime]) -> int:
+        """Forget a customer's events and decisions for good; return how many there were.
+
+        :meth:`news` tells of it, to this process too.
+
+        Parameters
+        ----------
+        clock
+            Returns the time now, with its zone.
+        """
         ...
 
     def erased(self) -> set[str]:

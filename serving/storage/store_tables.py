@@ -12,6 +12,8 @@ import sqlalchemy as sql
 from features.vocabulary import Columns as C
 
 METADATA: Final = sql.MetaData()
+# An erasure looks for a customer's rows and visits, then for rows of those visits without an id.
+_BY_CUSTOMER: Final = (C.CUSTOMER_ID, C.SESSION_ID)
 
 EVENTS: Final = sql.Table(
     "events",
@@ -35,7 +37,7 @@ EVENTS: Final = sql.Table(
     sql.Column(C.SCORE, sql.Float),
     sql.Index("events_by_type", C.EVENT_TYPE, C.TS),
     sql.Index("events_by_batch", "batch_id"),
-    sql.Index("events_by_customer", C.CUSTOMER_ID),
+    sql.Index("events_by_customer", *_BY_CUSTOMER),
 )
 # One row for each group of events, numbered in the order of the commits.
 JOURNAL: Final = sql.Table(
@@ -61,7 +63,7 @@ DECISIONS: Final = sql.Table(
     sql.Column("candidates", sql.Integer, nullable=False),
     sql.Column("context", sql.JSON, nullable=False),
     sql.Column("choices", sql.Text),
-    sql.Index("decisions_by_customer", C.CUSTOMER_ID),
+    sql.Index("decisions_by_customer", *_BY_CUSTOMER),
 )
 # One row for each offer made, or about to be, where caps are counted.
 CONTACTS: Final = sql.Table(
@@ -102,6 +104,13 @@ ERASED: Final = sql.Table(
     "erased",
     METADATA,
     sql.Column("customer_hash", sql.Text, primary_key=True),
+    sql.Column("erased_at", sql.DateTime, nullable=False),
+)
+# Visits in which they were named, for a day: decisions on them may wait to be written.
+ERASED_VISITS: Final = sql.Table(
+    "erased_visits",
+    METADATA,
+    sql.Column("visit_hash", sql.Text, primary_key=True),
     sql.Column("erased_at", sql.DateTime, nullable=False),
 )
 AUDIT: Final = sql.Table(

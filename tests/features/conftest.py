@@ -20,7 +20,7 @@ from features.simulate import ShopPlan, simulate
 from features.vectors import Vectors, build_vectors
 from features.vocabulary import TABLES
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 
 
 @dataclass(frozen=True, eq=False)

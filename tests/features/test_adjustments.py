@@ -16,7 +16,7 @@ from features.live import vectors_now
 from features.settings import CheckSettings
 
 GOODS = CheckSettings(product_id_pattern="^[a-z]+$")
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 LINES = [
     ("1", "ann", "tea", "2025-01-01", 2, 10),
     ("1", "ann", "POST", "2025-01-01", 1, 5),

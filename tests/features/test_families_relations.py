@@ -80,6 +80,7 @@ def vectors(open_lasting_shop: Any, orders: pd.DataFrame) -> pd.DataFrame:
         ("ann", "2025-06-25", "support", 7.0, "2025-07-05"),
         ("ann", "2025-07-01", "support", 8.0, None),
         ("bob", "2025-06-15", "shipping", 3.0, None),
+        ("bob", "2025-06-15", "payment", 3.0, None),
         ("cid", "2025-06-15", "support", 2.0, None),
     )
     tables = {"orders": orders, "contacts": contacts, "surveys": surveys, "costs": costs}

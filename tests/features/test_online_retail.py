@@ -28,7 +28,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("online_retail")
     settings = read_settings(REPOSITORY / "examples" / "online_retail_ii" / "regulars.toml")
     data = settings.data.model_copy(update={"workspace": folder / "workspace"})
-    now = datetime(2026, 1, 1)  # noqa: DTZ001  the room counts in naive UTC
+    now = datetime(2026, 1, 1)  # noqa: DTZ001  the code counts in naive UTC
     with open_engine(data.engine, folder / "spill") as engine:
         yield engine, prepare(engine, data, now)
 

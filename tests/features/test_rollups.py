@@ -15,6 +15,7 @@ from features.settings import ShopSettings
 # What is known of one order of each customer: (when, quantity, price, when it could be read).
 RECORDS: dict[str, list[tuple[Any, ...]]] = {
     "late order": [("2025-01-01", 1, 10, "2025-01-05 08:00")],
+    "told too early": [("2025-01-05", 1, 10, "2025-01-02")],
     "late line": [("2025-01-01", 1, 10, None), ("2025-01-01", 1, 30, "2025-01-05")],
     "late return": [
         ("2025-01-01", 2, 10, None),
@@ -62,6 +63,12 @@ def by_day(vectors: pd.DataFrame, customer: str) -> dict[int, tuple[float, float
 
 def test_a_line_counts_from_the_night_after_it_could_be_read(vectors: pd.DataFrame) -> None:
     assert by_day(vectors, "late order") == dict.fromkeys(range(6, 16), (1.0, 10.0))
+
+
+def test_a_line_does_not_count_before_it_happened_whenever_it_could_be_read(
+    vectors: pd.DataFrame,
+) -> None:
+    assert by_day(vectors, "told too early") == dict.fromkeys(range(6, 16), (1.0, 10.0))
 
 
 def test_a_late_line_adds_to_an_order_without_hiding_it_before(vectors: pd.DataFrame) -> None:

@@ -26,7 +26,7 @@ from features.spark_session import require_spark
 from features.vectors import build_vectors
 from features.vocabulary import TABLES
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 HORIZON_DAYS = 60
 # Sums of the same numbers in another order differ in their last bits.
 RELATIVE, ABSOLUTE = 1e-9, 1e-6

@@ -43,6 +43,7 @@ def manifest(version: str = "v1") -> Manifest:
         newcomer_attribute="acquisition_channel",
         newcomer_segments=("search",),
         cart_habit=0.25,
+        reactivation_rate=0.04,
     )
 
 
@@ -176,7 +177,7 @@ def random_bundle(seed: int, customers: int, products: int) -> Bundle:
             drawn.append(dict(zip(columns.tolist(), map(tuple, shares.tolist()), strict=True)))
         return SparseRows.from_rows(drawn, MATRIX[name])
 
-    ids = [f"c{k:03}" for k in range(customers)]
+    ids = [f"c{k:04}" for k in range(customers)]
     price = rng.integers(1, 20, products).astype(float)
     return Bundle(
         manifest=manifest(),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.catalogue import Catalogue
+from serving.catalogue import Catalogue, open_catalogue
 from serving.customers.churn_list import ChurnQuery, CustomersAtRisk, StaleCursorError
+from tests.serving.example_bundles import random_bundle
 
 
 def listed(reader: Any, query: str = "") -> list[str]:
@@ -98,6 +102,24 @@ def test_pages_put_together_are_the_sorted_list(
     wanted.sort(key=lambda row: (-row["value_at_risk"], row["customer_id"]))
     assert [row.customer_id for row in rows] == [row["customer_id"] for row in wanted]
     assert [row for block in churn.blocks(query) for row in block] == rows
+
+
+def test_a_page_may_end_where_a_block_of_customers_does(bundle_of: Callable[..., Any]) -> None:
+    """Customers are looked through some thousands at a time; 8,192 are the first of them."""
+    churn = CustomersAtRisk(open_catalogue(bundle_of(random_bundle(1, 8_200, 1))))
+    first, cursor = churn.page(ChurnQuery(), 8_192, None)
+    assert cursor is not None
+    last, end = churn.page(ChurnQuery(), 8_192, cursor)
+    assert (len(first), len(last), end) == (8_192, 8, None)
+    assert [row for block in churn.blocks(ChurnQuery()) for row in block] == first + last
+
+
+@pytest.mark.parametrize("place", [-1, 1.5, "1", None])
+def test_a_cursor_that_somebody_changed_is_refused(reader: Any, place: Any) -> None:
+    cursor = reader.get("/v1/churn?limit=2").json()["next_cursor"]
+    fingerprint, _ = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps([fingerprint, place]).encode()).decode()
+    assert reader.get(f"/v1/churn?limit=2&cursor={changed}").status_code == 422
 
 
 def test_a_cursor_of_another_list_is_refused(tiny: Catalogue, reader: Any) -> None:

@@ -1,4 +1,4 @@
-"""Clients that send without end, or nothing, or do not read: the server does not wait for them."""
+"""The server does not wait for clients that send without end, send nothing, or do not read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from uvicorn.server import ServerState
 from serving.http.connections import BoundedProtocol, ConnectionLimits
 
 SHORT: Final = ConnectionLimits(head_seconds=0.2, body_seconds=0.2, unread_seconds=0.2)
-WHOLE: Final = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
-# Far more than any time limit here: a client that waits for so long was not cut off.
+REQUEST: Final = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+# Far longer than any limit here: a client that waits for so long was not cut off.
 PATIENCE_SECONDS: Final = 20.0
 
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
+Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 
 
-async def greet(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body and answer; as much as the path says."""
+async def answer(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body and answer with as many bytes as the path says, by default 2."""
     while (await receive()).get("more_body", False):
         pass
     body = b"x" * int(scope["path"].strip("/") or 2)
@@ -31,12 +31,12 @@ async def greet(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def talk(
-    limits: ConnectionLimits, *talks: Talk, app: Any = greet, state: ServerState | None = None
+def run_clients(
+    limits: ConnectionLimits, *clients: Client, app: Any = answer, state: ServerState | None = None
 ) -> list[bytes]:
-    """Let clients talk to a server, each on a connection of its own; return what each tells."""
+    """Run clients, each on a connection of its own; return what each of them returns."""
 
-    async def play() -> list[bytes]:
+    async def run() -> list[bytes]:
         loop = asyncio.get_running_loop()
         config = Config(app, log_config=None, lifespan="off")
         shared = state or ServerState()
@@ -44,32 +44,32 @@ def talk(
             lambda: BoundedProtocol(config, shared, {}, limits=limits), "127.0.0.1", 0
         )
         host, port = server.sockets[0].getsockname()[:2]
-        connected = [await asyncio.open_connection(host, port, limit=2**20) for _ in talks]
-        told = []
-        for said, (reader, writer) in zip(talks, connected, strict=True):
+        streams = [await asyncio.open_connection(host, port, limit=2**20) for _ in clients]
+        received = []
+        for client, (reader, writer) in zip(clients, streams, strict=True):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                told.append(await said(reader, writer))
-        for _, writer in connected:
+                received.append(await client(reader, writer))
+        for _, writer in streams:
             writer.close()
         server.close()
-        return told
+        return received
 
-    return asyncio.run(play())
+    return asyncio.run(run())
 
 
-async def until_cut(reader: asyncio.StreamReader) -> bytes:
-    """Read until the server ends the connection, by whatever means."""
-    told = b""
+async def read_until_closed(reader: asyncio.StreamReader) -> bytes:
+    """Read until the server closes or resets the connection."""
+    received = b""
     with suppress(ConnectionError):
         while part := await reader.read(65_536):
-            told += part
-    return told
+            received += part
+    return received
 
 
-def drips(first: bytes, drop: bytes) -> Talk:
-    """Send something, then a drop now and then for as long as there is somebody to send to."""
+def drips(first: bytes, drop: bytes) -> Client:
+    """Send something, then a few bytes now and then until the connection closes."""
 
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         async def drip() -> None:
             writer.write(first)
             with suppress(ConnectionError):
@@ -79,42 +79,42 @@ def drips(first: bytes, drop: bytes) -> Talk:
                     await asyncio.sleep(0.02)
 
         dripping = asyncio.create_task(drip())
-        told = await until_cut(reader)
+        received = await read_until_closed(reader)
         dripping.cancel()
-        return told
+        return received
 
-    return said
+    return client
 
 
 @pytest.mark.parametrize(
-    ("first", "drop", "said"),
+    ("first", "drop", "expected"),
     [
         (b"GET / HTTP/1.1\r\nhost: x\r\n", b"x: y\r\n", b"408"),
         (b"GET /", b"a", b"408"),
         (b"", b"\r\n", b"408"),
-        (WHOLE, b"\r\n", b"408"),
-        (WHOLE, b"G", b"400"),
+        (REQUEST, b"\r\n", b"408"),
+        (REQUEST, b"G", b"400"),
         (b"", b"", b""),
     ],
     ids=["headers", "path", "empty lines", "empty lines after one", "no method", "silence"],
 )
-def test_a_request_that_never_begins_or_ends_is_given_up(
-    first: bytes, drop: bytes, said: bytes
+def test_a_request_that_never_begins_or_ends_is_cut_off(
+    first: bytes, drop: bytes, expected: bytes
 ) -> None:
-    (told,) = talk(SHORT, drips(first, drop))
-    assert said in told
+    (received,) = run_clients(SHORT, drips(first, drop))
+    assert expected in received
 
 
-def test_a_body_that_never_ends_is_given_up_even_where_nobody_reads_it() -> None:
+def test_a_body_that_never_ends_is_cut_off_even_if_the_application_ignores_it() -> None:
     async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
         headers = [(b"content-length", b"0")]
         await send({"type": "http.response.start", "status": 401, "headers": headers})
         await send({"type": "http.response.body"})
 
     head = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-    (answered,) = talk(SHORT, drips(head, b"1\r\nx\r\n"), app=refuse)
+    (answered,) = run_clients(SHORT, drips(head, b"1\r\nx\r\n"), app=refuse)
     assert b"401" in answered
-    (unanswered,) = talk(SHORT, drips(head, b"1\r\nx\r\n"))
+    (unanswered,) = run_clients(SHORT, drips(head, b"1\r\nx\r\n"))
     assert unanswered == b""
 
 
@@ -132,39 +132,39 @@ def test_a_body_that_never_ends_is_given_up_even_where_nobody_reads_it() -> None
     ],
     ids=["headers", "one header", "query", "marks of chunks", "trailers"],
 )
-def test_what_comes_beside_the_body_has_a_limit(first: bytes, drop: bytes) -> None:
-    (told,) = talk(ConnectionLimits(overhead_bytes=20_000), drips(first, drop))
-    assert told == b"" or b"431 Request Header Fields Too Large" in told
+def test_bytes_outside_the_body_are_limited(first: bytes, drop: bytes) -> None:
+    (received,) = run_clients(ConnectionLimits(overhead_bytes=20_000), drips(first, drop))
+    assert received == b"" or b"431 Request Header Fields Too Large" in received
 
 
-def test_a_body_does_not_count_as_what_comes_beside_it() -> None:
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+def test_the_body_does_not_count_towards_that_limit() -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(
             b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n" + b"x" * 500_000
         )
-        writer.write(WHOLE)
+        writer.write(REQUEST)
         first = await reader.readuntil(b"\r\n\r\nxx")
         return first + await reader.readuntil(b"\r\n\r\nxx")
 
-    (told,) = talk(ConnectionLimits(overhead_bytes=1_000), said)
-    assert told.count(b"200 OK") == 2
+    (received,) = run_clients(ConnectionLimits(overhead_bytes=1_000), client)
+    assert received.count(b"200 OK") == 2
 
 
 @pytest.mark.parametrize("ahead", [3, 40])
-def test_requests_are_sent_ahead_within_a_limit(ahead: int) -> None:
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        writer.write(WHOLE * ahead + b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        return await until_cut(reader)
+def test_pipelined_requests_are_limited(ahead: int) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(REQUEST * ahead + b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        return await read_until_closed(reader)
 
-    (told,) = talk(ConnectionLimits(requests_ahead=10), said)
-    assert (told.count(b"200 OK") == ahead + 1) == (ahead < 10)
-    assert (b"400 Bad Request" in told) == (ahead > 10)
+    (received,) = run_clients(ConnectionLimits(requests_ahead=10), client)
+    assert (received.count(b"200 OK") == ahead + 1) == (ahead < 10)
+    assert (b"400 Bad Request" in received) == (ahead > 10)
 
 
-def test_who_does_not_read_an_answer_is_cut_off() -> None:
+def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
     state = ServerState()
 
-    async def said(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async def client(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         # More than asyncio and the machine take without being read.
         writer.write(b"GET /30000000 HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
         while not state.total_requests:
@@ -173,24 +173,26 @@ def test_who_does_not_read_an_answer_is_cut_off() -> None:
             await asyncio.sleep(0.01)
         return b""
 
-    assert talk(SHORT, said, state=state) == [b""]
+    assert run_clients(SHORT, client, state=state) == [b""]
 
 
-def test_who_reads_slowly_gets_the_whole_answer() -> None:
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+def test_a_client_that_reads_slowly_gets_the_whole_answer() -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         writer.write(b"GET /12000000 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        told = bytearray()
+        received = bytearray()
         while part := await reader.read(1_000_000):
-            told += part
+            received += part
             await asyncio.sleep(0.03)
-        return bytes(told)
+        return bytes(received)
 
-    (told,) = talk(ConnectionLimits(head_seconds=0.2, body_seconds=0.2, unread_seconds=2), said)
-    assert told.endswith(b"x" * 12_000_000)
+    (received,) = run_clients(
+        ConnectionLimits(head_seconds=0.2, body_seconds=0.2, unread_seconds=2), client
+    )
+    assert received.endswith(b"x" * 12_000_000)
 
 
 class ManualLoop:
-    """A loop whose time passes when it is told to."""
+    """A loop whose time passes only when the test says so."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -232,10 +234,10 @@ class UnreadTransport:
         self.is_cut_off = True
 
 
-def test_a_large_answer_may_take_long_to_read_while_some_part_of_it_is_taken_in_time() -> None:
+def test_a_large_answer_may_take_long_as_long_as_some_of_it_is_read_in_time() -> None:
     loop: Any = ManualLoop()
     transport: Any = UnreadTransport(1_000_000)
-    config = Config(greet, log_config=None, lifespan="off")
+    config = Config(answer, log_config=None, lifespan="off")
     limits = ConnectionLimits(head_seconds=3_600, unread_seconds=30)
     protocol = BoundedProtocol(config, ServerState(), {}, loop, limits)
     protocol.connection_made(transport)
@@ -248,36 +250,36 @@ def test_a_large_answer_may_take_long_to_read_while_some_part_of_it_is_taken_in_
     assert transport.is_cut_off
 
 
-def test_a_newcomer_takes_the_place_of_the_one_that_was_silent_longest() -> None:
+def test_a_new_connection_replaces_the_one_that_was_idle_longest() -> None:
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> bytes:
-        return await until_cut(reader)
+        return await read_until_closed(reader)
 
     async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        writer.write(WHOLE)
+        writer.write(REQUEST)
         return await reader.readuntil(b"\r\n\r\nxx")
 
     two = ConnectionLimits(connections=2)
-    told = talk(two, silent, asks, asks)
-    assert told[0] == b""
-    assert all(b"200 OK" in each for each in told[1:])
+    received = run_clients(two, silent, asks, asks)
+    assert received[0] == b""
+    assert all(b"200 OK" in each for each in received[1:])
 
 
-def test_a_newcomer_is_turned_away_where_all_are_being_answered() -> None:
+def test_a_new_connection_is_refused_while_all_others_are_being_answered() -> None:
     begun, let_go = asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         begun.set()
         await let_go.wait()
-        await greet(scope, receive, send)
+        await answer(scope, receive, send)
 
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        writer.write(WHOLE)
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(REQUEST)
         await begun.wait()
-        newcomer, its_writer = await asyncio.open_connection(*writer.get_extra_info("peername"))
-        assert await until_cut(newcomer) == b""
+        other, its_writer = await asyncio.open_connection(*writer.get_extra_info("peername"))
+        assert await read_until_closed(other) == b""
         its_writer.close()
         let_go.set()
         return await reader.readuntil(b"\r\n\r\nxx")
 
-    (told,) = talk(ConnectionLimits(connections=1), said, app=slow)
-    assert b"200 OK" in told
+    (received,) = run_clients(ConnectionLimits(connections=1), client, app=slow)
+    assert b"200 OK" in received

@@ -177,5 +177,5 @@ def test_who_never_answers_is_left_in_peace_until_they_do(workers: list[SqlStore
 def test_who_is_erased_is_erased_here_too(workers: list[SqlStore]) -> None:
     log = workers[0].contacts
     log.reserve([Contact("1", "ada", "tea", "email", NOW)], BOOK)
-    assert workers[0].erase("ada", NOW) == 1
+    assert workers[0].erase("ada", lambda: NOW) == 1
     assert log.history(None, NOW - timedelta(days=1)) == {}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from models.bundle.erasure import customer_hash, without_customers
 from models.bundle.sparse_rows import SparseRows
 from serving.storage.sql_store import SqlStore
-from serving.storage.store import Decision
+from serving.storage.store import Decision, StoreError
 from serving.storage.store_tables import DECISIONS
 
 
@@ -44,9 +44,38 @@ def test_an_erased_customer_is_unknown_and_leaves_no_record(shop: Any) -> None:
         assert client.request("DELETE", "/v1/customers/nobody").json() == {"records": 0}
     assert "ada" not in str(rows(shop, "SELECT * FROM events"))
     noted = rows(shop, "SELECT action, subject, outcome FROM audit ORDER BY sequence")
-    assert noted[0] == ("erase", customer_hash("ada"), "2 records deleted")
+    hashed = customer_hash("ada")
+    assert noted[:2] == [("erase", hashed, "begun"), ("erase", hashed, "2 records deleted")]
     with shop.open() as client:
         assert client.get("/v1/customers/ada").status_code == 404
+
+
+def failing(shop: Any, method: str) -> Any:
+    """Return a store of which one call never works."""
+
+    class Failing(SqlStore):
+        def __getattribute__(self, name: str) -> Any:
+            if name == method:
+                raise StoreError("the event store failed", "Check it.")
+            return super().__getattribute__(name)
+
+    return Failing(shop.database_url)
+
+
+def test_an_act_that_fails_half_way_is_in_the_audit_log(shop: Any) -> None:
+    shop.store = failing(shop, "erase")
+    with shop.open() as client:
+        assert client.request("DELETE", "/v1/customers/ada").status_code == 503
+    noted = rows(shop, "SELECT action, subject, outcome FROM audit")
+    assert noted == [("erase", customer_hash("ada"), "begun")]
+
+
+def test_what_cannot_be_noted_is_not_done(shop: Any) -> None:
+    shop.store = failing(shop, "audit")
+    with shop.open() as client:
+        assert client.request("DELETE", "/v1/customers/ada").status_code == 503
+        assert client.get("/v1/customers/ada").status_code == 200
+    assert rows(shop, "SELECT * FROM erased") == []
 
 
 def test_other_workers_forget_before_they_answer(shop: Any) -> None:
@@ -77,7 +106,7 @@ def test_decisions_that_another_worker_had_not_written_yet_are_not_kept(tmp_path
     store = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
     erased_at = datetime(2026, 6, 2, 12, tzinfo=UTC)
     before, after = erased_at - timedelta(seconds=1), erased_at + timedelta(minutes=2)
-    store.erase("ada", erased_at)
+    store.erase("ada", lambda: erased_at)
     made = [
         ("d1", "ada", before),
         ("d2", "ada", after),

@@ -32,11 +32,13 @@ class SlowStore:
         self.groups: list[list[str]] = []
         self.may_write = threading.Event()
         self.well = True
+        self.asked = 0
 
     def add_events(self, events: Sequence[Event], received_at: datetime) -> set[str]:
         assert received_at == NOW
         assert self.may_write.wait(5)
         ids = [each.event_id for each in events]
+        self.asked += 1
         if not self.well:
             raise StoreError("the disk is full", "Make room.")
         if "bad" in ids:
@@ -76,6 +78,34 @@ def test_a_second_delivery_is_a_duplicate_even_within_one_write() -> None:
     assert sorted(stored) == [("a", False), ("a", True), ("b", False), ("b", True), ("c", True)]
 
 
+def test_a_group_is_of_so_many_events_and_never_cuts_a_senders() -> None:
+    store = SlowStore()
+    counts = {"a": 3_000, "b": 3_000, "c": 2_000, "d": 6_000, "e": 1}
+    batches = [[f"{name}{k}" for k in range(count)] for name, count in counts.items()]
+    answers, _ = scene(store, batches)
+    assert answers == [set(batch) for batch in batches]
+    assert [len(group) for group in store.groups] == [3_000, 5_000, 6_000, 1]
+
+
+def test_what_a_sender_gave_up_before_its_turn_is_not_written() -> None:
+    store = SlowStore()
+
+    async def play() -> None:
+        inbox = Inbox(store, lambda: NOW, lambda _event, _new: None)  # type: ignore[arg-type]
+        first = asyncio.create_task(inbox.add([event("a")]))
+        for _ in range(2):  # the sender's turn, then the writer's
+            await asyncio.sleep(0)
+        gone, last = (asyncio.create_task(inbox.add([event(id_)])) for id_ in "bc")
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait({gone})
+        store.may_write.set()
+        assert (await first, await last) == ({"a"}, {"c"})
+
+    asyncio.run(play())
+    assert store.groups == [["a"], ["c"]]
+
+
 def test_one_unfit_event_does_not_take_others_with_it() -> None:
     store = SlowStore()
     answers, stored = scene(store, [["a"], ["bad"], ["b"], ["c"]])
@@ -90,6 +120,7 @@ def test_when_the_store_fails_every_sender_is_told_and_nothing_is_remembered() -
     answers, stored = scene(store, [["a"], ["b"]])
     assert all(isinstance(answer, StoreError) for answer in answers)
     assert stored == []
+    assert store.asked == 1, "it would fail each of them alike"
 
 
 def test_writing_goes_on_after_a_failure() -> None:

@@ -1,4 +1,4 @@
-"""What comes in between: an event, an erasure or another key while something else is under way."""
+"""Interleavings: an event, an erasure or a new key arrives while something else is running."""
 
 from __future__ import annotations
 
@@ -224,9 +224,9 @@ def test_a_row_that_nobody_can_read_degrades_answers_and_fails_none(
         for _ in range(3):
             answer = client.get("/v1/customers/ada/recommendations")
             assert (answer.status_code, answer.headers["degraded"]) == (200, "store")
-    told = [record.getMessage() for record in caplog.records if record.name == "regulars.store"]
-    assert len(told) == 1
-    assert "KeyError" in told[0]
+    messages = [record.getMessage() for record in caplog.records if record.name == "regulars.store"]
+    assert len(messages) == 1
+    assert "KeyError" in messages[0]
 
 
 def test_a_key_that_is_revoked_or_made_counts_within_a_moment(shop: Any) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from features.errors import SettingsError
-from serving.http.keys import create_key, find_key, load_keys
+from serving.decisions.policies.settings import BEST_BY_VALUE
+from serving.http.keys import create_key, find_key, load_keys, revoke_key
+from serving.run import make_application
+from tests.in_process import running
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -98,3 +105,45 @@ def test_a_missing_or_damaged_keys_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text('[{"name": "shop"}]')
     with pytest.raises(SettingsError, match="is not a keys file"):
         load_keys(tmp_path / "keys.json")
+
+
+def test_changes_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    gone = [f"old {number}" for number in range(4)]
+    made = [f"new {number}" for number in range(4)]
+    for name in gone:
+        create_key(path, name, ["storefront"])
+    together = Barrier(len(gone) + len(made))
+
+    def change(name: str) -> None:
+        together.wait(20)
+        if name in gone:
+            revoke_key(path, name)
+        else:
+            create_key(path, name, ["retention"])
+
+    with ThreadPoolExecutor(len(gone) + len(made)) as threads:
+        list(threads.map(change, [*gone, *made]))
+    assert sorted(key.name for key in load_keys(path)) == made
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_folder_for_keys_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot keep keys in .*nowhere: No such file"):
+        create_key(tmp_path / "nowhere" / "keys.json", "shop", ["storefront"])
+
+
+def test_a_worker_that_takes_the_place_of_another_begins_with_the_keys_of_now(shop: Any) -> None:
+    path = shop.folder / "keys.json"
+    old = create_key(path, "old", ["retention"])
+    bundles, database = shop.folder / "bundles", shop.database_url
+    make = partial(make_application, bundles, database, partial(load_keys, path), BEST_BY_VALUE)
+    new = create_key(path, "new", ["retention"])
+    revoke_key(path, "old")
+    app = make()
+    gc.unfreeze()
+    # Now it cannot be read again: what held when the worker began goes on.
+    path.write_text("")
+    with running(app) as client:
+        assert client.get("/v1/churn", headers=bearer(new)).status_code == 200
+        assert client.get("/v1/churn", headers=bearer(old)).status_code == 401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.bundle.folder import Bundle
 from serving.answers import OfferItem
-from serving.catalogue import Catalogue
+from serving.catalogue import Catalogue, open_catalogue
 from serving.decisions.gates.stops import Stop
 from serving.decisions.inputs import open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
@@ -122,6 +123,23 @@ def test_the_fallback_says_what_was_missing(
     tiny: Catalogue, customer: str, fallback: str | None
 ) -> None:
     assert decided(tiny, OfferAsk(customer)).fallback == fallback
+
+
+@pytest.mark.parametrize(("measured", "p_buys"), [(0.04, 0.04), (None, 0.56)])
+def test_who_has_lapsed_buys_as_often_as_the_lapsed_come_back(
+    tiny_bundle: Callable[..., Bundle],
+    bundle_of: Callable[[Bundle], Bundle],
+    measured: float | None,
+    p_buys: float,
+) -> None:
+    """As often as the average customer only where no lapsed customers have been seen yet."""
+    bundle = tiny_bundle()
+    manifest = replace(bundle.manifest, reactivation_rate=measured)
+    catalogue = open_catalogue(bundle_of(replace(bundle, manifest=manifest)))
+    (offer, *_) = decided(catalogue, OfferAsk("eve")).items
+    assert offer.terms.p_buys == pytest.approx(p_buys)
+    (newcomer,) = decided(catalogue, OfferAsk("nobody")).items
+    assert newcomer.terms.p_buys == pytest.approx(0.56)
 
 
 def test_without_a_churn_model_nothing_can_be_priced(tiny: Catalogue) -> None:

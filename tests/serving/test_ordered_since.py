@@ -6,15 +6,17 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from serving.catalogue import Catalogue, open_catalogue
 from serving.customers.ordered_since import RecentBuyers, new_orders, ordered_since
+from serving.customers.rescored import Rescored
 from serving.products.shoppers import Shopper
+from tests.serving.example_bundles import NOW
 
 DAY = 20_606  # 2 June 2026
 
@@ -61,32 +63,37 @@ def test_lines_of_one_order_are_one_order() -> None:
 
 
 @pytest.fixture
-def crowd(tiny_bundle: Callable[..., Any], bundle_of: Callable[[Any], Any]) -> Catalogue:
-    """Forty who had just ordered for the second time, forty long ago, and one who may order."""
-    tiny = tiny_bundle()
-    churn = np.r_[np.full(40, 0.25), np.full(40, 0.75), 0.9]
-    ids = [f"c{number:02}" for number in range(81)]
-    customers = pa.table(
-        {
-            "customer_id": ids,
-            "churn_probability": churn,
-            "days_since_last_order": [*[3] * 40, *[200] * 40, 300],
-            "orders": [*[2] * 80, 1],
+def crowd_of(
+    tiny_bundle: Callable[..., Any], bundle_of: Callable[[Any], Any]
+) -> Callable[..., Catalogue]:
+    """Return a catalogue of so many customers with this score, last order and number of orders."""
+
+    def made(*groups: tuple[int, float, int, int]) -> Catalogue:
+        tiny = tiny_bundle()
+        each = [group[1:] for group in groups for _ in range(group[0])]
+        churn, days, orders = map(list, zip(*each, strict=True))
+        ids = [f"c{number:05}" for number in range(len(each))]
+        scores = {"churn_probability": churn, "days_since_last_order": days, "orders": orders}
+        empty = {
+            name: matrix.from_rows(
+                [{} for _ in ids], {value: part.dtype for value, part in matrix.values.items()}
+            )
+            for name, matrix in (("candidates", tiny.candidates), ("bought", tiny.bought))
         }
-    )
-    nothing = tiny.candidates.from_rows(
-        [{} for _ in ids], {name: part.dtype for name, part in tiny.candidates.values.items()}
-    )
-    bought = tiny.bought.from_rows(
-        [{} for _ in ids], {name: part.dtype for name, part in tiny.bought.values.items()}
-    )
-    vectors = pa.table({"customer_id": ids})
-    made = replace(tiny, customers=customers, vectors=vectors, candidates=nothing, bought=bought)
-    return open_catalogue(bundle_of(made))
+        vectors = pa.table({"customer_id": ids})
+        customers = pa.table({"customer_id": ids} | scores)
+        return open_catalogue(
+            bundle_of(replace(tiny, customers=customers, vectors=vectors, **empty))
+        )
+
+    return made
 
 
-def test_peers_have_as_many_orders_and_ordered_as_lately(crowd: Catalogue) -> None:
-    recent = RecentBuyers(crowd)
+def test_peers_have_as_many_orders_and_ordered_as_lately(
+    crowd_of: Callable[..., Catalogue],
+) -> None:
+    """Forty had just ordered for the second time, forty long ago; one may order."""
+    recent = RecentBuyers(crowd_of((40, 0.25, 3, 2), (40, 0.75, 200, 2), (1, 0.9, 300, 1)))
     news = ordered_since(recent, 80, Shopper(purchases={"p0": {"o1": DAY}}))
     assert news is not None
     assert (news.orders, news.peers_churn_probability, news.peers) == (1, 0.25, 40)
@@ -96,6 +103,54 @@ def test_peers_have_as_many_orders_and_ordered_as_lately(crowd: Catalogue) -> No
     assert alone is not None
     assert (alone.orders, alone.peers_churn_probability, alone.peers) == (3, None, 0)
     assert ordered_since(recent, 80, Shopper()) is None
+
+
+@pytest.mark.parametrize(
+    ("peers", "days", "found"),
+    [(30, 7, True), (29, 7, False), (30, 14, True), (30, 30, True), (30, 31, False)],
+)
+def test_peers_are_enough_and_ordered_within_a_month(
+    crowd_of: Callable[..., Catalogue], peers: int, days: int, found: bool
+) -> None:
+    recent = RecentBuyers(crowd_of((peers, 0.25, days, 1)))
+    assert recent.churn_probability(None, 1) == ((0.25, peers) if found else (None, 0))
+
+
+def test_a_longer_span_is_looked_at_where_a_shorter_has_too_few(
+    crowd_of: Callable[..., Catalogue],
+) -> None:
+    lately, earlier = (20, 0.25, 7, 1), (10, 0.75, 8, 1)
+    recent = RecentBuyers(crowd_of(lately, earlier, (99, 0.9, 15, 1)))
+    mean = (20 * 0.25 + 10 * 0.75) / 30
+    assert recent.churn_probability(None, 1) == (pytest.approx(mean), 30)
+
+
+def test_orders_are_grouped_and_those_that_new_scores_count_make_peers_too(
+    crowd_of: Callable[..., Catalogue],
+) -> None:
+    """Groups begin with 1, 2, 3, 5, ... orders."""
+    groups = ((30, 0.1, 3, 1), (30, 0.2, 3, 2), (30, 0.3, 3, 4), (30, 0.4, 3, 5), (1, 0.9, 99, 0))
+    catalogue = crowd_of(*groups)
+    recent = RecentBuyers(catalogue)
+    of_orders = {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.3, 5: 0.4, 9: 0.4}
+    for orders, churn in of_orders.items():
+        assert recent.churn_probability(None, orders) == (pytest.approx(churn), 30)
+        assert recent.churn_probability(120, orders) == (pytest.approx(churn), 30)
+    assert recent.churn_probability(None, 10) == (None, 0)
+    rescored = Rescored("c00120", "v1", date(2026, 6, 3), NOW, "{}", "[]", '["o1"]')
+    news = ordered_since(recent, 120, Shopper(purchases={"p0": {"o1": DAY, "o2": DAY}}), rescored)
+    assert news is not None
+    assert (news.orders, news.peers_churn_probability) == (1, pytest.approx(0.2))
+
+
+def test_recent_buyers_are_those_of_all_blocks_of_customers(
+    crowd_of: Callable[..., Catalogue],
+) -> None:
+    """Customers are read 65,536 at a time; who ordered lately stands at both sides of a seam."""
+    recent = RecentBuyers(
+        crowd_of((65_520, 0.9, 99, 1), (16, 0.25, 3, 1), (16, 0.75, 3, 1), (9, 0.9, 99, 1))
+    )
+    assert recent.churn_probability(None, 1) == (pytest.approx(0.5), 32)
 
 
 def test_any_bundle_has_recent_buyers_or_none(random_catalogues: list[Catalogue]) -> None:

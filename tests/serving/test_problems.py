@@ -98,6 +98,12 @@ def test_what_a_storefront_gets_wrong_first_is_told_in_plain_words(
     assert words in error.detail
 
 
+def test_our_own_checks_speak_in_their_own_words(reader: Any) -> None:
+    response = reader.post("/v1/recommendations", json={"customer_id": "a", "customers": ["b"]})
+    (error,) = assert_problem(response, 422).errors
+    assert error.detail == "give customers, or customer_id and session_id, not both"
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_too_long_is_refused_whether_declared_or_not(reader: Any, declared: bool) -> None:
     async def chunks() -> Any:

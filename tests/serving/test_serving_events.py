@@ -152,8 +152,8 @@ BAD: list[tuple[Any, str]] = [
     (reject(ts="2026-06-02T10:00:00"), "ts: Input should have timezone info"),
     (reject(ts="2026-06-03T12:00:01Z"), "ts: lies in the future"),
     (reject(colour="red"), "colour: Extra inputs are not permitted"),
-    (reject(ts="0001-01-01T00:00:00+14:00"), "ts: Value error, lies outside the calendar"),
-    (reject(ts="9999-12-31T23:59:59-14:00"), "ts: Value error, lies outside the calendar"),
+    (reject(ts="0001-01-01T00:00:00+14:00"), "ts: lies outside the calendar"),
+    (reject(ts="9999-12-31T23:59:59-14:00"), "ts: lies outside the calendar"),
     (reject(quantity=0), "quantity: Input should be greater than 0"),
     (reject(customer_id="x" * 201), "customer_id: String should have at most"),
 ]

@@ -16,7 +16,7 @@ import sqlalchemy as sql
 
 from models.bundle.erasure import customer_hash
 from serving.events import Event
-from serving.storage.journal import group_id
+from serving.storage.journal import group_id, take_turn
 from serving.storage.sql_store import SqlStore
 from serving.storage.store import News, StoreError
 from serving.storage.store_tables import EVENTS
@@ -79,6 +79,16 @@ def test_groups_that_come_later_have_larger_ids() -> None:
     assert group_id(NOW) != group_id(NOW)
 
 
+def test_whoever_has_its_turn_is_alone_before_it_reads(store: SqlStore, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "events.db", timeout=0)
+    with store._connected() as connection:
+        take_turn(connection)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
 def test_a_file_with_pages_of_another_size_is_used_as_it_is(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.execute("PRAGMA page_size=4096")
@@ -101,7 +111,7 @@ def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Pa
     store.add_events([event("a")], NOW)
     assert other.news(news.latest_group) == News(news.latest_group, (), frozenset())
     hashed = customer_hash("ada")
-    store.erase("ada", NOW)
+    store.erase("ada", lambda: NOW)
     assert other.news(news.latest_group).erased == {hashed}
     other.close()
 
@@ -188,29 +198,6 @@ def test_two_stores_on_one_file_agree_on_what_is_new(store: SqlStore, tmp_path: 
     assert store.add_events([event("a")], NOW) == {"a"}
     assert other.add_events([event("a"), event("b")], NOW) == {"b"}
     other.close()
-
-
-def test_shopper_events_are_rejects_recent_purchases_and_late_visits(
-    store: SqlStore,
-) -> None:
-    old = NOW - timedelta(days=400)
-    later = event("0", "purchase", old)
-    anonymous = {"customer_id": None, "session_id": "s"}
-    sent = [
-        event("1", "reject", old),
-        event("2", "purchase", old),
-        event("3", "purchase", NOW),
-        event("4", "view", NOW - timedelta(days=3)),
-        event("5", "view", NOW - timedelta(days=1)),
-        event("6", "return", NOW),
-        event("7", "view", NOW - timedelta(days=2)),
-        event("8", ts=NOW - timedelta(days=3)).model_copy(update=anonymous),
-        event("9", ts=NOW - timedelta(days=1)).model_copy(update=anonymous),
-    ]
-    store.add_events(sent, NOW)
-    store.add_events([later], NOW + timedelta(seconds=1))
-    found = store.shopper_events(NOW, NOW, visits_since=NOW - timedelta(days=2))
-    assert list(found) == [later, sent[0], sent[6], sent[4], sent[8], sent[2]]
 
 
 def test_only_the_owner_may_read_the_database(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from training.settings import TrainingSettings
 from training.task import TrainingTask
 from training.tracking import track
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 TABLES = ("orders", "products", "customers", "events", "costs", "offers")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.engine import Engine, open_engine
@@ -56,13 +57,14 @@ class Opened:
         return self.prepared.today
 
 
-def opened(folder: Path, *tables: str) -> Iterator[Opened]:
+def opened(folder: Path, *tables: str, **elsewhere: str) -> Iterator[Opened]:
+    where = dict.fromkeys(tables) | elsewhere
     settings = DataSettings(
         shop=SHOP,
-        tables={name: {"path": f"data/{name}/*.parquet"} for name in tables},
+        tables={name: {"path": f"data/{at or name}/*.parquet"} for name, at in where.items()},
         base=folder,
         engine=EngineSettings(threads=1, memory_limit="1GB"),
-        workspace=Path("-".join(tables)),
+        workspace=Path("-".join([*tables, *elsewhere.values()])),
     )
     with open_engine(settings.engine, folder / "tmp") as engine:
         yield Opened(engine, prepare(engine, settings, datetime(2026, 12, 1)))  # noqa: DTZ001
@@ -86,11 +88,11 @@ def report(shop: Opened) -> JobReport:
 
 
 @pytest.fixture(scope="module")
-def scored(shop: Opened, report: JobReport) -> CustomerScores:
+def scored(shop: Opened, report: JobReport, folder: Path) -> CustomerScores:
     value = shop.run("value")
     cards: dict[str, Any] = {
         done.name: RegisteredModel(
-            done.name, "1", Path(),
+            done.name, "1", folder / done.name,
             {"definition": done.definition, "vector_fingerprint": done.vector_fingerprint},
         )
         for done in (report, value)
@@ -141,3 +143,33 @@ def test_without_contracts_it_says_so(folder: Path) -> None:
     for shop in opened(folder, "orders", "products"):
         with pytest.raises(TrainingError, match="contracts"):
             shop.run("churn")
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "told"),
+    [
+        # The test cutoff is 3 March 2026; what is learned from ends three months before.
+        ("2024-08-01", [None], "learned from, up to 2025-11-03, 0 churned"),
+        ("2025-12-01", ["2026-04-01", None], "of 0 contract customers learned from"),
+        ("2024-08-01", ["2025-09-01", None], "of the test window from 2026-03-03 0 churned"),
+    ],
+)
+def test_contracts_that_all_went_the_same_way_teach_nothing(
+    folder: Path, starts_at: str, ends_at: list[str | None], told: str
+) -> None:
+    ids = pd.read_parquet(folder / "data" / "customers")[C.CUSTOMER_ID].head(200)
+    ends = pd.to_datetime(pd.Series(ends_at * (len(ids) // len(ends_at))))
+    contracts = pd.DataFrame(
+        {
+            C.CUSTOMER_ID: ids,
+            C.CONTRACT_ID: "A" + ids,
+            C.STARTS_AT: pd.Timestamp(starts_at),
+            C.ENDS_AT: ends,
+        }
+    )
+    (folder / "data" / "alike").mkdir(exist_ok=True)
+    contracts.to_parquet(folder / "data" / "alike" / "part.parquet")
+    for shop in opened(folder, "orders", "products", contracts="alike"):
+        with pytest.raises(TrainingError, match=told) as raised:
+            shop.run("churn")
+        assert "training.horizon_days" in raised.value.remedy

@@ -109,7 +109,7 @@ def test_labels_at_random_cannot_be_told_apart() -> None:
     assert judged.scorecard.loc[OURS, "ece"] < 0.09
 
 
-def test_repeats_are_dealt_anew_and_averaged() -> None:
+def test_repetitions_have_new_folds_and_are_averaged() -> None:
     table = checked(raw(100), settings())
     rows = (table.features, table.outcomes, table.kinds)
     cards = [cross_validate(*rows, 2, 1, seed).scorecard for seed in (0, 1)]
@@ -132,9 +132,9 @@ def test_the_latest_fifth_is_judged_by_what_came_before(by_time: LabelledReport)
     assert not any(note.startswith("drift") for note in report.notes)
 
 
-def test_rows_of_one_moment_are_not_cut_in_two() -> None:
-    moments = np.repeat([1.0, 2.0, 3.0], [5, 4, 3])
-    assert later_from(12, moments) == 9
+def test_rows_of_one_time_are_not_split() -> None:
+    times = np.repeat([1.0, 2.0, 3.0], [5, 4, 3])
+    assert later_from(12, times) == 9
     assert later_from(12, np.repeat([1.0, 2.0, 3.0], [5, 2, 5])) == 7
     assert later_from(10, None) == 8
 
@@ -158,7 +158,7 @@ def test_a_leaking_column_is_named_and_its_model_kept_aside(
     outcome = record_given_label(
         client, leaking, mlruns, SHOP, "f1", datetime.combine(date(2026, 7, 1), time())
     )
-    assert outcome.standing == "kept"
+    assert outcome.status == "kept"
     assert "'reason'" in outcome.verdict.reason
     assert registry.champion(client, "phone company.churn") is None
     run_of_it = client.get_run(outcome.run_id)
@@ -171,7 +171,7 @@ def test_an_honest_model_is_promoted_and_reads_back(
     outcome = record_given_label(
         client, found, mlruns, SHOP, "f1", datetime.combine(date(2026, 7, 1), time())
     )
-    assert outcome.standing == "promoted"
+    assert outcome.status == "promoted"
     champion = registry.champion(client, "phone company.churn")
     assert champion is not None
     model = GivenLabelModel.load(champion.model_folder)

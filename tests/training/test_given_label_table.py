@@ -158,9 +158,9 @@ def test_too_few_of_a_label_is_said(tmp_path: Path) -> None:
 
 def test_rows_come_oldest_first_where_a_column_says_when(tmp_path: Path) -> None:
     table = checked(plain(), tmp_path, time="when")
-    assert table.moments is not None
+    assert table.times is not None
     assert table.dated
-    assert (np.diff(table.moments) > 0).all()
+    assert (np.diff(table.times) > 0).all()
     assert table.customer_ids.iloc[0] == f"c{N - 1:03}"
     assert "when" not in table.kinds
     frame = plain()

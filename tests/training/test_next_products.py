@@ -19,9 +19,9 @@ from features.vectors import Vectors, build_vectors
 from features.vocabulary import Columns as C
 from models.bundle.schema import BundleColumns as B
 from training.publishing.next_products import (
+    active_contracts,
     further_product_rate,
     next_products,
-    standing_contracts,
 )
 
 
@@ -65,8 +65,8 @@ def shop(folder: Path) -> Iterator[Shop]:
 
 
 def test_what_is_held_is_what_the_features_count(shop: Shop) -> None:
-    standing = standing_contracts(shop.engine, shop.prepared, shop.as_of)
-    counted = standing.groupby(C.CUSTOMER_ID).size()
+    active = active_contracts(shop.engine, shop.prepared, shop.as_of)
+    counted = active.groupby(C.CUSTOMER_ID).size()
     vectors = shop.vectors.frame.set_index(C.CUSTOMER_ID)["products_held"].fillna(0)
     held = vectors[vectors > 0].astype("int64")
     assert counted.reindex(held.index).tolist() == held.tolist()
@@ -75,9 +75,9 @@ def test_what_is_held_is_what_the_features_count(shop: Shop) -> None:
 
 def test_holders_have_a_next_product_that_they_do_not_hold(shop: Shop) -> None:
     following = shop.next_products()
-    standing = standing_contracts(shop.engine, shop.prepared, shop.as_of)
-    held = standing.groupby(C.CUSTOMER_ID)[C.PRODUCT_ID].agg(set)
-    products = set(standing[C.PRODUCT_ID])
+    active = active_contracts(shop.engine, shop.prepared, shop.as_of)
+    held = active.groupby(C.CUSTOMER_ID)[C.PRODUCT_ID].agg(set)
+    products = set(active[C.PRODUCT_ID])
     for customer, row in following.iterrows():
         mine = held.get(customer, set())
         if not mine or mine == products:
@@ -91,8 +91,8 @@ def test_holders_have_a_next_product_that_they_do_not_hold(shop: Shop) -> None:
 
 def test_the_base_rate_is_that_of_holders_who_took_one_more(shop: Shop) -> None:
     def held_on(day: date) -> dict[str, set[str]]:
-        standing = standing_contracts(shop.engine, shop.prepared, day)
-        held = standing.groupby(C.CUSTOMER_ID)[C.PRODUCT_ID].agg(set)
+        active = active_contracts(shop.engine, shop.prepared, day)
+        held = active.groupby(C.CUSTOMER_ID)[C.PRODUCT_ID].agg(set)
         return {str(customer): products for customer, products in held.items()}
 
     before, after = held_on(shop.as_of - timedelta(days=90)), held_on(shop.as_of)

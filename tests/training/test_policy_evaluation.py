@@ -31,7 +31,7 @@ def logged(n: int = 3_000, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame, p
     return log, target, pd.DataFrame({"decision_id": ids, "young": young.astype(np.float64)})
 
 
-def test_a_better_policy_is_seen_to_be_better() -> None:
+def test_a_better_policy_is_estimated_to_be_better() -> None:
     """To each the offer that earns most: 0.3 x (4 + 2) / 2 = 0.9, against 0.6 as logged."""
     report = evaluate_policy(*logged())
     table = report.table
@@ -56,7 +56,7 @@ def test_row_order_of_the_tables_is_irrelevant() -> None:
     pd.testing.assert_frame_equal(here, there)
 
 
-def test_little_overlap_is_said() -> None:
+def test_little_overlap_is_reported() -> None:
     log, target, _ = logged(60)
     assert "too few to rely on" in evaluate_policy(log, target).notes[0]
 
@@ -67,5 +67,5 @@ def test_what_is_missing_is_named() -> None:
         evaluate_policy(log.drop(columns="propensity"), target)
     with pytest.raises(DataError, match="logged twice"):
         evaluate_policy(pd.concat([log, log]), target)
-    with pytest.raises(DataError, match="nothing of 10 of 50"):
+    with pytest.raises(DataError, match="no probabilities for 10 of 50"):
         evaluate_policy(log, target.iloc[10:])

@@ -26,7 +26,7 @@ from training.task import TrainingTask
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the code counts in naive UTC
 PLACE = list(TIER_SHARES).index("top_10")
 Published = Callable[[int], pd.DataFrame]
 

@@ -12,7 +12,7 @@ from features.engine import Engine, open_engine
 from features.errors import TrainingError
 from features.rollup import Rollups, to_epoch_day
 from features.settings import EngineSettings
-from training.recommend.purchases import load_interactions, next_orders
+from training.recommend.purchases import next_orders, read_purchases
 
 AS_OF = date(2026, 6, 1)
 LATER = AS_OF + timedelta(days=30)
@@ -57,7 +57,7 @@ def rollups(
         day=("day", "min"), known_from=("known_from", "max")
     )
     orders["known_until"] = pd.array([pd.NA] * len(orders), dtype="Int32")
-    orders["stands"] = ~orders["order_id"].isin(returned)
+    orders["is_net_positive"] = ~orders["order_id"].isin(returned)
     return Rollups(
         {
             "customer_product_day": engine.register("purchases", frame),
@@ -68,7 +68,7 @@ def rollups(
 
 def held(engine: Engine, start: date = AS_OF, end: date = LATER) -> dict[str, set[str]]:
     tables = rollups(engine)
-    known = load_interactions(engine, tables, AS_OF)
+    known = read_purchases(engine, tables, AS_OF)
     customers, truth = next_orders(engine, tables, known, start, end)
     return {
         str(known.customer_ids[customer]): set(known.product_ids[truth[row].indices].tolist())
@@ -77,7 +77,7 @@ def held(engine: Engine, start: date = AS_OF, end: date = LATER) -> dict[str, se
 
 
 def test_only_what_was_known_before_the_cutoff_is_a_purchase(engine: Engine) -> None:
-    known = load_interactions(engine, rollups(engine), AS_OF)
+    known = read_purchases(engine, rollups(engine), AS_OF)
     assert known.customer_ids.tolist() == ["ada", "ben"]
     assert known.product_ids.tolist() == ["apple", "bread"]
     assert known.n_orders == 3
@@ -105,7 +105,7 @@ def test_customers_without_history_are_not_asked_for(engine: Engine) -> None:
 
 def test_truth_is_ones(engine: Engine) -> None:
     tables = rollups(engine, [*LINES, ("ada", "bread", "5b", 3, 0)])
-    known = load_interactions(engine, tables, AS_OF)
+    known = read_purchases(engine, tables, AS_OF)
     customers, truth = next_orders(engine, tables, known, AS_OF, LATER)
     assert truth.shape == (len(customers), known.n_products)
     assert set(truth.data.tolist()) == {1.0}
@@ -117,13 +117,13 @@ def test_nobody_orders_in_an_empty_window(engine: Engine) -> None:
 
 def test_nothing_bought_is_nothing_to_learn_from(engine: Engine) -> None:
     with pytest.raises(TrainingError, match="nothing was bought before 2020-01-01") as raised:
-        load_interactions(engine, rollups(engine), date(2020, 1, 1))
+        read_purchases(engine, rollups(engine), date(2020, 1, 1))
     assert "--as-of" in raised.value.remedy
 
 
 def test_what_was_sent_back_whole_was_not_bought(engine: Engine) -> None:
     tables = rollups(engine, returned=("2", "5", "6"))
-    known = load_interactions(engine, tables, AS_OF)
+    known = read_purchases(engine, tables, AS_OF)
     assert known.n_orders == 2
     customers, truth = next_orders(engine, tables, known, AS_OF, LATER)
     ada = int(known.customer_index(["ada"])[0])

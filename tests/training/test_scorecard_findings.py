@@ -1,4 +1,4 @@
-"""What the scorecard says in words: shifted periods, false promises, hidden failures."""
+"""Findings in words: shifted periods, wrong intervals, failures hidden in a segment."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def warnings(card: Scorecard) -> str:
     return "\n".join(finding.text for finding in card.findings if finding.tone == "warning")
 
 
-def test_scores_that_hold_raise_no_warning() -> None:
+def test_calibrated_scores_raise_no_warning() -> None:
     card = judged(happened(CHANCES))
     assert warnings(card) == ""
-    assert "the level of churn holds" in card.findings[0].text
+    assert "the level of churn is right" in card.findings[0].text
 
 
-def test_a_shifted_period_is_said_in_words() -> None:
+def test_a_shifted_period_is_reported() -> None:
     """The same scores in a period in which more leave."""
     outcomes = happened(expit(LOGITS + 0.8))
     text = warnings(judged(outcomes))
     assert f"Predicted {100 * CHANCES.mean():.0f} %, observed {100 * outcomes.mean():.0f} %" in text
     assert "churn is understated by" in text
     assert "do not read these scores as probabilities until they are recalibrated" in text
-    assert "most of all group" in text
+    assert "the worst is group" in text
 
 
 def test_a_gap_that_chance_explains_is_no_shift() -> None:
@@ -69,8 +69,8 @@ def test_a_period_in_which_fewer_leave_is_overstated() -> None:
     assert "churn is overstated by" in warnings(judged(happened(expit(LOGITS - 0.8))))
 
 
-@pytest.mark.parametrize(("stretch", "kind"), [(1.8, "too extreme"), (0.5, "too timid")])
-def test_scores_spread_wrongly_are_named(stretch: float, kind: str) -> None:
+@pytest.mark.parametrize(("stretch", "kind"), [(1.8, "too extreme"), (0.5, "too cautious")])
+def test_scores_of_the_wrong_spread_are_reported(stretch: float, kind: str) -> None:
     text = warnings(judged(happened(CHANCES), expit(stretch * LOGITS)))
     assert f"Scores are {kind}" in text
 
@@ -81,7 +81,7 @@ def test_a_failure_hidden_in_one_segment_shows() -> None:
     outcomes = happened(np.where(new, expit(LOGITS + 1.5), expit(LOGITS - 0.15)))
     groups = pd.DataFrame({"stage": np.where(new, "new", "known")})
     card = judged(outcomes, groups=groups)
-    assert "the level of churn holds" in " ".join(finding.text for finding in card.findings)
+    assert "the level of churn is right" in " ".join(finding.text for finding in card.findings)
     text = warnings(card)
     observed = 100 * outcomes[new].mean()
     assert f"stage new (400 customers): predicted {100 * CHANCES[new].mean():.0f} %" in text
@@ -118,7 +118,7 @@ def test_segments_too_small_to_judge_are_shown_without_a_verdict() -> None:
     assert (small.n, small.metrics, small.faults) == (20, {}, ())
 
 
-def test_rare_names_are_put_together_and_none_is_lost() -> None:
+def test_rare_names_are_grouped_and_none_is_lost() -> None:
     names = pd.Series(["a"] * 100 + ["b"] * 60 + ["c"] * 20 + ["d"] * 5 + [None] * 15)
     rows = divide(names)
     assert {name: len(rows[name]) for name in rows} == {"a": 100, "b": 60, "3 others": 40}
@@ -142,27 +142,25 @@ def value() -> Judgement:
     )  # fmt: skip
 
 
-def test_a_total_that_is_off_is_said_in_money(value: Judgement) -> None:
+def test_a_total_that_is_off_is_reported_in_money(value: Judgement) -> None:
     assert warnings(judge_model(value, resamples=100)) == ""
     inflated = {**value.predicted, "value": 1.5 * value.predicted["value"]}
     text = warnings(judge_model(replace(value, predicted=inflated), resamples=100))
-    assert "GBP in all" in text
+    assert "GBP in total" in text
     assert "value is overstated by 5" in text  # some 50 %
 
 
-def test_a_segment_to_which_nothing_came_is_pointed_out(value: Judgement) -> None:
+def test_a_segment_that_bought_nothing_is_reported(value: Judgement) -> None:
     lost = np.arange(N) % 20 == 0
     actual = np.where(lost, 0.0, value.actual)
     groups = pd.DataFrame({"stage": np.where(lost, "lost", "active")})
     text = warnings(judge_model(replace(value, actual=actual, groups=groups), resamples=50))
     assert "stage lost (200 customers)" in text
-    assert "came 0.00: value is overstated by 100 %" in text
+    assert "observed 0.00: value is overstated by 100 %" in text
 
 
-@pytest.mark.parametrize(
-    ("reach", "kind"), [(1.0, "too narrow"), (40.0, "wider than they need be")]
-)
-def test_intervals_that_break_their_promise_are_named(
+@pytest.mark.parametrize(("reach", "kind"), [(1.0, "too narrow"), (40.0, "wider than necessary")])
+def test_intervals_of_the_wrong_width_are_reported(
     value: Judgement, reach: float, kind: str
 ) -> None:
     high = reach * value.predicted["value"]

@@ -15,10 +15,10 @@ from models.btyd.bg_nbd import BgNbd
 from models.btyd.summary import Summary
 from training.scorecard.history import (
     cohort_retention,
+    observe_survival,
     purchase_matrices,
     read_order_days,
     track_orders,
-    watch_survival,
     week_ends,
 )
 from training.task import TrainingTask
@@ -58,7 +58,7 @@ def test_the_last_week_may_be_short(horizon: int, ends: list[int]) -> None:
 
 def test_durations_run_to_the_first_order_or_the_horizon() -> None:
     """An order on the cutoff's own day took one day; bob's came after the horizon."""
-    seen = watch_survival(ORDERS, TESTED, CUTOFF, 10, week_ends(10), {})
+    seen = observe_survival(ORDERS, TESTED, CUTOFF, 10, week_ends(10), {})
     np.testing.assert_array_equal(seen.duration_days, [10, 1, 10])
     np.testing.assert_array_equal(seen.ordered, [False, True, False])
 
@@ -101,5 +101,5 @@ def test_who_does_not_order_in_the_horizon_is_whom_the_labels_call_churned(
     )  # fmt: skip
     orders = read_order_days(task.engine, task.prepared.rollups, task.prepared.today)
     assert not orders.duplicated().any()
-    seen = watch_survival(orders, labels[C.CUSTOMER_ID].tolist(), cutoff, horizon, np.ones(1), {})
+    seen = observe_survival(orders, labels[C.CUSTOMER_ID].tolist(), cutoff, horizon, np.ones(1), {})
     np.testing.assert_array_equal(~seen.ordered, labels["churned"].to_numpy(dtype=bool))

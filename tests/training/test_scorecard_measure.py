@@ -80,10 +80,10 @@ def test_every_metric_is_in_the_catalogue(churn: Judgement, value: Judgement) ->
     assert named == {*METRICS, "interval_coverage"}
 
 
-def test_what_is_clearly_better_is_said_to_be(churn: Judgement) -> None:
+def test_a_clearly_better_model_is_called_better(churn: Judgement) -> None:
     row = judge_model(churn, resamples=200).row("roc_auc")
     assert row.verdict == "Better than logistic regression and base rate"
-    against = {comparison.rival: comparison for comparison in row.comparisons}
+    against = {comparison.baseline: comparison for comparison in row.comparisons}
     assert against["base_rate"].difference.value == pytest.approx(
         row.estimates["churn"].value - 0.5
     )
@@ -95,7 +95,7 @@ def test_a_copy_is_no_different(churn: Judgement) -> None:
         assert row.verdict == "No clear difference from twin", row.metric.name
 
 
-def test_what_is_clearly_worse_is_said_to_be(churn: Judgement) -> None:
+def test_a_clearly_worse_model_is_called_worse(churn: Judgement) -> None:
     swapped = replace(churn, model="base_rate")
     card = judge_model(swapped, resamples=100)
     assert card.row("log_loss").verdict.startswith("Worse than churn")
@@ -105,22 +105,20 @@ def test_what_is_clearly_worse_is_said_to_be(churn: Judgement) -> None:
 
 def test_nearer_to_what_is_right_is_better_from_either_side() -> None:
     """Overstated by 10 % against understated by 40 %: the signs differ, the distances count."""
-    judgement = Judgement(
-        "value", "value", SPENT, {"value": 1.1 * EXPECTED, "timid": 0.6 * EXPECTED}
-    )
+    judgement = Judgement("value", "value", SPENT, {"value": 1.1 * EXPECTED, "low": 0.6 * EXPECTED})
     row = judge_model(judgement, resamples=200).row("total_bias")
     assert row.comparisons[0].difference.value > 0
-    assert row.verdict == "Better than timid"
+    assert row.verdict == "Better than low"
 
 
 def test_a_constant_has_no_rank_correlation_to_compare(value: Judgement) -> None:
     row = judge_model(value, resamples=20).row("spearman")
     assert math.isnan(row.estimates["mean"].value)
-    assert row.comparisons[0].standing == "undefined"
+    assert row.comparisons[0].result == "undefined"
     assert row.verdict == "Nothing to compare with"
 
 
-def test_coverage_is_held_against_what_was_promised(value: Judgement) -> None:
+def test_coverage_is_compared_with_the_nominal_level(value: Judgement) -> None:
     card = judge_model(value, resamples=50)
     row = card.row("interval_coverage")
     assert row.metric.goal == 0.9
@@ -162,7 +160,7 @@ def test_the_same_judgement_gives_the_same_card(churn: Judgement) -> None:
         ({"predicted": {"churn": np.full(N, np.nan)}}, "one finite number for each"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(
+def test_inconsistent_input_is_refused(
     churn: Judgement, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

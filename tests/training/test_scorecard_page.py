@@ -26,7 +26,7 @@ from training.scorecard import (
     scorecard_files,
 )
 
-MADE_AT = datetime(2026, 11, 22, 4, 30)  # noqa: DTZ001  the room counts in naive UTC
+MADE_AT = datetime(2026, 11, 22, 4, 30)  # noqa: DTZ001  the code counts in naive UTC
 N = 600
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(0, 1.5, N)
@@ -43,7 +43,7 @@ def churn() -> Judgement:
 
 
 def full_churn() -> Judgement:
-    """Everything that a churn job of a shop can hand over."""
+    """A judgement with every optional part."""
     effects = pd.DataFrame(
         {"recency_days": LOGITS, "orders_365d": -LOGITS / 2, "country": LOGITS / 9}
     )
@@ -130,14 +130,14 @@ def page() -> Page:
     return page_of(full_churn())
 
 
-def test_everything_handed_over_is_drawn(page: Page) -> None:
+def test_every_part_of_the_judgement_is_drawn(page: Page) -> None:
     assert page.plots == [
         "calibration", "gains", "lift", "profit", "tracking", "survival", "matrices", "cohorts",
         "movement", "families", "drivers",
     ]  # fmt: skip
 
 
-def test_what_was_not_handed_over_is_left_out() -> None:
+def test_missing_parts_are_left_out() -> None:
     bare = page_of(churn())
     assert bare.plots == ["calibration", "gains", "lift", "profit"]
     assert "By segment" not in bare.text
@@ -147,7 +147,7 @@ def test_a_value_page_shows_money() -> None:
     page = page_of(value())
     assert page.plots == ["deciles", "gains", "lorenz"]
     for phrase in (
-        "normalised Gini", "coverage of 90 % intervals", "CRPS is computed", "GBP in all",
+        "normalised Gini", "coverage of 90 % intervals", "CRPS is computed", "GBP in total",
     ):  # fmt: skip
         assert phrase in page.text
 
@@ -173,7 +173,7 @@ def test_names_from_the_data_are_text(page: Page) -> None:
 def test_the_page_says_what_its_numbers_mean(page: Page) -> None:
     for phrase in (
         "Churn of corner shop", "judged on 600 customers beside one baseline", "as of: 2026-11-22",
-        "Cost is unknown", "beta(6, 14)", "Made 2026-11-22 04:30 UTC", "20 resamples",
+        "Cost is unknown", "beta(6, 14)", "Made 2026-11-22 04:30 UTC", "20 bootstrap resamples",
         "Better than base rate", "right at 1.000",
     ):  # fmt: skip
         assert phrase in page.text, phrase
@@ -205,7 +205,7 @@ def test_machines_read_the_same_figures() -> None:
     auc = stored["metrics"]["roc_auc"]
     ours = card.row("roc_auc").estimates["churn"]
     assert auc["models"]["churn"] == {"value": ours.value, "low": ours.low, "high": ours.high}
-    assert auc["against"]["base_rate"]["standing"] == "better"
+    assert auc["against"]["base_rate"]["result"] == "better"
     assert stored["metrics"]["calibration_slope"]["right_at"] == 1.0
     assert stored["metrics"]["calibration_slope"]["models"]["base_rate"]["value"] is None
     assert [f["text"] for f in stored["findings"]] == [f.text for f in card.findings]

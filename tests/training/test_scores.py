@@ -25,13 +25,13 @@ from training.publishing.publish import publish
 from training.publishing.recommendations import score_recommendations
 from training.publishing.scores import SCORE_COLUMNS, score_customers
 from training.publishing.task import ScoringTask
-from training.recommend.purchases import describe_products, load_interactions
+from training.recommend.purchases import read_interactions, read_purchases
 from training.task import TrainingTask
 
 # MLflow uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the code counts in naive UTC
 PROMISED = (
     "customer_id", "as_of", "churn_probability", "p_alive", "clv_predicted", "tier",
     "segment", "stage", "value_at_risk", "value_basis",
@@ -65,8 +65,7 @@ def bundle(
 
 @pytest.fixture(scope="module")
 def recommend(task: TrainingTask, champions: Champions) -> Callable[..., pd.DataFrame]:
-    purchases = load_interactions(task.engine, task.prepared.rollups, task.as_of)
-    interactions = describe_products(task.engine, task.prepared, purchases)
+    interactions = read_interactions(task.engine, task.prepared, task.as_of)
     model = champions.recommend.fit(interactions)
 
     def best(customers: list[str], n: int = 10) -> pd.DataFrame:
@@ -184,7 +183,7 @@ def test_a_customer_alone_gets_the_recommendations_of_the_batch(
 def test_nothing_bought_later_is_known(
     task: TrainingTask, recommend: Callable[..., pd.DataFrame]
 ) -> None:
-    known = load_interactions(task.engine, task.prepared.rollups, task.as_of)
+    known = read_purchases(task.engine, task.prepared.rollups, task.as_of)
     frame = recommend(everyone(task)[:20])
     assert set(frame[C.PRODUCT_ID]) <= set(known.product_ids.tolist())
 
@@ -228,7 +227,7 @@ def test_the_bundle_knows_who_bought_what(task: TrainingTask, bundle: Bundle) ->
 
 
 def test_the_bundle_says_of_baskets_what_the_orders_say(task: TrainingTask, bundle: Bundle) -> None:
-    known = load_interactions(task.engine, task.prepared.rollups, task.as_of)
+    known = read_purchases(task.engine, task.prepared.rollups, task.as_of)
     names = known.product_ids[known.products].tolist()
     holding: dict[str, set[int]] = {}
     for name, order in zip(names, known.orders.tolist(), strict=True):

@@ -15,7 +15,7 @@ from features.settings import DataSettings, EngineSettings
 from models.drivers import grade_trials, randomised_causes
 from training.uplift.trials import KNOWN_BEFORE, TRIAL_COLUMNS, campaign_trials
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 SENT = date(2025, 3, 1)
 HORIZON_DAYS, LOOKBACK_DAYS = 30, 365
 

@@ -15,7 +15,7 @@ from features.vocabulary import Columns as C
 from models.boosting import BoostingParameters
 from models.churn_value.horizons import Outcomes
 from training.dataset import Dataset, KnownOutcomes, Rows
-from training.tuning import levelled_log_loss, tune, validation_days
+from training.tuning import level_corrected_log_loss, tune, validation_days
 from training.windows import Windows
 
 HORIZONS = (30, 60)
@@ -74,5 +74,7 @@ def test_a_common_level_costs_nothing() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=4_000)
     outcomes = (random.random(4_000) < 1 / (1 + np.exp(-scores))).astype(np.float64)
-    losses = [levelled_log_loss(outcomes, 1 / (1 + np.exp(-scores - miss))) for miss in (0.0, 1.5)]
+    losses = [
+        level_corrected_log_loss(outcomes, 1 / (1 + np.exp(-scores - miss))) for miss in (0.0, 1.5)
+    ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)

@@ -24,7 +24,7 @@ from training.task import TrainingTask
 from training.uplift.campaigns import Campaigns, latest_days, split_by_time, with_both_arms
 from training.uplift.job import UpliftReport, train_uplift
 
-NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the room counts in naive UTC
+NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
 PLAN = ShopPlan(n_customers=800, seed=5, days=200)
 
 

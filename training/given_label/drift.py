@@ -1,4 +1,4 @@
-"""Drift between the training rows and later ones, so that nobody relies on outdated figures.
+"""Drift between the training rows and later ones, so that nobody relies on outdated metrics.
 
 A model judged on rows held out at random looks as good as it was in the past. Three things are
 measured: whether the label's rate moved, whether the model ranks later rows as well as held-out
@@ -21,8 +21,8 @@ from models.given_label.schema import Kinds
 Floats = NDArray[np.float64]
 
 _BLOCKS = 5
-_SURE = 1e-6
-_TIMES = 1.25
+_P_VALUE = 1e-6
+_LEAST_RATIO = 1.25
 _FALLEN_AUC = 0.03
 _STANDARD_ERRORS = 3.0
 _MOST_NAMED = 5
@@ -87,7 +87,7 @@ def measure_time_drift(
     if aucs[0] - aucs[1] > max(_FALLEN_AUC, _STANDARD_ERRORS * _error(aucs[1], after)):
         notes.append(
             f"drift: ROC AUC is {aucs[1]:.3f} on the later rows and {aucs[0]:.3f} where rows are "
-            "held out at random: split at random, this table would flatter every model"
+            "held out at random: a random split of this table makes every model look too good"
         )
     if notes and moved:
         notes.append(f"drift: columns with other values in the later rows: {', '.join(moved)}")
@@ -101,21 +101,21 @@ def order_note(outcomes: Floats) -> str | None:
         return None
     rates = ", ".join(f"{block.mean():.1%}" for block in blocks)
     return (
-        f"the label's rate goes with the order of the rows: {rates} by fifths of the table. If "
-        "they come oldest first, set labelled.rows_in_time_order = true (or name labelled.time): "
-        "the scorecard, held out at random, would flatter"
+        f"the label's rate changes along the rows: {rates} by fifths of the table. If they come "
+        "oldest first, set labelled.rows_in_time_order = true (or name labelled.time): a "
+        "scorecard on rows held out at random would be too optimistic"
     )
 
 
 def _levels_differ(blocks: list[Floats]) -> bool:
-    """Return whether rates differ by more than chance, and by enough to matter."""
+    """Return whether the rates differ by more than chance, and by enough to matter."""
     counts = np.array([[block.sum(), len(block) - block.sum()] for block in blocks])
     if (counts.sum(axis=0) == 0).any():
         return False
     rates = counts[:, 0] / counts.sum(axis=1)
     rarer = rates if rates.mean() <= 0.5 else 1.0 - rates
-    matters = rarer.max() >= _TIMES * max(rarer.min(), 1e-9)
-    return bool(matters and chi2_contingency(counts, correction=False).pvalue < _SURE)
+    matters = rarer.max() >= _LEAST_RATIO * max(rarer.min(), 1e-9)
+    return bool(matters and chi2_contingency(counts, correction=False).pvalue < _P_VALUE)
 
 
 def _moved(then: pd.DataFrame, now: pd.DataFrame, kinds: Kinds) -> tuple[str, ...]:

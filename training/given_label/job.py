@@ -113,7 +113,7 @@ def _judge(
 ) -> Judged:
     rows = (table.features, table.outcomes, table.kinds)
     if settings.in_time_order:
-        return hold_out_later(*rows, table.moments, seed, progress("Churn, judged", LATER_TICKS))
+        return hold_out_later(*rows, table.times, seed, progress("Churn, judged", LATER_TICKS))
     tick = progress("Churn, judged", settings.folds * settings.repeats)
     return cross_validate(*rows, settings.folds, settings.repeats, seed, tick)
 
@@ -127,10 +127,10 @@ def _split(settings: LabelledSettings, judged: Judged) -> str:
 
 def _days(table: LabelledTable, today: date) -> tuple[date, date]:
     """Return the first day held out, and the first day of which nothing is known."""
-    if table.moments is None or not table.dated:
+    if table.times is None or not table.dated:
         return today, today
-    first = table.moments[later_from(len(table), table.moments)]
-    last = from_epoch_day(int(table.moments[-1]))
+    first = table.times[later_from(len(table), table.times)]
+    last = from_epoch_day(int(table.times[-1]))
     return from_epoch_day(int(first)), last + timedelta(days=1)
 
 

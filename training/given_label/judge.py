@@ -14,13 +14,13 @@ from models.given_label.folds import Folds, stratified_folds
 from models.given_label.model import GivenLabelModel
 from models.given_label.schema import Kinds
 from models.metrics.classification import churn_scorecard
+from training.given_label.baselines import baseline_predictions
 from training.given_label.drift import TimeDrift, measure_time_drift
-from training.given_label.rivals import rival_predictions
 
 Floats = NDArray[np.float64]
 
 OURS = "churn"
-LATER_SHARE = 0.2
+_LATER_SHARE = 0.2
 _FOLDS_AT_RANDOM = 5
 
 
@@ -59,7 +59,7 @@ def cross_validate(
     seed: int,
     tick: Tick = lambda: None,
 ) -> Judged:
-    """Hold out each row once per repeat; everything is learned inside the folds.
+    """Hold out each row once per repetition; everything is learned inside the folds.
 
     Categories, missing values, knots, ridge, blend and calibration are fitted on the training rows
     alone, the last three by inner folds.
@@ -84,25 +84,25 @@ def hold_out_later(
     table: pd.DataFrame,
     outcomes: Floats,
     kinds: Kinds,
-    moments: Floats | None,
+    times: Floats | None,
     seed: int,
     tick: Tick = lambda: None,
 ) -> Judged:
     """Hold out the latest fifth of rows in order of time, and measure what changed.
 
-    Rows of one moment stay together. :data:`LATER_TICKS` ticks.
+    Rows of one time stay together. :data:`LATER_TICKS` ticks.
     """
-    cut = later_from(len(outcomes), moments)
+    cut = later_from(len(outcomes), times)
     past, later = np.arange(cut), np.arange(cut, len(outcomes))
     then = table.iloc[past]
     model = GivenLabelModel(kinds, in_time_order=True, seed=seed).fit(then, outcomes[past])
     tick()
     ours = {OURS: model.predict_proba(table.iloc[later])[:, 1]}
-    predicted = ours | rival_predictions(table, outcomes, kinds, past, later, seed)
+    predicted = ours | baseline_predictions(table, outcomes, kinds, past, later, seed)
     at_random = np.empty(len(outcomes))
-    for others, held in stratified_folds(outcomes, _FOLDS_AT_RANDOM, seed):
-        of_others = _fit(table.iloc[others], outcomes[others], kinds, seed)
-        at_random[held] = of_others.predict_proba(table.iloc[held])[:, 1]
+    for train, held_out in stratified_folds(outcomes, _FOLDS_AT_RANDOM, seed):
+        of_fold = _fit(table.iloc[train], outcomes[train], kinds, seed)
+        at_random[held_out] = of_fold.predict_proba(table.iloc[held_out])[:, 1]
         tick()
     drift = measure_time_drift(then, table.iloc[later], kinds, outcomes, at_random, predicted[OURS])
     return Judged(later, predicted, scorecard(outcomes[later], predicted), model, drift)
@@ -111,12 +111,12 @@ def hold_out_later(
 LATER_TICKS = 1 + _FOLDS_AT_RANDOM
 
 
-def later_from(rows: int, moments: Floats | None) -> int:
-    """Return the first row of the latest fifth; rows of one moment stay together."""
-    cut = round(rows * (1 - LATER_SHARE))
-    if moments is None:
+def later_from(rows: int, times: Floats | None) -> int:
+    """Return the first row of the latest fifth; rows of one time stay together."""
+    cut = round(rows * (1 - _LATER_SHARE))
+    if times is None:
         return cut
-    return int(np.searchsorted(moments, moments[cut], side="left"))
+    return int(np.searchsorted(times, times[cut], side="left"))
 
 
 def scorecard(outcomes: Floats, predicted: Mapping[str, Floats]) -> pd.DataFrame:
@@ -129,14 +129,14 @@ def scorecard(outcomes: Floats, predicted: Mapping[str, Floats]) -> pd.DataFrame
 def _held_out(
     table: pd.DataFrame, outcomes: Floats, kinds: Kinds, folds: Folds, seed: int, tick: Tick
 ) -> tuple[dict[str, Floats], GivenLabelModel]:
-    """Return every model's predictions of the rows it has not seen, and one of our models."""
+    """Return every model's predictions of rows it has not seen, and one of our models."""
     predicted: dict[str, Floats] = {}
-    for past, held in folds:
-        model = _fit(table.iloc[past], outcomes[past], kinds, seed)
-        ours = {OURS: model.predict_proba(table.iloc[held])[:, 1]}
-        rivals = rival_predictions(table, outcomes, kinds, past, held, seed)
-        for name, scores in (ours | rivals).items():
-            predicted.setdefault(name, np.empty(len(outcomes)))[held] = scores
+    for train, held_out in folds:
+        model = _fit(table.iloc[train], outcomes[train], kinds, seed)
+        ours = {OURS: model.predict_proba(table.iloc[held_out])[:, 1]}
+        baselines = baseline_predictions(table, outcomes, kinds, train, held_out, seed)
+        for name, scores in (ours | baselines).items():
+            predicted.setdefault(name, np.empty(len(outcomes)))[held_out] = scores
         tick()
     return predicted, model
 

@@ -6,7 +6,7 @@ signs are checked. None is a proof, so each is reported with its evidence and th
 leave the column out, or confirm that it was known before the outcome.
 
 1. Some values are as good as the label: nearly everyone who has them belongs to the rarer outcome,
-   and together they hold a good part of it. Missing counts as a value.
+   and together they cover a good part of it. Missing counts as a value.
 2. The column alone ranks nearly perfectly.
 3. Without it (and its near copies) much of the table's predictive power is gone, and alone it ranks
    better than all others together. With at least five others, no legitimate column does that.
@@ -34,9 +34,9 @@ from training.given_label.single import group_codes, held_out_rates
 Floats = NDArray[np.float64]
 
 _MOST_ROWS = 20_000
-_CERTAIN = 0.98
-_CERTAIN_AT_LEAST = 0.95
-_HOLDS = 0.05
+_PURE = 0.98
+_PURE_AT_LEAST = 0.95
+_LEAST_SHARE = 0.05
 _FEWEST_ALIKE = 10
 _PERFECT_AUC = 0.95
 _LOST_AUC = 0.05
@@ -63,8 +63,8 @@ class Suspect:
     def remedy(self) -> str:
         """What to do about it."""
         return (
-            f'leave it out with labelled.leave_out = ["{self.column}"]; or, where it stood before '
-            f'the outcome, say so: labelled.vouched = ["{self.column}"]'
+            f'leave it out with labelled.leave_out = ["{self.column}"]; or, if it was known '
+            f'before the outcome, keep it with labelled.vouched = ["{self.column}"]'
         )
 
     def __str__(self) -> str:
@@ -104,27 +104,26 @@ def find_suspects(
 
 def _given_away(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, name: str) -> str | None:
     """Look for values whose customers nearly all belong to the rarer outcome."""
-    codes, words = group_codes(table, name, kinds)
+    codes, names = group_codes(table, name, kinds)
     rarer = outcomes if outcomes.mean() <= 0.5 else 1.0 - outcomes
-    size = np.bincount(codes, minlength=len(words))
-    of_them = np.bincount(codes, rarer, minlength=len(words))
-    certain = (size >= _FEWEST_ALIKE) & (of_them >= _CERTAIN * size)
-    people, ended = int(size[certain].sum()), int(of_them[certain].sum())
-    if ended < max(_HOLDS * rarer.sum(), 1):
+    sizes = np.bincount(codes, minlength=len(names))
+    hits = np.bincount(codes, rarer, minlength=len(names))
+    is_pure = (sizes >= _FEWEST_ALIKE) & (hits >= _PURE * sizes)
+    customers, found = int(sizes[is_pure].sum()), int(hits[is_pure].sum())
+    if found < max(_LEAST_SHARE * rarer.sum(), 1):
         return None
-    sure = binomtest(ended, people).proportion_ci(0.95, method="wilson").low
-    # Where half or nearly all belong to it anyway, a pure group is no wonder.
-    if sure < _CERTAIN_AT_LEAST or rarer.mean() > 1 - _HOLDS:
+    lower = binomtest(found, customers).proportion_ci(0.95, method="wilson").low
+    if lower < _PURE_AT_LEAST:
         return None
-    listed = [words[place] for place in np.flatnonzero(certain)]
+    listed = [names[group] for group in np.flatnonzero(is_pure)]
     values = ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "")
     outcome = "positive" if outcomes.mean() <= 0.5 else "negative"
-    filled = [word for word in words if word != "missing"]
-    if "missing" in words and sorted(listed) == sorted(filled):
+    filled = [name for name in names if name != "missing"]
+    if "missing" in names and sorted(listed) == sorted(filled):
         values = "any value (it is missing for the others)"
     return (
-        f"of {people:,} customers with {values}, {ended:,} have the {outcome} label, "
-        f"{ended / rarer.sum():.0%} of all who have it"
+        f"of {customers:,} customers with {values}, {found:,} have the {outcome} label, "
+        f"{found / rarer.sum():.0%} of all who have it"
     )
 
 
@@ -136,16 +135,16 @@ def _dominant(
     suspects: dict[str, Suspect],
     seed: int,
 ) -> Suspect | None:
-    """Look for one column without which the others predict far worse."""
-    honest = [name for name in kinds if name not in suspects]
-    if len(honest) <= _FEWEST_OTHERS:
+    """Look for one column without which the others predict much worse."""
+    trusted = [name for name in kinds if name not in suspects]
+    if len(trusted) <= _FEWEST_OTHERS:
         return None
-    alone = {name: _auc(outcomes, rates[name]) for name in honest}
-    everything = _auc(outcomes, _held_out(table[honest], outcomes, kinds, seed))
-    for name in sorted(honest, key=lambda each: (-alone[each], each))[:_CANDIDATES]:
+    alone = {name: _auc(outcomes, rates[name]) for name in trusted}
+    everything = _auc(outcomes, _held_out(table[trusted], outcomes, kinds, seed))
+    for name in sorted(trusted, key=lambda each: (-alone[each], each))[:_CANDIDATES]:
         if everything - 0.5 < _LOST_AUC:
             return None
-        others = [o for o in honest if o != name and not _near_copy(rates, name, o)]
+        others = [o for o in trusted if o != name and not _near_copy(rates, name, o)]
         if len(others) < _FEWEST_OTHERS:
             continue
         rest = _auc(outcomes, _held_out(table[others], outcomes, kinds, seed))
@@ -158,7 +157,7 @@ def _dominant(
             return Suspect(
                 name,
                 f"alone it ranks better (ROC AUC {alone[name]:.2f}, average precision "
-                f"{precision:.2f} where chance has {outcomes.mean():.2f}) than all other columns "
+                f"{precision:.2f} where chance gives {outcomes.mean():.2f}) than all other columns "
                 f"together ({rest:.2f}), and without it the AUC falls from {everything:.2f}",
             )
     return None
@@ -179,12 +178,12 @@ def _held_out(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: int) ->
     X, predicted = encoder.transform(table), np.full(len(outcomes), outcomes.mean())
     if not encoder.columns:
         return predicted
-    for past, held in stratified_folds(outcomes, _FOLDS, seed):
+    for train, held_out in stratified_folds(outcomes, _FOLDS, seed):
         data = lightgbm.Dataset(
-            X[past], outcomes[past], categorical_feature=encoder.categorical_positions
+            X[train], outcomes[train], categorical_feature=encoder.categorical_positions
         )
         booster = lightgbm.train({**_QUICK, "seed": seed}, data, _QUICK_ROUNDS)
-        predicted[held] = booster.predict(X[held])
+        predicted[held_out] = booster.predict(X[held_out])
     return predicted
 
 

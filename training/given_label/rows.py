@@ -25,10 +25,10 @@ def commonest_other(frame: pd.DataFrame, settings: LabelledSettings) -> str:
     label = texts(frame[settings.label])
     counts = label[label != settings.positive].value_counts()
     if not (label == settings.positive).any():
-        held = ", ".join(sorted(str(name) for name in counts.index[:5])) or "nothing"
+        found = ", ".join(sorted(str(name) for name in counts.index[:5])) or "nothing"
         raise DataError(
             f"{NAME}: no row of column '{settings.label}' holds '{settings.positive}'; "
-            f"it holds: {held}",
+            f"it holds: {found}",
             "set labelled.positive to the label of those who churned",
         )
     if len(counts) == 0:
@@ -47,7 +47,7 @@ def reasons_against(
     is_known = label.isin({settings.positive, negative})
     failing = {"label_missing": label.isna(), "label_unknown": label.notna() & ~is_known}
     if settings.time is not None:
-        failing["time_unreadable"] = moments_of(frame, settings.time)[1].isna()
+        failing["time_unreadable"] = times_of(frame, settings.time)[1].isna()
     if settings.customer_id is not None:
         names = texts(frame[settings.customer_id])
         failing["customer_id_missing"] = names.isna()
@@ -60,15 +60,15 @@ def reasons_against(
     return reasons
 
 
-def moments_of(frame: pd.DataFrame, time: str) -> tuple[Kind, pd.Series[Any]]:
-    """Return when each row was: numbers as they are, else days since 1970-01-01."""
+def times_of(frame: pd.DataFrame, time: str) -> tuple[Kind, pd.Series[Any]]:
+    """Return the time of each row: numbers as they are, else days since 1970-01-01."""
     kind: Kind = "number" if kind_of(frame[time]) == "number" else "date"
     return kind, read_as(frame, {time: kind}, NAME)[time]
 
 
 _REMEDIES = {
     "label_missing": "give every row its outcome; rows without one can still be scored",
-    "label_unknown": "correct the labels, or say which one is the other: labelled.negative",
+    "label_unknown": "correct the labels, or name the other one in labelled.negative",
     "time_unreadable": "write times as 2026-01-31, or as numbers",
     "customer_id_missing": "give every row its customer",
     "customer_id_repeated": "keep one row per customer; the first good one is kept",

@@ -11,7 +11,7 @@ from models.given_label.model import GivenLabelModel
 from models.given_label.schema import read_as, texts
 from training.given_label.settings import LabelledSettings
 from training.given_label.source import NAME, user_columns
-from training.given_label.table import customer_names, must_have
+from training.given_label.table import customer_names, require_column
 
 SCORE_COLUMNS = (C.CUSTOMER_ID, B.CHURN_PROBABILITY, B.DRIVERS, "label")
 
@@ -34,7 +34,7 @@ def score_table(
         A column that the model reads, or the one that names the customer, is missing.
     """
     if settings.customer_id is not None:
-        must_have(frame, settings.customer_id, "customer_id")
+        require_column(frame, settings.customer_id, C.CUSTOMER_ID)
     typed = read_as(frame, model.kinds, NAME)
     label = pd.Series(None, index=frame.index, dtype="str")
     if settings.label in user_columns(frame):

@@ -1,4 +1,4 @@
-"""Settings of a plain table with a label: where it is and which of its columns mean what."""
+"""Settings of a table with a label: where it is and what its columns mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LabelledSettings(Frozen):
     customer_id: str | None = Field(
         None, description="the column that names the customer; by default the row's number"
     )
-    label: str = Field(description="the column that says how it ended")
+    label: str = Field(description="the column with the outcome")
     positive: str = Field(description="the label of those who churned, or took the offer")
     negative: str | None = Field(
         None, description="the label of the others; by default the commonest other one"
@@ -26,7 +26,7 @@ class LabelledSettings(Frozen):
         (), description="columns not to learn from: what is known only after the outcome"
     )
     vouched: tuple[str, ...] = Field(
-        (), description="columns known to stand before the outcome, however much they tell"
+        (), description="columns known before the outcome, to keep although they look like leaks"
     )
     time: str | None = Field(
         None, description="the column that says when; the latest fifth is then held out"
@@ -34,8 +34,8 @@ class LabelledSettings(Frozen):
     rows_in_time_order: bool = Field(
         default=False, description="rows come oldest first; the last fifth is then held out"
     )
-    folds: int = Field(10, ge=2, description="of the cross-validation, where there is no time")
-    repeats: int = Field(1, ge=1, description="of the cross-validation, each dealt anew")
+    folds: int = Field(10, ge=2, description="of the cross-validation, used where no time is known")
+    repeats: int = Field(1, ge=1, description="of the cross-validation, each with new folds")
 
     @model_validator(mode="after")
     def _agree(self) -> LabelledSettings:

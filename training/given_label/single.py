@@ -17,7 +17,7 @@ Codes = NDArray[np.int64]
 
 _GROUPS = 20
 _FOLDS = 5
-# As if so many rows of the mean rate were in every group.
+# Shrinkage: as if so many rows of the mean rate were in every group.
 _PRIOR_ROWS = 20.0
 
 
@@ -28,22 +28,22 @@ def group_codes(
 
     Returns
     -------
-    codes, words
-        The group of each row, and what its values are, in words.
+    codes, names
+        The group of each row, and the name of each group: its value, or the range of its values.
     """
     values = table[name]
     if kinds[name] == "category":
-        codes, names = pd.factorize(values, sort=True)
-        words = [f"'{value}'" for value in names]
+        codes, categories = pd.factorize(values, sort=True)
+        names = [f"'{category}'" for category in categories]
     else:
-        codes, words = _number_groups(values.to_numpy(dtype=np.float64), groups)
+        codes, names = _number_groups(values.to_numpy(dtype=np.float64), groups)
     missing = codes < 0
     if missing.any():
-        codes, words = np.where(missing, len(words), codes), [*words, "missing"]
-    return codes.astype(np.int64), words
+        codes, names = np.where(missing, len(names), codes), [*names, "missing"]
+    return codes.astype(np.int64), names
 
 
-def group_rates(codes: Codes, outcomes: Floats, rows: Codes) -> Floats:
+def _group_rates(codes: Codes, outcomes: Floats, rows: Codes) -> Floats:
     """Return the label's rate among ``rows`` in every row's group, shrunk to the mean."""
     size = int(codes.max()) + 1
     count = np.bincount(codes[rows], minlength=size)
@@ -60,26 +60,26 @@ def held_out_rates(table: pd.DataFrame, outcomes: Floats, kinds: Kinds, seed: in
     for name in kinds:
         codes, _ = group_codes(table, name, kinds)
         rates = np.empty(len(outcomes))
-        for past, held in folds:
-            rates[held] = group_rates(codes, outcomes, past)[held]
+        for train, held_out in folds:
+            rates[held_out] = _group_rates(codes, outcomes, train)[held_out]
         rates_by_column[name] = rates
     return pd.DataFrame(rates_by_column)
 
 
 def best_column(
-    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, past: Codes, held: Codes, seed: int
+    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, train: Codes, held_out: Codes, seed: int
 ) -> Floats:
     """Return the held-out rows' group rates by the best single column.
 
-    It is chosen on the other rows, out of fold: a column with many names would otherwise look best
-    by memorising them.
+    It is chosen on the other rows, out of fold: a column with many categories would otherwise look
+    best by memorising them.
     """
-    train = table.iloc[past].reset_index(drop=True)
-    rates = held_out_rates(train, outcomes[past], kinds, seed)
-    auc = {name: float(roc_auc_score(outcomes[past], rates[name])) for name in kinds}
+    known = table.iloc[train].reset_index(drop=True)
+    rates = held_out_rates(known, outcomes[train], kinds, seed)
+    auc = {name: float(roc_auc_score(outcomes[train], rates[name])) for name in kinds}
     best = min(kinds, key=lambda name: (-auc[name], name))
     codes, _ = group_codes(table, best, kinds)
-    return group_rates(codes, outcomes, past)[held]
+    return _group_rates(codes, outcomes, train)[held_out]
 
 
 def _number_groups(values: Floats, groups: int) -> tuple[Codes, list[str]]:
@@ -92,7 +92,7 @@ def _number_groups(values: Floats, groups: int) -> tuple[Codes, list[str]]:
     if len(distinct) > groups:
         # The largest value belongs to the group below it.
         codes = np.minimum(codes, len(edges) - 2)
-        words = [f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges)]
+        names = [f"{a:g} to {b:g}" for a, b in itertools.pairwise(edges)]
     else:
-        words = [f"{value:g}" for value in edges]
-    return np.where(np.isnan(values), -1, codes).astype(np.int64), words
+        names = [f"{value:g}" for value in edges]
+    return np.where(np.isnan(values), -1, codes).astype(np.int64), names

@@ -1,4 +1,4 @@
-"""From the user's plain table to training rows; unusable rows are set aside with the reason."""
+"""Turn the user's table into training rows; unusable rows are set aside with the reason."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from features.vocabulary import Columns as C
 from models.given_label.schema import Kinds, infer_kinds, read_as, texts
 from training.given_label.rows import (
     commonest_other,
-    moments_of,
     reasons_against,
     stop_if_too_bad,
+    times_of,
 )
 from training.given_label.settings import LabelledSettings
 from training.given_label.source import NAME, user_columns
@@ -44,10 +44,10 @@ class LabelledTable:
         1 for the positive label.
     kinds, ignored
         What each column holds; and the columns not learned from, with the reason.
-    moments
+    times
         Time of each row, ascending; None if the settings name no column of time.
     dated
-        Whether moments are days since 1970-01-01.
+        Whether times are days since 1970-01-01.
     quarantine
         Rows set aside as they were written, with ``reasons``.
     """
@@ -57,7 +57,7 @@ class LabelledTable:
     outcomes: Floats
     kinds: Kinds
     ignored: dict[str, str]
-    moments: Floats | None
+    times: Floats | None
     dated: bool
     quarantine: pd.DataFrame
     fingerprint: str
@@ -81,16 +81,16 @@ def check_table(frame: pd.DataFrame, settings: LabelledSettings, tolerance: floa
     DataError
         A named column is missing, too many rows are bad, or too few of one label are left.
     """
-    _must_have(frame, settings)
+    _require_columns(frame, settings)
     negative = settings.negative or commonest_other(frame, settings)
     reasons = reasons_against(frame, settings, negative)
     stop_if_too_bad(frame, reasons, settings, tolerance)
     bad = (reasons != "").to_numpy()
-    kept, moments, dated = frame[~bad], None, False
+    kept, times, dated = frame[~bad], None, False
     if settings.time is not None:
-        kind, when = moments_of(kept, settings.time)
-        kept = kept.loc[when.sort_values(kind="stable").index]
-        moments, dated = np.sort(when.to_numpy(dtype=np.float64)), kind == "date"
+        kind, of_rows = times_of(kept, settings.time)
+        kept = kept.loc[of_rows.sort_values(kind="stable").index]
+        times, dated = np.sort(of_rows.to_numpy(dtype=np.float64)), kind == "date"
     kept = kept.reset_index(drop=True)
     roles = {settings.label, settings.customer_id, settings.time}
     candidates = [n for n in user_columns(kept) if n not in roles | set(settings.leave_out)]
@@ -108,7 +108,7 @@ def check_table(frame: pd.DataFrame, settings: LabelledSettings, tolerance: floa
         outcomes,
         kinds,
         {**dict.fromkeys(settings.leave_out, "left out by the settings"), **ignored},
-        moments,
+        times,
         dated,
         frame[bad].assign(**{REASONS: reasons[bad]}),
         fingerprint(frame),
@@ -116,7 +116,7 @@ def check_table(frame: pd.DataFrame, settings: LabelledSettings, tolerance: floa
 
 
 def customer_names(frame: pd.DataFrame, settings: LabelledSettings) -> pd.Series[Any]:
-    """Return who each row is about, named ``customer_id``."""
+    """Return the customer of each row, named ``customer_id``."""
     if settings.customer_id is None:
         return frame[SOURCE_ROW].astype("str").rename(C.CUSTOMER_ID)
     return texts(frame[settings.customer_id]).rename(C.CUSTOMER_ID)
@@ -130,7 +130,7 @@ def fingerprint(frame: pd.DataFrame) -> str:
     return digest.hexdigest()[:16]
 
 
-def must_have(frame: pd.DataFrame, name: str, setting: str) -> None:
+def require_column(frame: pd.DataFrame, name: str, setting: str) -> None:
     """Raise a :class:`DataError` where a column that a setting names is not in the table."""
     found = user_columns(frame)
     if name in found:
@@ -143,16 +143,16 @@ def must_have(frame: pd.DataFrame, name: str, setting: str) -> None:
     )
 
 
-def _must_have(frame: pd.DataFrame, settings: LabelledSettings) -> None:
+def _require_columns(frame: pd.DataFrame, settings: LabelledSettings) -> None:
     if len(frame) == 0:
         raise DataError(f"{NAME}: the table has no rows", "export it again")
     roles = {"label": settings.label, "customer_id": settings.customer_id, "time": settings.time}
     for setting, name in roles.items():
         if name is not None:
-            must_have(frame, name, setting)
+            require_column(frame, name, setting)
     for setting, names in (("leave_out", settings.leave_out), ("vouched", settings.vouched)):
         for name in names:
-            must_have(frame, name, setting)
+            require_column(frame, name, setting)
 
 
 def _stop_if_too_few(outcomes: Floats, settings: LabelledSettings, negative: str) -> None:
@@ -161,6 +161,6 @@ def _stop_if_too_few(outcomes: Floats, settings: LabelledSettings, negative: str
         if count < _FEWEST_OF_EACH:
             raise DataError(
                 f"{NAME}: {count} of {len(outcomes):,} rows have the label '{name}': "
-                f"{_FEWEST_OF_EACH} of each are the least that can teach and judge",
+                f"{_FEWEST_OF_EACH} of each are the fewest that can train and judge a model",
                 "bring more rows, or correct labelled.positive",
             )

@@ -34,7 +34,7 @@ _Z = 1.96
 
 
 def calibration_plot(outcomes: Floats, probabilities: Floats) -> Figure:
-    """Draw observed churn against predicted, ten equally filled groups, and who scores what.
+    """Draw observed churn against predicted in ten equal groups, and a histogram of the scores.
 
     Bars are 95 % Wilson intervals of the observed share.
     """
@@ -66,13 +66,13 @@ def gains_plot(outcomes: Floats, scores: Mapping[str, Floats], what: str) -> Fig
     axes.plot([0, 1], [0, 1], color=DIM, linestyle=":", linewidth=1, label="at random")
     _percent_of_customers(axes)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    caption(axes, f"Gains: who holds the {what}", _HIGHEST_FIRST, f"share of {what}")
+    caption(axes, f"Gains: share of {what} captured", _HIGHEST_FIRST, f"share of {what}")
     legend(figure, axes)
     return figure
 
 
 def lift_plot(outcomes: Floats, scores: Mapping[str, Floats], what: str) -> Figure:
-    """Draw how much denser ``what`` is in the top share of customers than overall."""
+    """Draw the rate of ``what`` in the top share of customers over the rate among all."""
     figure, (axes,) = new_figure()
     for name, line in model_lines(list(scores)):
         share, captured = _captured(outcomes, scores[name])
@@ -82,7 +82,7 @@ def lift_plot(outcomes: Floats, scores: Mapping[str, Floats], what: str) -> Figu
     axes.axhline(1, color=DIM, linestyle=":", linewidth=1, label="at random")
     axes.axvline(0.1, color=INK, linewidth=0.6)
     _percent_of_customers(axes)
-    caption(axes, f"Lift: {what} in the top share over all", _HIGHEST_FIRST, "lift")
+    caption(axes, f"Lift: rate of {what} in the top share over that of all", _HIGHEST_FIRST, "lift")
     legend(figure, axes)
     return figure
 
@@ -125,9 +125,9 @@ def _percent_of_customers(axes: Axes) -> None:
 
 
 def _captured(outcomes: Floats, score: Floats) -> tuple[Floats, Floats]:
-    """Return shares of customers, highest scores first, and of all outcomes that they hold."""
-    held = shared_by_ties(outcomes, score)[np.argsort(-score, kind="stable")]
-    captured = np.cumsum(held) / outcomes.sum()
+    """Return shares of customers, highest scores first, and of the outcomes captured by them."""
+    in_order = shared_by_ties(outcomes, score)[np.argsort(-score, kind="stable")]
+    captured = np.cumsum(in_order) / outcomes.sum()
     return np.arange(1, len(captured) + 1) / len(captured), captured
 
 

@@ -1,4 +1,4 @@
-"""Plots of what moved the scores: by family, and customer by customer."""
+"""Plots of what moves the scores: by family, and customer by customer."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def family_plot(effects: pd.DataFrame, families: Mapping[str, str], unit: str) -
     Parameters
     ----------
     effects
-        One row a customer, one column a feature; effects of one family add up before their
-        size is taken, since features that say nearly the same share or cancel what they say.
+        One row a customer, one column a feature. Effects of one family are summed before the
+        absolute value is taken, since correlated features share or cancel effects.
     """
     by_family = effects.T.groupby([families[name] for name in effects.columns]).sum().T
     size = by_family.abs().mean()
@@ -90,7 +90,7 @@ def _ranks(values: pd.Series) -> Floats:
 
 
 def _swarm(effect: Floats) -> Floats:
-    """Return heights, -1 to 1, that set apart dots which would lie on one another."""
+    """Return heights, -1 to 1, so that dots with nearly the same effect do not overlap."""
     reach = np.ptp(effect)
     slices = np.zeros(len(effect), dtype=np.intp)
     if reach > 0:

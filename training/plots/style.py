@@ -1,4 +1,4 @@
-"""How plots look: the colours of the feature page, quiet axes, legends beside the data."""
+"""Colours of the plots (those of the feature page), axes, and legends beside the data."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ def new_figure(
     panels = figure.subplots(rows, 1, squeeze=False, height_ratios=heights)[:, 0]
     axes = list(panels)
     for each in axes:
-        dress(each)
+        _style(each)
     return figure, axes
 
 
-def dress(axes: Axes) -> None:
-    """Style the axes."""
+def _style(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(DIM)
     axes.tick_params(colors=INK, labelsize=10)

@@ -37,10 +37,10 @@ def decile_plot(actual: Floats, predicted: Floats, currency: str) -> Figure:
 
 
 def lorenz_plot(actual: Floats, predicted: Floats, what: str = "margin") -> Figure:
-    """Draw how unevenly value is spread: the share that the lowest customers hold.
+    """Draw how unevenly value is spread: its share by the share of lowest customers.
 
-    Actual value in its own order, predicted value in its own order (as uneven as reality?), and
-    actual value in the order of the prediction (the nearer to the first, the better the ranking).
+    Three curves: actual value by actual value, predicted by predicted (is it as uneven?), and
+    actual by predicted (the nearer to the first, the better the ranking).
     """
     figure, (axes,) = new_figure(height=4.6)
     curves = (
@@ -48,10 +48,10 @@ def lorenz_plot(actual: Floats, predicted: Floats, what: str = "margin") -> Figu
         ("predicted, by predicted value", predicted, predicted, OURS, "--"),
         ("actual, by predicted value", actual, predicted, OURS, "-"),
     )
-    for label, held, order, colour, dash in curves:
-        in_order = shared_by_ties(held, order)[np.argsort(order, kind="stable")]
-        share = np.arange(len(held) + 1) / len(held)
-        curve = np.concatenate([[0.0], np.cumsum(in_order) / held.sum()])
+    for label, amounts, order, colour, dash in curves:
+        in_order = shared_by_ties(amounts, order)[np.argsort(order, kind="stable")]
+        share = np.arange(len(amounts) + 1) / len(amounts)
+        curve = np.concatenate([[0.0], np.cumsum(in_order) / amounts.sum()])
         axes.plot(*thinned(share, curve), color=colour, linestyle=dash, linewidth=2, label=label)
     axes.plot([0, 1], [0, 1], color=DIM, linestyle=":", linewidth=1, label="all worth the same")
     axes.set_xlim(0, 1)

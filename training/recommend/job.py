@@ -20,7 +20,7 @@ from models.recommend.interactions import Interactions
 from models.recommend.popular import Popular
 from models.recommend.topk import ranked_products, tie_order
 from training.plots import bar_plot
-from training.recommend.purchases import describe_products, load_interactions, next_orders
+from training.recommend.purchases import next_orders, read_interactions
 from training.report import Contest, Floats, JobReport
 from training.task import TrainingTask
 from training.windows import Windows
@@ -109,7 +109,7 @@ def _known_and_next(
 ) -> tuple[Interactions, NDArray[np.int64], Truth]:
     """Return the purchases before a day, and who ordered what next; see :func:`next_orders`."""
     engine, rollups = task.engine, task.prepared.rollups
-    known = describe_products(engine, task.prepared, load_interactions(engine, rollups, start))
+    known = read_interactions(engine, task.prepared, start)
     return known, *next_orders(engine, rollups, known, start, end)
 
 

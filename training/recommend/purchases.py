@@ -19,7 +19,19 @@ from features.vocabulary import Columns as C
 from models.recommend.interactions import Interactions
 
 
-def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interactions:
+def read_interactions(engine: Engine, prepared: Prepared, as_of: date) -> Interactions:
+    """Return every purchase known at a cutoff, and the category and price of each product.
+
+    Raises
+    ------
+    TrainingError
+        Nothing was bought before ``as_of``.
+    """
+    purchases = read_purchases(engine, prepared.rollups, as_of)
+    return describe_products(engine, prepared, purchases)
+
+
+def read_purchases(engine: Engine, rollups: Rollups, as_of: date) -> Interactions:
     """Return every purchase known at a cutoff, of orders not returned in full by then.
 
     Raises
@@ -28,10 +40,10 @@ def load_interactions(engine: Engine, rollups: Rollups, as_of: date) -> Interact
         Nothing was bought before ``as_of``.
     """
     cutoff = register_cutoffs(engine, [as_of])
-    standing = net_positive_orders(rollups, cutoff).select(C.CUSTOMER_ID, C.ORDER_ID)
+    kept = net_positive_orders(rollups, cutoff).select(C.CUSTOMER_ID, C.ORDER_ID)
     bought = rollups["customer_product_day"]
     known = bought.filter(bought[KNOWN_FROM] < to_epoch_day(as_of))
-    seen = known.semi_join(standing, [C.CUSTOMER_ID, C.ORDER_ID])
+    seen = known.semi_join(kept, [C.CUSTOMER_ID, C.ORDER_ID])
     frame = engine.frame(
         seen.select(C.CUSTOMER_ID, C.PRODUCT_ID, C.ORDER_ID, DAY, quantity=seen.units)
     )
@@ -65,9 +77,9 @@ def next_orders(
     customers : indices, shape (n,)
     truth : CSR of ones, shape (n, n_products)
     """
-    standing = net_positive_orders(rollups, register_cutoffs(engine, [end]))
+    kept = net_positive_orders(rollups, register_cutoffs(engine, [end]))
     bought = rollups["customer_product_day"].semi_join(
-        standing.select(C.CUSTOMER_ID, C.ORDER_ID), [C.CUSTOMER_ID, C.ORDER_ID]
+        kept.select(C.CUSTOMER_ID, C.ORDER_ID), [C.CUSTOMER_ID, C.ORDER_ID]
     )
     first, last = to_epoch_day(start), to_epoch_day(end)
     frame = engine.frame(
@@ -80,10 +92,10 @@ def next_orders(
     day = frame[DAY].to_numpy(dtype=np.int64)
     earliest = np.full(interactions.n_customers + 1, np.iinfo(np.int64).max)
     np.minimum.at(earliest, customer, day)
-    kept = (customer >= 0) & (product >= 0) & (day == earliest[customer])
-    customers, row = np.unique(customer[kept], return_inverse=True)
+    is_first = (customer >= 0) & (product >= 0) & (day == earliest[customer])
+    customers, row = np.unique(customer[is_first], return_inverse=True)
     shape = (len(customers), interactions.n_products)
-    truth = sparse.csr_matrix((np.ones(len(row)), (row, product[kept])), shape=shape)
+    truth = sparse.csr_matrix((np.ones(len(row)), (row, product[is_first])), shape=shape)
     truth.sum_duplicates()
     truth.data[:] = 1.0
     return customers.astype(np.int64), truth

@@ -71,7 +71,7 @@ def _churn_level(judgement: Judgement) -> Finding:
         )
     return Finding(
         "good",
-        f"{level}: the level of churn holds on the test window (gap {100 * gap:+.1f} points, "
+        f"{level}: the level of churn is right on the test window (gap {100 * gap:+.1f} points, "
         f"95 % {100 * (gap - half_width):+.1f} to {100 * (gap + half_width):+.1f}).",
     )
 
@@ -84,7 +84,7 @@ def _slope(judgement: Judgement, row: MetricRow) -> list[Finding]:
     kind = (
         "too extreme: high scores are too high and low ones too low"
         if slope.value < 1
-        else "too timid: high scores are too low and low ones too high"
+        else "too cautious: high scores are too low and low ones too high"
     )
     bounds = f"slope {slope.value:.2f}, 95 % {slope.low:.2f} to {slope.high:.2f}"
     return [Finding("warning", f"Scores are {kind} ({bounds}).")]
@@ -104,8 +104,8 @@ def _bins(judgement: Judgement) -> list[Finding]:
     return [
         Finding(
             "warning",
-            f"Of {len(gaps)} equal groups by score, {off.sum()} missed what was observed by more "
-            f"than chance; most of all group {worst + 1}, counted from the lowest scores: "
+            f"Of {len(gaps)} equal groups by score, {off.sum()} missed the observed rate by more "
+            f"than chance; the worst is group {worst + 1}, counted from the lowest scores: "
             f"predicted {100 * predicted[worst]:.0f} %, observed {100 * observed[worst]:.0f} %.",
         )
     ]
@@ -114,33 +114,33 @@ def _bins(judgement: Judgement) -> list[Finding]:
 def _ahead(judgement: Judgement, row: MetricRow) -> Finding:
     ours = row.estimates[judgement.model]
     figure = f"{row.metric.title} {ours.value:.3f} (95 % {ours.low:.3f} to {ours.high:.3f})"
-    level, worse = row.rivals("level") + row.rivals("undefined"), row.rivals("worse")
-    if worse:
+    if worse := row.baselines("worse"):
         return Finding("warning", f"{figure}: worse than {listed(worse)} by more than chance.")
-    if level:
-        return Finding("warning", f"{figure}: not clearly better than {listed(level)}.")
+    if unclear := row.baselines("inconclusive", "undefined"):
+        return Finding("warning", f"{figure}: not clearly better than {listed(unclear)}.")
     if not row.comparisons:
-        return Finding("warning", f"{figure}: there is no baseline beside it.")
+        return Finding("warning", f"{figure}: there is no baseline to compare with.")
     return Finding("good", f"{figure}: better than every baseline by more than chance.")
 
 
 def _campaign(judgement: Judgement) -> Finding:
-    campaign, money = judgement.campaign, judgement.currency
+    campaign = judgement.campaign
+    money = f" {judgement.currency}" if judgement.currency else ""
     profit, share = expected_maximum_profit(judgement.actual, judgement.ours, campaign)
     return Finding(
         "note",
-        f"A retention campaign would contact {100 * share:.0f} % and bring {profit:,.2f} {money} "
-        f"per customer scored, were a customer worth {campaign.clv:g}, the incentive "
+        f"A retention campaign would contact {100 * share:.0f} % and earn {profit:,.2f}{money} "
+        f"per customer scored, if a customer is worth {campaign.clv:g}, the incentive costs "
         f"{campaign.incentive:g}, a contact {campaign.contact_cost:g}, and "
-        f"{100 * campaign.mean_acceptance:.0f} % of those leaving accepted. It assumes that scores "
-        "say who can be kept, which only a held-out group can show.".replace("  ", " "),
+        f"{100 * campaign.mean_acceptance:.0f} % of those leaving accept. It assumes that scores "
+        "show who can be retained, which only a held-out group can prove.",
     )
 
 
 def _value_level(judgement: Judgement, row: MetricRow) -> Finding:
     bias = row.estimates[judgement.model]
-    predicted, came = judgement.ours.sum(), judgement.actual.sum()
-    level = f"Predicted {predicted:,.0f} {judgement.currency} in all, {came:,.0f} came"
+    predicted, observed = judgement.ours.sum(), judgement.actual.sum()
+    level = f"Predicted {predicted:,.0f} {judgement.currency} in total, observed {observed:,.0f}"
     bounds = f"{say(row.metric, bias.low, '', signed=True)} to " + say(
         row.metric, bias.high, "", signed=True
     )
@@ -149,24 +149,24 @@ def _value_level(judgement: Judgement, row: MetricRow) -> Finding:
         return Finding(
             "warning",
             f"{level}: value is {direction} by {100 * abs(bias.value):.0f} %, more than chance "
-            f"explains (95 % {bounds}). Plans that add these scores up would be off by as much.",
+            f"explains (95 % {bounds}). A plan that adds up these scores would be off by as much.",
         )
-    return Finding("good", f"{level}: the total holds (95 % {bounds}).")
+    return Finding("good", f"{level}: the total is right within chance (95 % {bounds}).")
 
 
 def _coverage(judgement: Judgement, row: MetricRow | None) -> list[Finding]:
     if row is None or judgement.model not in row.estimates or isinstance(row.metric.goal, str):
         return []
-    held, promised = row.estimates[judgement.model], row.metric.goal
+    coverage, nominal = row.estimates[judgement.model], row.metric.goal
     figure = (
-        f"{100 * promised:.0f} % intervals held {100 * held.value:.1f} % of the outcomes "
-        f"(95 % {100 * held.low:.1f} to {100 * held.high:.1f})"
+        f"{100 * nominal:.0f} % intervals covered {100 * coverage.value:.1f} % of the outcomes "
+        f"(95 % {100 * coverage.low:.1f} to {100 * coverage.high:.1f})"
     )
-    off = held.high < promised or held.low > promised
-    if off and abs(held.value - promised) >= _LEAST_COVERAGE_GAP:
-        kind = "too narrow" if held.value < promised else "wider than they need be"
+    off = coverage.high < nominal or coverage.low > nominal
+    if off and abs(coverage.value - nominal) >= _LEAST_COVERAGE_GAP:
+        kind = "too narrow" if coverage.value < nominal else "wider than necessary"
         return [Finding("warning", f"{figure}: they are {kind}.")]
-    return [Finding("good", f"{figure}: as promised.")]
+    return [Finding("good", f"{figure}: as intended.")]
 
 
 def _half_width(gaps: np.ndarray) -> float:

@@ -58,7 +58,7 @@ def track_orders(
     return OrderTracking(days, actual, expected)
 
 
-def watch_survival(
+def observe_survival(
     orders: pd.DataFrame,
     customers: Sequence[str],
     cutoff: date,
@@ -88,7 +88,7 @@ def cohort_retention(orders: pd.DataFrame, until: date) -> pd.DataFrame:
     Parameters
     ----------
     until
-        First day of which nothing is known; a month that it cuts is left out.
+        The first unknown day; an incomplete month is left out.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a job hands over to the scorecard: outcomes, predictions, and data for its plots."""
+"""Input of the scorecard: outcomes, predictions, and data for its plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Predictive intervals meant to hold a share ``level`` of the outcomes, shape (n,) each."""
+    """Predictive intervals meant to cover a share ``level`` of the outcomes, shape (n,) each."""
 
     low: Floats
     high: Floats
@@ -63,7 +63,7 @@ class OrderTracking:
 
 @dataclass(frozen=True, eq=False)
 class PurchaseMatrices:
-    """What a buy-till-you-die model says by repeat orders and day of the last order.
+    """What a buy-till-you-die model predicts by repeat orders and day of the last order.
 
     Attributes
     ----------
@@ -107,14 +107,14 @@ class Contributions:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """One model beside its rivals on one held-out window. All but the first four are optional.
+    """One model and its baselines on one held-out window. All but the first four are optional.
 
     Attributes
     ----------
     task
         ``churn``: outcomes 0 or 1 and probabilities. ``value``: money.
     model
-        Whose scorecard it is; a key of ``predicted``.
+        The model that is judged; a key of ``predicted``.
     actual
         Outcomes, shape (n,).
     predicted
@@ -160,11 +160,11 @@ class Judgement:
     movement: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be judged: a caller's mistake, not a user's."""
+        """Refuse inconsistent input: a caller's mistake, not a user's."""
         n = len(self.actual)
         for name, values in self.predicted.items():
             if values.shape != (n,) or not np.isfinite(values).all():
-                raise ValueError(f"{name} must say one finite number for each of {n} outcomes")
+                raise ValueError(f"{name} must hold one finite number for each of {n} outcomes")
         if n == 0 or not np.isfinite(self.actual).all():
             raise ValueError("there must be outcomes, and all of them known")
         if self.model not in self.predicted:
@@ -180,6 +180,6 @@ class Judgement:
         return self.predicted[self.model]
 
     @property
-    def rivals(self) -> list[str]:
-        """The baselines, in their order."""
+    def baselines(self) -> list[str]:
+        """Names of the baselines, in their order."""
         return [name for name in self.predicted if name != self.model]

@@ -1,4 +1,4 @@
-"""From a judgement to a scorecard: every metric of every model with intervals and comparisons."""
+"""Compute the scorecard: every metric of every model, with intervals and comparisons."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from models.metrics.value import value_scorer
 from training.scorecard.findings import Finding, find
 from training.scorecard.judgement import Judgement
 from training.scorecard.segments import SegmentTable, judge_segments
-from training.scorecard.table import Comparison, MetricRow
+from training.scorecard.table import Comparison, MetricRow, Result
 
-RESAMPLES = 500
-# Beyond this many rows intervals are narrow, and 200 resamples tell their width well enough.
+_RESAMPLES = 500
+# With more rows intervals are narrow, and 200 resamples measure their width well enough.
 _MANY_ROWS = 50_000
 _RESAMPLES_OF_MANY = 200
 
 
 @dataclass(frozen=True, eq=False)
 class Scorecard:
-    """The results of judging a model and its rivals.
+    """The results of judging a model and its baselines.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Scorecard:
 
     def frame(self) -> pd.DataFrame:
         """Return the figures without intervals: one row a model, ours first, a column a metric."""
-        models = [self.judgement.model, *self.judgement.rivals]
+        models = [self.judgement.model, *self.judgement.baselines]
         return pd.DataFrame(
             {
                 row.metric.name: {name: found.value for name, found in row.estimates.items()}
@@ -64,7 +64,7 @@ class Scorecard:
 
 
 def judge_model(judgement: Judgement, resamples: int | None = None, seed: int = 0) -> Scorecard:
-    """Measure the model and its rivals on the same resamples of the test window's customers.
+    """Measure the model and its baselines on the same resamples of the test window's customers.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def judge_model(judgement: Judgement, resamples: int | None = None, seed: int = 
         By default 500, or 200 of more than 50,000 customers.
     """
     n = len(judgement.actual)
-    draws = resamples or (_RESAMPLES_OF_MANY if n > _MANY_ROWS else RESAMPLES)
+    draws = resamples or (_RESAMPLES_OF_MANY if n > _MANY_ROWS else _RESAMPLES)
     scorers = {name: _scorer(judgement, name) for name in judgement.predicted}
     found = bootstrap(scorers, n, draws, seed)
     rows = tuple(_row(judgement, metric, found) for metric in _metrics(judgement, found))
@@ -117,9 +117,9 @@ def _row(
         return MetricRow(metric, estimates, ())
     ours = by_model[judgement.model]
     comparisons = [
-        compare(metric, rival, ours, by_model[rival])
-        for rival in judgement.rivals
-        if rival in by_model
+        _compare(metric, baseline, ours, by_model[baseline])
+        for baseline in judgement.baselines
+        if baseline in by_model
     ]
     return MetricRow(metric, estimates, tuple(comparisons))
 
@@ -129,22 +129,20 @@ def _estimate(metric: Metric, drawn: Resampled) -> Estimate:
     return Estimate(found.value, max(found.low, 0.0), found.high) if metric.gap else found
 
 
-def compare(metric: Metric, rival: str, ours: Resampled, theirs: Resampled) -> Comparison:
-    """Return the paired difference, and whether it is more than chance."""
+def _compare(metric: Metric, baseline: str, ours: Resampled, theirs: Resampled) -> Comparison:
+    """Return the paired difference, and whether it exceeds chance."""
     gap = interval(difference(ours, theirs), reflected=metric.gap)
     if isinstance(metric.goal, float):
         # Closer to the right number is better, from whichever side.
         apart = [distance(drawn, metric.goal) for drawn in (ours, theirs)]
-        return Comparison(rival, gap, _verdict(interval(difference(*apart)), "low"))
-    return Comparison(rival, gap, _verdict(gap, metric.goal))
+        return Comparison(baseline, gap, _result(interval(difference(*apart)), "low"))
+    return Comparison(baseline, gap, _result(gap, metric.goal))
 
 
-def _verdict(
-    gap: Estimate, goal: Literal["high", "low"]
-) -> Literal["better", "worse", "level", "undefined"]:
+def _result(gap: Estimate, goal: Literal["high", "low"]) -> Result:
     low, high = (gap.low, gap.high) if goal == "high" else (-gap.high, -gap.low)
     if math.isnan(low):
         return "undefined"
     if low > 0:
         return "better"
-    return "worse" if high < 0 else "level"
+    return "worse" if high < 0 else "inconclusive"

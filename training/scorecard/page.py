@@ -40,9 +40,9 @@ def scorecard_page(card: Scorecard, pictures: tuple[Picture, ...], made_at: date
     body = element(
         "body",
         element("header", element("h1", title), *_opening(judgement, made_at)),
-        element("h2", "What it comes to"),
+        element("h2", "Summary"),
         element("ul", *(_finding(f.tone, f.text) for f in card.findings), class_="findings"),
-        element("h2", "Figures"),
+        element("h2", "Metrics"),
         element("div", _figures(card), class_="wide"),
         element("h2", "Plots"),
         element("div", *(_plot(picture) for picture in pictures), class_="plots"),
@@ -56,8 +56,8 @@ def scorecard_page(card: Scorecard, pictures: tuple[Picture, ...], made_at: date
 
 
 def _opening(judgement: Judgement, made_at: datetime) -> list[Element]:
-    n, rivals = len(judgement.actual), len(judgement.rivals)
-    beside = f"beside {rivals} baselines" if rivals != 1 else "beside one baseline"
+    n, baselines = len(judgement.actual), len(judgement.baselines)
+    beside = f"beside {baselines} baselines" if baselines != 1 else "beside one baseline"
     lines = [f"{plain(judgement.model)}, judged on {n:,} customers {beside}."]
     lines += [
         " · ".join(f"{plain(name)}: {words}" for name, words in judgement.definition.items()),
@@ -69,13 +69,13 @@ def _opening(judgement: Judgement, made_at: datetime) -> list[Element]:
 
 
 def _finding(tone: str, text: str) -> Element:
-    words = [element("b", "Take care. ")] if tone == "warning" else []
+    words = [element("b", "Warning. ")] if tone == "warning" else []
     return element("li", *words, capitalised(text), class_=tone)
 
 
 def _figures(card: Scorecard) -> Element:
     judgement = card.judgement
-    models = [judgement.model, *judgement.rivals]
+    models = [judgement.model, *judgement.baselines]
     heads = [element("th", name, scope="col")
              for name in ("metric", *(plain(model) for model in models), "in words")]  # fmt: skip
     rows = [_metric_row(judgement, row, models) for row in card.rows]
@@ -84,7 +84,7 @@ def _figures(card: Scorecard) -> Element:
 
 def _metric_row(judgement: Judgement, row: MetricRow, models: list[str]) -> Element:
     metric, money = row.metric, judgement.currency
-    against = {comparison.rival: comparison for comparison in row.comparisons}
+    against = {comparison.baseline: comparison for comparison in row.comparisons}
     cells = []
     for model in models:
         children: list[Element | str] = []
@@ -93,7 +93,7 @@ def _metric_row(judgement: Judgement, row: MetricRow, models: list[str]) -> Elem
             children = [say(metric, found.value, money)]
             if math.isfinite(found.low):
                 children.append(_small(_bounds(metric, found)))
-        if model in against and against[model].standing != "undefined":
+        if model in against and against[model].result != "undefined":
             children.append(_difference(metric, against[model]))
         ours = " ours" if model == judgement.model else ""
         cells.append(element("td", *(children or ["-"]), class_=f"figure{ours}"))
@@ -109,7 +109,7 @@ def _difference(metric: Metric, comparison: Comparison) -> Element:
     gap = comparison.difference
     low, high = (say(metric, bound, "", signed=True) for bound in (gap.low, gap.high))
     text = f"ours {say(metric, gap.value, '', signed=True)} ({low} to {high})"
-    return element("div", text, class_=f"dim {comparison.standing}")
+    return element("div", text, class_=f"dim {comparison.result}")
 
 
 def _goal(metric: Metric) -> str:
@@ -143,7 +143,7 @@ def _segment_table(judgement: Judgement, table: SegmentTable) -> list[Element]:
     names = (
         ("customers", "predicted", "observed", "bias", "AUC", "ECE")
         if judgement.task == "churn"
-        else ("customers", "predicted", "came", "bias", "Gini")
+        else ("customers", "predicted", "observed", "bias", "Gini")
     )
     heads = [element("th", name, scope="col") for name in (plain(table.group), *names, "in words")]
     rows = [_segment_row(judgement, segment) for segment in table.segments]
@@ -180,7 +180,7 @@ def _level(judgement: Judgement, mean: float) -> str:
 
 
 def _ranged(found: Estimate | None, form: str, scale: float = 1.0, unit: str = "") -> Element:
-    """Return a cell with a figure and its range, as far as they are defined."""
+    """Return a cell with a number and its interval, as far as they are defined."""
     if found is None or not math.isfinite(found.value):
         return element("td", "-", class_="figure")
     value, low, high = (f"{scale * each:{form}}" for each in (found.value, found.low, found.high))
@@ -195,9 +195,9 @@ def _definitions(judgement: Judgement) -> list[Element]:
     if judgement.task == "churn":
         campaign = judgement.campaign
         entries["expected maximum profit"] = (
-            f"a customer kept is worth {campaign.clv:g}, the incentive costs "
-            f"{campaign.incentive:g}, a contact {campaign.contact_cost:g}; the chance that a "
-            f"leaving customer accepts is beta({campaign.acceptance_alpha:g}, "
+            f"a retained customer is worth {campaign.clv:g}, the incentive costs "
+            f"{campaign.incentive:g}, a contact {campaign.contact_cost:g}; the probability that a "
+            f"churner accepts is beta({campaign.acceptance_alpha:g}, "
             f"{campaign.acceptance_beta:g})"
         )
     pairs = [part for name, words in entries.items()
@@ -208,20 +208,20 @@ def _definitions(judgement: Judgement) -> list[Element]:
 
 def _explanation(card: Scorecard) -> list[str]:
     lines = [
-        f"Ranges hold 95 %: percentiles of {card.resamples} resamples of the test customers. "
-        "Differences are ours less the baseline's on the same resamples; better and worse mean "
-        "that the range of the difference leaves out zero (for a figure that is right at one "
-        "number: of the difference in distance from it). Each range stands for itself: of many, "
-        "some miss by chance.",
-        "Calibration errors and decile MAPE are made larger by noise alone: their ranges take "
-        "that excess off.",
+        f"Ranges are 95 % intervals: percentiles of {card.resamples} bootstrap resamples of the "
+        "test customers. Differences are our metric less the baseline's on the same resamples. "
+        "Better and worse mean that the interval of the difference excludes zero; for a metric "
+        "with one right value, the difference in distance from it is compared. Each interval is "
+        "computed by itself: among many, a few miss by chance.",
+        "Noise alone makes calibration errors and decile MAPE larger; their intervals are "
+        "corrected for it.",
     ]
     if card.segments:
         lines.append(
-            "A segment is pointed out when it is worse than the whole, or its level missed, by "
-            "more than chance would anywhere on this page in 5 of 100 cases, and by enough to "
-            "matter. Rankings within a segment are harder than among all customers: compare "
-            "segments with one another."
+            "A segment is flagged when it is worse than the whole, or its level is missed, by "
+            "enough to matter and by more than chance explains: without a real fault, a flag "
+            "appears anywhere on this page in at most 5 of 100 cases. Ranking within a segment "
+            "is harder than among all customers: compare segments with one another."
         )
     if any(row.metric.name == "crps" for row in card.rows):
         lines.append("CRPS is computed from the predicted quantiles.")

@@ -48,7 +48,7 @@ def draw(judgement: Judgement) -> tuple[Picture, ...]:
 def svg_address(figure: Figure) -> str:
     """Return a figure as a data address; the same figure is the same text."""
     written = io.BytesIO()
-    # Letters as outlines: the plot looks the same wherever it is read.
+    # Letters as outlines: the plot looks the same on every machine.
     with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "scorecard"}):
         figure.savefig(written, format="svg", metadata={"Date": None}, dpi=110)
     return f"data:image/svg+xml;base64,{base64.b64encode(written.getvalue()).decode('ascii')}"
@@ -66,20 +66,20 @@ def _churn(judgement: Judgement) -> Iterator[Picture]:
         yield Picture(
             "gains",
             gains_plot(actual, by_model, "churners"),
-            "How many of all who left are reached by contacting the highest scores first.",
+            "Share of all churners reached by contacting the highest scores first.",
         )
         yield Picture(
             "lift",
             lift_plot(actual, by_model, "churn"),
-            "How much likelier to leave the top share is than the average customer; the upright "
+            "How much likelier the top share is to leave than the average customer; the vertical "
             "line marks the top tenth.",
         )
     yield Picture(
         "profit",
         profit_plot(actual, by_model, judgement.campaign, judgement.currency),
-        "What a campaign earns by how many it contacts, with the money named under the "
-        "definitions. Dots are the best cut-offs. EMP averages the best profit over what is not "
-        "known of the acceptance; the upright line is the share that our scores contact for it.",
+        "Profit of a campaign by the share contacted, with the costs named under the definitions. "
+        "Dots are the best cut-offs. EMP is the best profit, averaged over the uncertain "
+        "acceptance rate; the vertical line is the share that our scores contact for it.",
     )
 
 
@@ -95,16 +95,16 @@ def _value(judgement: Judgement) -> Iterator[Picture]:
         yield Picture(
             "gains",
             gains_plot(positive, _ours_first(judgement), "margin"),
-            "How much of the margin that came is held by the highest predictions; losses count "
-            "as nothing.",
+            "How much of the realised margin belongs to the highest predictions; losses count "
+            "as zero.",
         )
     if actual.sum() > 0 and judgement.ours.sum() > 0:
         yield Picture(
             "lorenz",
             lorenz_plot(actual, judgement.ours),
-            "The further below the diagonal, the fewer customers hold the money. Where the "
-            "dashed line lies above the dark one, predictions are more even than reality, as "
-            "means must be.",
+            "The further below the diagonal, the fewer customers the money comes from. Where the "
+            "dashed line lies above the dark one, predictions are more even than outcomes, as "
+            "expected values are.",
         )
 
 
@@ -162,11 +162,11 @@ def _why(judgement: Judgement) -> Iterator[Picture]:
     yield Picture(
         "drivers",
         beeswarm_plot(why.effects, why.values, why.unit),
-        "Right of zero a feature raises the score. The colour tells whether the customer's own "
-        "value is low or high among customers; grey has none.",
+        "Right of zero a feature raises the score. The colour shows whether the customer's own "
+        "value is low or high among customers; grey is no value.",
     )
 
 
 def _ours_first(judgement: Judgement) -> dict[str, np.ndarray]:
-    names = [judgement.model, *judgement.rivals]
+    names = [judgement.model, *judgement.baselines]
     return {name: judgement.predicted[name] for name in names}

@@ -21,7 +21,7 @@ Rows = NDArray[np.intp]
 
 # Smaller segments, or segments with fewer of one outcome, are not judged.
 FEWEST_ROWS = 50
-FEWEST_OF_AN_OUTCOME = 10
+_FEWEST_OF_AN_OUTCOME = 10
 _MOST_SEGMENTS = 12
 _RESAMPLES = 100
 _CHANCE = 0.05
@@ -31,7 +31,7 @@ _TESTS = 3
 _LEAST_RANKING = {"roc_auc": 0.03, "normalised_gini": 0.05}
 _LEAST_ECE = 0.03
 _LEAST_GAP = {"churn": 0.03, "value": 0.10}
-RANKING = {"roc_auc": "AUC", "normalised_gini": "Gini"}
+_RANKING_WORDS = {"roc_auc": "AUC", "normalised_gini": "Gini"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentTable:
-    """One way to divide the customers."""
+    """The segments of one way to divide the customers."""
 
     group: str
     segments: tuple[Segment, ...]
@@ -80,10 +80,10 @@ def judge_segments(judgement: Judgement, seed: int) -> tuple[SegmentTable, ...]:
     on the page in at most 5 of 100 cases.
     """
     divided = {str(name): divide(judgement.groups[name]) for name in judgement.groups}
-    asked = sum(len(segments) for segments in divided.values())
-    if asked == 0:
+    count = sum(len(segments) for segments in divided.values())
+    if count == 0:
         return ()
-    limit = float(ndtri(1 - _CHANCE / (2 * _TESTS * asked)))
+    limit = float(ndtri(1 - _CHANCE / (2 * _TESTS * count)))
     whole = of_the_sample(
         _scorer(judgement, np.arange(len(judgement.actual))), len(judgement.actual)
     )
@@ -101,7 +101,7 @@ def divide(column: pd.Series) -> dict[str, Rows]:
     """Return the rows of each segment.
 
     Ordered categories come in their order, other names by frequency. Those too rare to judge, or
-    too many for a table, are put together.
+    too many for a table, are grouped together.
     """
     names = column.astype("object").where(column.notna(), "unknown").astype(str)
     counts = names.value_counts()
@@ -170,13 +170,13 @@ def _judged(judgement: Judgement, actual: Floats) -> list[str]:
     if judgement.task == "value":
         return ["normalised_gini"]
     rarer = min(actual.sum(), len(actual) - actual.sum())
-    return ["roc_auc", "ece"] if rarer >= FEWEST_OF_AN_OUTCOME else ["ece"]
+    return ["roc_auc", "ece"] if rarer >= _FEWEST_OF_AN_OUTCOME else ["ece"]
 
 
 def _bias(judgement: Judgement, actual: Floats, scores: Floats) -> tuple[Estimate, float]:
     """Return predicted less observed, with its interval and standard error.
 
-    Value is relative to what came, or, where nothing came, to what was predicted.
+    Value is relative to the observed mean or, where that is zero, to the predicted one.
     """
     gaps = scores - actual
     scale = 1.0
@@ -221,7 +221,7 @@ def _level(judgement: Judgement, observed: float, predicted: float, bias: Estima
         )
     money = judgement.currency
     return (
-        f"predicted {predicted:,.2f} {money} a customer, came {observed:,.2f}: value is "
+        f"predicted {predicted:,.2f} {money} a customer, observed {observed:,.2f}: value is "
         f"{direction} by {100 * abs(bias.value):.0f} %"
     )
 
@@ -240,11 +240,11 @@ def fault_sentences(tables: tuple[SegmentTable, ...]) -> list[str]:
 def ranking_sentences(tables: tuple[SegmentTable, ...]) -> list[str]:
     """Return one sentence on the segments that are ranked less well than all, if there are."""
     named = [
-        f"{plain(table.group)} {plain(segment.name)} ({RANKING[metric]} "
+        f"{plain(table.group)} {plain(segment.name)} ({_RANKING_WORDS[metric]} "
         f"{segment.metrics[metric].value:.3f})"
         for table in tables
         for segment in table.segments
-        for metric in RANKING
+        for metric in _RANKING_WORDS
         if segment.ranked_worse and metric in segment.metrics
     ]
     if not named:

@@ -10,33 +10,34 @@ from models.metrics.bootstrap import Estimate
 from models.metrics.catalogue import Metric
 from training.plots.style import plain
 
-Standing = Literal["better", "worse", "level", "undefined"]
+Result = Literal["better", "worse", "inconclusive", "undefined"]
 
-_WORDS: Final[dict[Standing, str]] = {
+_WORDS: Final[dict[Result, str]] = {
     "better": "better than",
     "worse": "worse than",
-    "level": "no clear difference from",
+    "inconclusive": "no clear difference from",
 }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Our metric less a rival's on the same customers, with its interval and what it means.
+    """Our metric less a baseline's on the same customers, with its interval.
 
     Attributes
     ----------
-    standing
-        Ours is ``better`` or ``worse`` if the interval excludes no difference, else ``level``.
+    result
+        Ours is ``better`` or ``worse`` if the interval excludes zero, else ``inconclusive``;
+        ``undefined`` if the metric cannot be computed.
     """
 
-    rival: str
+    baseline: str
     difference: Estimate
-    standing: Standing
+    result: Result
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One metric: estimates by model, and ours against each rival."""
+    """One metric: estimates by model, and ours against each baseline."""
 
     metric: Metric
     estimates: Mapping[str, Estimate]
@@ -44,17 +45,16 @@ class MetricRow:
 
     @property
     def verdict(self) -> str:
-        """Who is ahead, in plain words."""
+        """Which baselines ours is better and worse than, in words."""
         parts = []
-        for standing, words in _WORDS.items():
-            names = [plain(c.rival) for c in self.comparisons if c.standing == standing]
-            if names:
+        for result, words in _WORDS.items():
+            if names := self.baselines(result):
                 parts.append(f"{words} {listed(names)}")
         return capitalised("; ".join(parts) or "nothing to compare with")
 
-    def rivals(self, standing: Standing) -> list[str]:
-        """Return the rivals that ours has this standing against."""
-        return [plain(c.rival) for c in self.comparisons if c.standing == standing]
+    def baselines(self, *results: Result) -> list[str]:
+        """Return the baselines that were compared with one of these results."""
+        return [plain(c.baseline) for c in self.comparisons if c.result in results]
 
 
 def listed(names: list[str]) -> str:

@@ -26,17 +26,17 @@ def scorecard_files(card: Scorecard, made_at: datetime) -> dict[str, str]:
     """Return the page and the JSON by file name; ``made_at`` is naive UTC."""
     return {
         PAGE: scorecard_page(card, draw(card.judgement), made_at),
-        DATA: json.dumps(scorecard_json(card), indent=1) + "\n",
+        DATA: json.dumps(_as_json(card), indent=1) + "\n",
     }
 
 
-def scorecard_json(card: Scorecard) -> dict[str, Any]:
+def _as_json(card: Scorecard) -> dict[str, Any]:
     """Return everything on the page as JSON values; undefined numbers are null."""
     judgement = card.judgement
     return {
         "task": judgement.task,
         "model": judgement.model,
-        "baselines": judgement.rivals,
+        "baselines": judgement.baselines,
         "customers": len(judgement.actual),
         "currency": judgement.currency,
         "definition": dict(judgement.definition),
@@ -49,7 +49,7 @@ def scorecard_json(card: Scorecard) -> dict[str, Any]:
                 "right_at": row.metric.goal if isinstance(row.metric.goal, float) else None,
                 "models": _estimates(row.estimates),
                 "against": {
-                    c.rival: {"difference": _estimate(c.difference), "standing": c.standing}
+                    c.baseline: {"difference": _estimate(c.difference), "result": c.result}
                     for c in row.comparisons
                 },
                 "verdict": row.verdict,
@@ -82,8 +82,8 @@ def _curves(judgement: Judgement) -> dict[str, Any]:
     """Return the figures behind the plots that a machine may want to draw itself."""
     actual, scores = judgement.actual, judgement.ours
     if judgement.task == "value":
-        predicted, came = decile_means(actual, scores)
-        return {"deciles": {"predicted": predicted.tolist(), "actual": came.tolist()}}
+        predicted, observed = decile_means(actual, scores)
+        return {"deciles": {"predicted": predicted.tolist(), "actual": observed.tolist()}}
     predicted, observed, share = calibration_bins(actual, scores)
     profit, contacted = expected_maximum_profit(actual, scores, judgement.campaign)
     return {
@@ -101,25 +101,25 @@ def _curves(judgement: Judgement) -> dict[str, Any]:
 
 
 def _over_time(judgement: Judgement) -> dict[str, Any]:
-    """Return the data of the plots over time, as far as they were handed over."""
+    """Return the data of the plots over time that the judgement has."""
     found: dict[str, Any] = {}
     if judgement.tracking is not None:
-        seen = judgement.tracking
+        tracking = judgement.tracking
         found["tracking"] = {
-            "days": seen.days.tolist(),
-            "actual": seen.actual.tolist(),
-            "expected": {name: curve.tolist() for name, curve in seen.expected.items()},
+            "days": tracking.days.tolist(),
+            "actual": tracking.actual.tolist(),
+            "expected": {name: curve.tolist() for name, curve in tracking.expected.items()},
         }
     if judgement.survival is not None:
-        watched = judgement.survival
-        actual = kaplan_meier(watched.duration_days, watched.ordered)
+        survival = judgement.survival
+        actual = kaplan_meier(survival.duration_days, survival.ordered)
         found["survival"] = {
             "kaplan_meier": {
                 "days": actual.days.tolist(),
                 "survival": actual.survival.tolist(),
             },
-            "days": watched.days.tolist(),
-            "expected": {name: curve.tolist() for name, curve in watched.expected.items()},
+            "days": survival.days.tolist(),
+            "expected": {name: curve.tolist() for name, curve in survival.expected.items()},
         }
     for name, table in (("cohorts", judgement.cohorts), ("movement", judgement.movement)):
         if table is not None:

@@ -158,8 +158,8 @@ def _shown(
 
 def _stakes(catalogue: Catalogue, plan: Plan, customers: Positions, *, is_contact: bool) -> Stakes:
     churn = catalogue.churn_probability[customers]
-    average = np.nan if catalogue.average_p_buys is None else catalogue.average_p_buys
-    p_buys = np.nan_to_num(np.where(np.isnan(churn), average, 1.0 - churn))
+    lapsed = np.nan if catalogue.lapsed_p_buys is None else catalogue.lapsed_p_buys
+    p_buys = np.nan_to_num(np.where(np.isnan(churn), lapsed, 1.0 - churn))
     return stakes_of(plan, customers[:, None], p_buys[:, None], is_contact=is_contact)
 
 

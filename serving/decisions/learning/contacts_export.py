@@ -35,7 +35,7 @@ def as_contacts(outcomes: pd.DataFrame) -> pd.DataFrame:
     made = known[known[O.ACTION] == "offer"].assign(treated=True)
     held_out = known[(known[O.VARIANT] == HOLDOUT) & known[O.PROPENSITY].notna()]
     offers = held_out[O.CHOICE].map(_withheld_offer).astype("string")
-    withheld = held_out.assign(offer_id=offers, contact_cost=0.0, treated=False)
+    withheld = held_out.assign(offer_id=offers, treated=False)
     contacts = pd.concat([made, withheld.dropna(subset=[C.OFFER_ID])])
     contacts = contacts.sort_values([C.TS, O.DECISION_ID, O.RANK], ignore_index=True)
     named = contacts.rename(
@@ -48,6 +48,6 @@ def as_contacts(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 def _withheld_offer(choice: LoggedChoice) -> str | None:
     """Return the offer that would have come first; None where no offer would have."""
+    # The first of equals, as the policy has it: doing nothing, which is worth 0, before any offer.
     best = max(choice.candidates, key=lambda each: each.value)
-    is_offer = best.value > 0 and best.id.startswith(OFFER)
-    return best.id.removeprefix(OFFER) if is_offer else None
+    return best.id.removeprefix(OFFER) if best.id.startswith(OFFER) else None

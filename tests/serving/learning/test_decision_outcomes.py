@@ -13,7 +13,7 @@ import pytest
 from features.errors import DataError
 from models.policy.estimators import Log, off_policy_estimates
 from serving.decisions.learning.judging import judgeable
-from serving.decisions.learning.log_reader import read_events
+from serving.decisions.learning.log_reader import NEXT_BEST_OFFER, read_events, read_shown
 from serving.decisions.policies.exploration import NOTHING_ID, ChoicePolicy, choose
 from serving.decisions.policies.settings import ExplorationSettings, PolicyName
 from serving.events import Event
@@ -123,6 +123,29 @@ def test_what_was_certain_or_is_not_over_cannot_be_judged(sqlite_log: Any, two_o
     assert len(judged.log) == 1
 
 
+def test_actions_are_named_by_their_place_by_value(sqlite_log: Any, two_offers: Any) -> None:
+    allowed = two_offers((1.0, 2.0), (0.9, 0.2))
+    sqlite_log.log([sqlite_log.decide(EXPLORING, allowed, "d0", "ada")], [])
+    (situation,) = judgeable(sqlite_log.outcomes(), "value", "earned").situations.to_dict("records")
+    del situation["decision_id"]
+    assert situation == pytest.approx(
+        {
+            "by value 1 value": 2.0,
+            "by value 1 acceptance": 0.2,
+            "by value 2 value": 1.0,
+            "by value 2 acceptance": 0.9,
+        }
+    )
+    taken: dict[PolicyName, str] = {
+        "value": "by value 1",
+        "acceptance": "by value 2",
+        "nothing": NOTHING_ID,
+    }
+    for policy, action in taken.items():
+        target = judgeable(sqlite_log.outcomes(), policy, "earned").target
+        assert target["action"].tolist() == [action]
+
+
 def test_what_was_never_tried_is_said(sqlite_log: Any, two_offers: Any) -> None:
     """The likeliest offer is not among the best one by value, which alone is tried."""
     narrow = ChoicePolicy("champion", "value", ExplorationSettings(share=0.5, among=1))
@@ -145,6 +168,19 @@ def test_a_placement_left_empty_is_a_decision_too(sqlite_log: Any, two_offers: A
     assert told["rank"].tolist() == [1, 2]
     assert told["propensity"].tolist() == [chosen.slots[1].propensity, 1.0]
     assert [choice.placement for choice in told["choice"]] == ["footer", "banner"]
+
+
+def test_a_span_of_the_log_is_half_open(sqlite_log: Any, two_offers: Any) -> None:
+    allowed, days = two_offers((1.0, 2.0), (0.1, 0.2)), (0.9, 1, 1.9, 2)
+    sqlite_log.log(
+        [sqlite_log.decide(CERTAIN, allowed, f"d{day}", "ada", day) for day in days],
+        [sqlite_log.purchase(f"e{day}", "ada", "p2", day) for day in days],
+    )
+    span = (sqlite_log.start + timedelta(days=1), sqlite_log.start + timedelta(days=2))
+    shown = read_shown(sqlite_log.store, *span, (NEXT_BEST_OFFER,))
+    assert shown["decision_id"].tolist() == ["d1", "d1.9"]
+    events = read_events(sqlite_log.store, *span)
+    assert events["ts"].tolist() == shown["ts"].tolist()
 
 
 def test_events_of_recommendations_are_told_by_their_answer(any_log: Any) -> None:

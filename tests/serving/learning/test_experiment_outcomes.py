@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -66,6 +67,37 @@ def test_an_experiment_counts_by_assignment_and_pays_for_contacts(
     assert [len(values) for values in young.earned.values()] == [0, 0, 0]
 
 
+def by_value(log: Any, allowed: Any, customer: str, day: float) -> Any:
+    policy = ChoicePolicy("spring/value", "value", ExplorationSettings())
+    return log.decide(policy, allowed, f"{customer} {day}", customer, day)
+
+
+def test_money_counts_once_the_window_is_over_to_the_moment(any_log: Any, two_offers: Any) -> None:
+    """From the first decision on, whatever came later; months after one another too."""
+    allowed = two_offers((1.0, 2.0), (0.4, 0.2))
+    decided = {"ada": (2, 5), "ben": (40,), "cleo": (95,)}
+    any_log.log(
+        [by_value(any_log, allowed, who, day) for who, days in decided.items() for day in days],
+        [any_log.purchase(f"{who} buys", who, "p2", days[0] + 1) for who, days in decided.items()],
+    )
+    ada, other = 4.0 - 2 * 0.25, 4.0 - 0.25
+    for day, earned in ((8.99, []), (9, [ada]), (47, [ada, other]), (102, [ada, other, other])):
+        assert found_in(any_log, day).earned["value"].tolist() == earned
+
+
+def test_only_its_own_decisions_make_somebody_part_of_it(any_log: Any, two_offers: Any) -> None:
+    allowed = two_offers((1.0, 2.0), (0.4, 0.2))
+    days = {"early": -0.01, "first": 0, "last": 1.99, "late": 2}
+    made = [by_value(any_log, allowed, who, day) for who, day in days.items()]
+    other_kind = by_value(any_log, allowed, "other", 1)._replace(kind="recommendations")
+    nobody = by_value(any_log, allowed, "nobody", 1)._replace(customer_id=None)
+    any_log.log([*made, other_kind, nobody], [])
+    assert found_in(any_log).assigned == {"value": 3, "response": 0, "holdout": 0}
+    ended = SPRING.experiments["spring"].model_copy(update={"ends_on": date(2026, 6, 3)})
+    found = experiment_outcomes(any_log.store, any_log.products, "spring", ended, 7, any_log.now)
+    assert found.assigned == {"value": 2, "response": 0, "holdout": 0}
+
+
 def test_a_customer_who_was_moved_counts_for_the_first_variant(
     sqlite_log: Any, two_offers: Any
 ) -> None:
@@ -95,6 +127,8 @@ def test_offers_made_and_withheld_become_contacts(sqlite_log: Any, two_offers: A
         for customer in (held_out, contacted, None)
         for name, allowed in worths.items()
     ]
+    # Logged before choices were: what would have come first is not known.
+    made.append(made[0]._replace(id="of old", choices=None))
     sqlite_log.log(made, [sqlite_log.purchase("e", contacted, "p2", 1)])
     contacts = pd.concat([as_contacts(span) for span in sqlite_log.outcomes()])
     contacts = contacts.set_index("customer_id")

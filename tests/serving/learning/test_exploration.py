@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from serving.decisions.learning.logged_choices import (
@@ -157,6 +157,8 @@ VALUES = st.lists(st.floats(-10, 10), min_size=0, max_size=80)
     st.integers(1, 3),
     st.text(max_size=5),
 )
+# More than are kept in the log.
+@example([float(k) for k in range(70)], ExplorationShare(share=0.5), 0.0, 1, "d1")
 def test_every_choice_is_whole_and_is_logged_as_it_was(
     values: list[float], share: ExplorationShare, deviation: float, n: int, unit: str
 ) -> None:

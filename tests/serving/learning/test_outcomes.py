@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from serving.decisions.learning.log_reader import event_frame, shown_frame
-from serving.decisions.learning.outcomes import join_outcomes
+from serving.decisions.learning.outcomes import join_outcomes, with_margins
 
 START = datetime(2026, 6, 1, 12)  # noqa: DTZ001  frames are in naive UTC
 DAY = timedelta(days=1)
@@ -58,6 +58,14 @@ def test_a_purchase_counts_for_what_was_shown_and_earns_its_margin() -> None:
 def test_the_price_paid_counts_where_it_is_known() -> None:
     paid = [event("purchase", DAY, quantity=2.0, unit_price=7.5)]
     assert join([shown("d1")], paid)["earned"].tolist() == pytest.approx([2 * (7.5 - 6.0)])
+
+
+def test_without_a_known_cost_nothing_is_earned() -> None:
+    sold = [event("purchase", DAY, product_id=id_, unit_price=5.0) for id_ in ("p3", "unheard of")]
+    sent = event_frame([{"event_id": f"e{k}"} | each for k, each in enumerate(sold)])
+    assert with_margins(sent, PRODUCTS)["margin"].tolist() == [0.0, 0.0]
+    outcome = join([shown("d1", product_id="p3", named_margin=9.0)], sold[:1]).iloc[0]
+    assert (outcome["accepted"], outcome["earned"]) == (1, 0.0)
 
 
 def test_a_return_takes_the_margin_back_but_not_the_acceptance() -> None:
@@ -118,6 +126,15 @@ def test_within_an_answer_the_item_named_gets_the_event() -> None:
     assert accepted(offer_id="o1", product_id="p2") == [0, 0, 1]
     # Something else that the answer led to: the first place gets it.
     assert accepted(product_id="p3") == [1, 0, 0]
+
+
+def test_within_an_answer_the_product_itself_is_closer_than_its_category() -> None:
+    wide = shown("d1", action="offer", product_id=None, offer_id="o1", category="food")
+    items = [wide, shown("d1", rank=2)]
+    assert join(items, [event("purchase", DAY)])["accepted"].tolist() == [0, 1]
+    assert join(items, [event("purchase", DAY, decision_id="d1")])["accepted"].tolist() == [0, 1]
+    other = event("purchase", DAY, product_id="p2")
+    assert join(items, [other])["accepted"].tolist() == [1, 0]
 
 
 def test_nobody_is_given_what_another_customer_did() -> None:

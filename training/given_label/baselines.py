@@ -1,4 +1,4 @@
-"""Baselines on a plain table, fitted on the same rows: what anyone would try first."""
+"""Simple baselines on a labelled table, fitted on the same rows as the model."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from training.given_label.single import best_column
 Floats = NDArray[np.float64]
 
 
-def rival_predictions(
-    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, past: Rows, held: Rows, seed: int
+def baseline_predictions(
+    table: pd.DataFrame, outcomes: Floats, kinds: Kinds, train: Rows, held_out: Rows, seed: int
 ) -> dict[str, Floats]:
     """Return each baseline's probabilities of the rows held out.
 
     ``logistic_regression`` reads every column: numbers standardised, missing values at the median
     with an indicator, categories one-hot. ``best_column`` is the label's rate in the customer's
-    group by the most predictive single column; ``base_rate`` the mean of everyone.
+    group by the most predictive single column; ``base_rate`` the training mean for everyone.
     """
-    encoder = Encoder.fit(table.iloc[past], as_columns(kinds))
+    encoder = Encoder.fit(table.iloc[train], as_columns(kinds))
     linear = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True),
         StandardScaler(),
         LogisticRegression(max_iter=1_000, tol=1e-3),
     )
-    linear.fit(_one_hot(encoder, table.iloc[past]), outcomes[past])
+    linear.fit(_one_hot(encoder, table.iloc[train]), outcomes[train])
     return {
-        "logistic_regression": linear.predict_proba(_one_hot(encoder, table.iloc[held]))[:, 1],
-        "best_column": best_column(table, outcomes, kinds, past, held, seed),
-        "base_rate": np.full(len(held), outcomes[past].mean()),
+        "logistic_regression": linear.predict_proba(_one_hot(encoder, table.iloc[held_out]))[:, 1],
+        "best_column": best_column(table, outcomes, kinds, train, held_out, seed),
+        "base_rate": np.full(len(held_out), outcomes[train].mean()),
     }
 
 
