@@ -24,7 +24,7 @@ def ask(base: str, path: str) -> Any:
 def draw_drivers(axes: Axes, customer: dict[str, Any]) -> None:
     """Show what pushes the churn score up (red) and down (green)."""
     drivers = customer["drivers"][::-1]
-    words = [fill(f"{driver['meaning']}: {driver['value']:.4g}", 38) for driver in drivers]
+    words = [fill(driver["text"].rsplit(" (", 1)[0], 38) for driver in drivers]
     effects = [driver["effect"] for driver in drivers]
     axes.barh(words, effects, 0.6, color=[_RED if effect > 0 else _GREEN for effect in effects])
     axes.axvline(0, color=_INK, linewidth=0.8)
@@ -33,8 +33,8 @@ def draw_drivers(axes: Axes, customer: dict[str, Any]) -> None:
 
 def draw_offers(axes: Axes, offers: dict[str, Any]) -> None:
     """Show what each offer is worth, in money."""
-    items = offers["items"][::-1]
-    names = [item["name"] or "do nothing" for item in items]
+    items = offers["items"][:4][::-1]
+    names = [fill(item["name"] or "do nothing", 26) for item in items]
     currency = items[0]["terms"]["currency"]
     axes.barh(names, [item["terms"]["offer_value"] for item in items], 0.6, color=_GREEN)
     axes.set_title(f"Next best offers: gain in {currency}", loc="left", fontsize=10, pad=12)
@@ -50,12 +50,16 @@ def draw_products(axes: Axes, products: list[tuple[str, str]]) -> None:
 
 
 def main(base: str) -> None:
-    """Ask about the customer whose value is most at risk, and draw the answers."""
-    row = ask(base, "/v1/churn?limit=1")["items"][0]
+    """Ask about the best customer at risk, the one with most value to lose; draw the answers."""
+    row = ask(base, "/v1/churn?stage=at_risk&tier=top_10&limit=1")["items"][0]
     path = f"/v1/customers/{row['customer_id']}"
-    customer, offers = ask(base, path), ask(base, f"{path}/next-best-offer?n=4")
+    customer, offers = ask(base, path), ask(base, f"{path}/next-best-offer?n=20")
+    named = {item["product_id"]: item["name"] for item in offers["items"]}
     listed = ask(base, f"{path}/recommendations?n=3&explain=true")["items"]
-    products = [(item["product_id"], item["reasons"][0]["text"]) for item in listed]
+    products = [
+        (named.get(item["product_id"], item["product_id"]), item["reasons"][0]["text"])
+        for item in listed
+    ]
     figure = Figure(figsize=(13, 4.0), layout="constrained", facecolor="white")
     figure.suptitle(
         f"{row['customer_id']}   churn {row['churn_probability']:.0%}   "

@@ -208,10 +208,13 @@ def _train(plan: ShopPlan, shop: Shop, progress: Progress) -> Champions:
     reports: dict[str, JobReport] = {UPLIFT: run_job(UPLIFT, task)}
     task = with_shared_table(task)
     reports |= {job: run_job(job, task) for job in ("churn", "value", "recommend")}
+    kept = shop.settings.base / "models"  # this shop's own: cut-points of segments are kept there
     cards = {
-        job: RegisteredModel(job, "1", Path(), card(report, shop.prepared.fingerprint))
+        job: RegisteredModel(job, "1", kept / job, card(report, shop.prepared.fingerprint))
         for job, report in reports.items()
     }
+    for each in cards.values():
+        each.folder.mkdir(parents=True)
     return Champions(
         churn=cast("ChurnModel", reports["churn"].model),
         value=cast("ValueModel", reports["value"].model),

@@ -36,6 +36,9 @@ class FamilyEffects:
 
 # Features of the date alone, the same for all customers: a family of their own.
 _SEASON = {"season_sine": "season", "season_cosine": "season"}
+# Three views of the same order days: apart, the one would raise churn by what another takes back.
+_ORDER_HISTORY = "order_history"
+_JOINED = dict.fromkeys(("recency_frequency_monetary", "rhythm", "btyd"), _ORDER_HISTORY)
 
 
 @cache
@@ -48,9 +51,14 @@ def known_families() -> Mapping[str, str]:
 
 
 def families_of(names: Sequence[str]) -> list[str]:
-    """Return each column's family; a column of a user's own table is its own family."""
+    """Return the family that each column's effect is counted in.
+
+    Recency, frequency and spend, rhythm and BTYD are one, ``order_history``. A column of a user's
+    own table is its own family.
+    """
     known = known_families()
-    return [known.get(name, name) for name in names]
+    families = (known.get(name, name) for name in names)
+    return [_JOINED.get(family, family) for family in families]
 
 
 def family_effects(contributions: pd.DataFrame) -> FamilyEffects:
@@ -58,7 +66,7 @@ def family_effects(contributions: pd.DataFrame) -> FamilyEffects:
 
     Shapley values add up (Lundberg & Lee 2017): the sum is the effect of the family as a whole.
     Unlike the effects of its columns it does not depend on how trees share it among correlated
-    columns.
+    columns. See :func:`families_of` for what counts as one family here.
     """
     names = list(contributions.columns)
     of_column = families_of(names)

@@ -43,7 +43,7 @@ def test_each_driver_has_its_meaning_the_customers_figure_and_words() -> None:
         "value": 74.0,
         "effect": 0.5,
         "feature_effect": 0.5,
-        "family": "recency_frequency_monetary",
+        "family": "order_history",
         "direction": "raises",
         "text": "has not ordered for 74 days (raises churn)",
     }
@@ -72,33 +72,41 @@ def test_nobody_has_no_drivers() -> None:
 
 def test_columns_of_one_family_are_one_driver_with_their_effects_added() -> None:
     effects = pd.DataFrame(
-        {"recency_days": [0.5], "orders_90d": [0.2], "revenue_90d": [-0.6], "gap_last_days": [0.15]}
+        {"recency_days": [0.5], "orders_90d": [0.2], "revenue_90d": [-0.6], "views_90d": [0.15]}
     )
     vectors = pd.DataFrame(
-        {"recency_days": [74.0], "orders_90d": [1.0], "revenue_90d": [20.0], "gap_last_days": [1.0]}
+        {"recency_days": [74.0], "orders_90d": [1.0], "revenue_90d": [20.0], "views_90d": [1.0]}
     )
     columns = (
         Column("recency_days", "days since the last net-positive order", "days"),
         Column("orders_90d", "net-positive orders in the last 90 days", "orders"),
         Column("revenue_90d", "net revenue in the last 90 days", "money"),
-        Column("gap_last_days", "the latest gap", "days"),
+        Column("views_90d", "products viewed in the last 90 days", "views"),
     )
     (text,) = churn_drivers(effects, vectors, columns)
-    rhythm, monetary = json.loads(text)
-    assert (rhythm["family"], rhythm["effect"]) == ("rhythm", 0.15)
-    assert monetary["family"] == "recency_frequency_monetary"
-    assert monetary["effect"] == 0.1
+    engagement, history = json.loads(text)
+    assert (engagement["family"], engagement["effect"]) == ("engagement", 0.15)
+    assert (history["family"], history["effect"]) == ("order_history", 0.1)
     # It leads though another column is stronger, for that one pulls the other way.
-    assert (monetary["feature"], monetary["feature_effect"]) == ("recency_days", 0.5)
-    assert monetary["direction"] == "raises"
+    assert (history["feature"], history["feature_effect"]) == ("recency_days", 0.5)
+    assert history["direction"] == "raises"
+
+
+def test_views_of_the_same_orders_are_one_driver() -> None:
+    effects = pd.DataFrame({"recency_days": [1.8], "overdue_ratio": [-0.3], "btyd_frequency": [0.1]})
+    vectors = pd.DataFrame({name: [8.0] for name in effects})
+    columns = [c for family in discover_families() for c in family.columns if c.name in effects]
+    (text,) = churn_drivers(effects, vectors, columns)
+    (only,) = json.loads(text)
+    assert (only["effect"], only["text"]) == (1.6, "has not ordered for 8 days (raises churn)")
 
 
 def test_effects_by_family_add_up_to_the_score() -> None:
     random = np.random.default_rng(0)
-    names = ["recency_days", "orders_90d", "gap_mean_days", "overdue_days", "not_of_ours"]
+    names = ["recency_days", "gap_mean_days", "views_90d", "searches_90d", "not_of_ours"]
     effects = pd.DataFrame(random.normal(size=(50, 5)), columns=names)
     grouped = family_effects(effects)
-    assert grouped.names == ("recency_frequency_monetary", "rhythm", "not_of_ours")
+    assert grouped.names == ("order_history", "engagement", "not_of_ours")
     np.testing.assert_allclose(grouped.effects.sum(axis=1), effects.sum(axis=1))
     leading = np.take_along_axis(effects.to_numpy(), grouped.leading, axis=1)
     assert (np.sign(leading) == np.sign(grouped.effects)).all()
