@@ -145,11 +145,13 @@ def _wait_until_ready(base: str, timeout_seconds: float = 60.0) -> bool:
 
 def _questions(base: str) -> list[Question]:
     """Choose five questions about customers and products of this shop."""
-    customer_id = _fetch(f"{base}/v1/churn?limit=1", None)["items"][0]["customer_id"]
+    # Not the whole list: it begins with those who are nearly certainly gone.
+    at_risk = "/v1/churn?stage=at_risk&limit=3"
+    customer_id = _fetch(f"{base}{at_risk}", None)["items"][0]["customer_id"]
     path = f"/v1/customers/{customer_id}"
     product_id = _fetch(f"{base}{path}/recommendations?n=1", None)["items"][0]["product_id"]
     return [
-        Question("Whose value is most at risk?", "/v1/churn?limit=3", describe_churn_list),
+        Question("Who is at risk, with most value?", at_risk, describe_churn_list),
         Question("Who is that, and why may they leave?", path, describe_customer),
         Question(
             "What will they want next?",
