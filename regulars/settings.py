@@ -68,8 +68,9 @@ class Settings(BaseSettings):
     """Everything in ``regulars.toml``."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="REGULARS_", env_nested_delimiter="__"
-    )
+        frozen=True, extra="forbid", env_prefix="REGULARS_", env_nested_delimiter="__",
+        env_ignore_empty=True,  # compose passes what is not set as an empty text
+    )  # fmt: skip
 
     shop: ShopSettings = ShopSettings()
     tables: dict[str, Sources] = Field(default_factory=dict)

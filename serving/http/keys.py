@@ -99,6 +99,11 @@ def load_keys(path: Path) -> Keys:
         return _KEYS_JSON.validate_json(path.read_bytes())
     except FileNotFoundError:
         raise SettingsError(f"no keys file {path}", "Create a key first.") from None
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the keys file {path}: {error.strerror}",
+            "[serving] keys names the file; its owner alone may read it, so serve as that user.",
+        ) from None
     except ValidationError:
         raise SettingsError(
             f"{path} is not a keys file", "Restore it, or remove it and create the keys again."

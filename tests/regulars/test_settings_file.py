@@ -121,6 +121,13 @@ def test_the_environment_overrides_one_setting_and_leaves_the_others(
     assert settings.training.seed == 5
 
 
+def test_an_empty_variable_is_one_that_is_not_set(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGULARS_SERVING__KEYS", "")
+    assert read(folder, ORDERS + '[serving]\nkeys = "keys.json"').serving.keys == Path("keys.json")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [

@@ -105,6 +105,8 @@ def test_a_missing_or_damaged_keys_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text('[{"name": "shop"}]')
     with pytest.raises(SettingsError, match="is not a keys file"):
         load_keys(tmp_path / "keys.json")
+    with pytest.raises(SettingsError, match="cannot read the keys file"):
+        load_keys(tmp_path)
 
 
 def test_changes_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
