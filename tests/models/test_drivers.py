@@ -93,7 +93,9 @@ def test_columns_of_one_family_are_one_driver_with_their_effects_added() -> None
 
 
 def test_views_of_the_same_orders_are_one_driver() -> None:
-    effects = pd.DataFrame({"recency_days": [1.8], "overdue_ratio": [-0.3], "btyd_frequency": [0.1]})
+    effects = pd.DataFrame(
+        {"recency_days": [1.8], "overdue_ratio": [-0.3], "btyd_frequency": [0.1]}
+    )
     vectors = pd.DataFrame({name: [8.0] for name in effects})
     columns = [c for family in discover_families() for c in family.columns if c.name in effects]
     (text,) = churn_drivers(effects, vectors, columns)
