@@ -22,6 +22,7 @@ from models.bundle.erasure import erased_positions
 from models.bundle.folder import current_version, list_versions, read_bundle, read_manifest
 from regulars.console import progress_bars
 from regulars.files import write_frame, write_frames
+from regulars.reports.empty_list import reasons_of_empty_list
 from regulars.server import erased_customers, existing_store
 from regulars.settings import Settings
 from regulars.shop import read_customers
@@ -33,6 +34,11 @@ from serving.decisions.gates.contact_policy import ContactHistory, reach_back
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.policies.experiments import Experiments
 from serving.products.shoppers import VISIT_WINDOW, Shoppers
+
+NO_OFFERS = (
+    "No offers are declared, so there is none to choose. To have some, declare them in a file "
+    "(docs/offers.md), name it under [serving] offers, and run `regulars offers apply`"
+)
 
 # Texts that begin so are formulas to a spreadsheet (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
@@ -73,6 +79,8 @@ def decide_to(
     listed = ", ".join(f"{count:,} x {action}" for action, count in sorted(actions.items()))
     decisions = counted(len(positions), "decision")
     console.print(f"  Wrote {decisions} for channel {channel} to {out}: {listed}")
+    if not opened.inputs.book.offers:
+        console.print(f"  {escape(NO_OFFERS)}")
     _print_evidence(console, opened.inputs)
 
 
@@ -201,10 +209,9 @@ def _print_list(console: Console, drawn: RetentionList, inputs: DecisionInputs, 
         f"expected cost {allocation.cost:,.2f} {currency}"
     )
     if not allocation.contacts:
-        console.print(
-            "  [yellow]No contact is both allowed and worth its cost:[/] consent, caps, quiet "
-            "hours and rules stop the rest; `regulars decide` shows how many offers each may get"
-        )
+        console.print("  [yellow]No contact is both allowed and worth its cost:[/]")
+        for reason in reasons_of_empty_list(inputs.catalogue, inputs.book, drawn.stopped):
+            console.print(f"    {escape(reason)}")
     elif inputs.plan.evidence == "risk_only":
         console.print("  Ranked by value at risk, as no effect was measured: no expected_gain")
     else:

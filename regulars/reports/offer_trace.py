@@ -17,14 +17,14 @@ from features.errors import BundleError, DataError
 from features.progress import silent
 from models.bundle.folder import list_versions, read_bundle
 from models.bundle.manifest import Manifest
-from regulars.decisions import open_decisions
+from regulars.decisions import NO_OFFERS, open_decisions
 from regulars.server import existing_store
 from regulars.settings import Settings
 from serving.decisions.gates.contact_policy import NO_CONTACTS
 from serving.decisions.gates.moment import Context
 from serving.decisions.learning.logged_choices import read_trace_record
 from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
-from serving.decisions.offers import open_offer_book
+from serving.decisions.offers import OfferBook, open_offer_book
 from serving.decisions.policies.experiments import Experiments
 from serving.decisions.terms import Terms
 from serving.decisions.traces.gate_trace import TraceEntry
@@ -73,6 +73,7 @@ def show_decision(
             f"customer {customer_id} is not in the bundle",
             "check the id, or run `regulars train` on newer orders",
         )
+    _require_offer(inputs.book, offer_id)
     policy = Experiments(settings.serving).policy_of(customer_id, at.now.date())
     past = at.history.get(customer_id, NO_CONTACTS)
     outcome = next_best_offer(
@@ -124,6 +125,7 @@ def show_logged_decision(
     context = Context(sent.get("channel", "web"), placements[0], sent)
     at = row["ts"].replace(tzinfo=UTC)
     book, currency = open_offer_book(bundle), bundle.manifest.currency
+    _require_offer(book, offer_id)
     entries = read_trace(book, record, context, at, items, currency)
     report = DecisionReport(
         decision_id,
@@ -143,6 +145,13 @@ def show_logged_decision(
     _print(console, report)
 
 
+def _require_offer(book: OfferBook, offer_id: str | None) -> None:
+    known = [offer.offer_id for offer in book.offers]
+    if offer_id is not None and offer_id not in known:
+        listed = f"choose from {', '.join(known)}" if known else NO_OFFERS
+        raise DataError(f"there is no offer {offer_id} in the bundle", listed)
+
+
 def _action_name(name: str | None, offer_id: str | None, product_id: str | None) -> str:
     return name or offer_id or product_id or "do nothing"
 
@@ -156,6 +165,9 @@ def _print(console: Console, report: DecisionReport) -> None:
     )
     for name, terms in report.actions:
         _print_action(console, name, terms, report.considered)
+    if not report.trace:
+        console.print(escape(NO_OFFERS))
+        return
     table = Table(title="Every offer: where it stopped, and why", title_justify="left")
     for column in ("offer", "gate", "code", f"worth, {manifest.currency}", "why"):
         table.add_column(column, justify="right" if column.startswith("worth") else "left")

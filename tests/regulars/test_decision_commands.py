@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from features.progress import silent
-from models.bundle.folder import activate, current_version, read_bundle, write_bundle
+from models.bundle.folder import Bundle, activate, current_version, read_bundle, write_bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import Declaration, Declarations
 from models.registry import open_client
@@ -34,6 +36,7 @@ from training.publishing.task import ScoringTask
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 NOW = datetime(2026, 7, 1, 6, 30)  # noqa: DTZ001  the code counts in naive UTC
+LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -119,23 +122,86 @@ def test_no_text_is_a_formula_in_a_spreadsheet() -> None:
     assert safe["gain"].tolist() == [-1.0] * len(risky)
 
 
+Serve = Callable[[Callable[[Bundle], Bundle]], None]
+
+
 @pytest.fixture
-def with_offers_too(published: Path) -> Iterator[Path]:
-    """The same, for a while, with two offers."""
+def serve_instead(published: Path) -> Iterator[Serve]:
+    """Return what makes another bundle the current one, for a while."""
     root = read_settings(published).bundles
     before = current_version(root)
     assert before is not None
+
+    def serve(change: Callable[[Bundle], Bundle]) -> None:
+        made = change(read_bundle(root / before))
+        write_bundle(root, made)
+        activate(root, made.manifest.version)
+
+    yield serve
+    activate(root, before)
+
+
+@pytest.fixture
+def with_offers_too(published: Path, serve_instead: Serve) -> Path:
+    """The same, for a while, with two offers."""
     declared = Declarations(
         offers=(
             Declaration(offer_id="all", name="A twentieth off", discount_rate=0.05),
             Declaration(offer_id="rich", name="For a few", eligible="orders > 1000"),
         )
     )
-    made = with_offers(read_bundle(root / before), declared, NOW)
-    write_bundle(root, made)
-    activate(root, made.manifest.version)
-    yield published
-    activate(root, before)
+    serve_instead(lambda bundle: with_offers(bundle, declared, NOW))
+    return published
+
+
+def _knowing_little(bundle: Bundle) -> Bundle:
+    """Return the bundle of a shop with orders alone, and without margins."""
+    customers = bundle.customers
+    for name in ("email_consent", "value_at_risk"):
+        field = customers.schema.field(name)
+        place = customers.schema.get_field_index(name)
+        customers = customers.set_column(place, field, pa.nulls(len(customers), field.type))
+    manifest = replace(bundle.manifest, version=f"{bundle.manifest.version}-little")
+    return replace(bundle, manifest=manifest, customers=customers)
+
+
+def test_an_empty_list_says_why_and_what_to_bring(
+    regulars: Callable[..., Any], published: Path, serve_instead: Serve, tmp_path: Path
+) -> None:
+    serve_instead(_knowing_little)
+    out = tmp_path / "list.csv"
+    printed = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
+    assert printed.code == 0, printed.err
+    assert pd.read_csv(out).empty
+    assert "nothing says whether the customer agreed" in printed.one_line
+    assert "Bring a customers table with email_consent" in printed.one_line
+    assert "No offer is declared on an outbound channel" in printed.one_line
+    assert "No customer has a value at risk" in printed.one_line
+
+
+def test_an_empty_list_names_the_rules_that_nobody_meets(
+    regulars: Callable[..., Any], published: Path, serve_instead: Serve, tmp_path: Path
+) -> None:
+    rich = Declaration(
+        offer_id="rich", name="For a few", eligible="orders > 1000", channels=("email",)
+    )
+    serve_instead(lambda bundle: with_offers(bundle, Declarations(offers=(rich,)), LATER))
+    out = tmp_path / "list.csv"
+    printed = regulars("retention-list", "-c", published, "--contacts", "5", "--out", out)
+    assert "rules are against it. `regulars offers check` counts" in printed.one_line
+    assert "No offer is declared" not in printed.one_line
+
+
+def test_a_shop_without_offers_is_told_how_to_have_some(
+    regulars: Callable[..., Any], published: Path, tmp_path: Path
+) -> None:
+    why = regulars("why", "C0000001", "-c", published)
+    assert why.code == 0, why.err
+    decided = regulars("decide", "-c", published, "--out", tmp_path / "decisions.csv")
+    for printed in (why, decided):
+        assert "No offers are declared" in printed.one_line
+        assert "name it under [serving] offers, and run `regulars offers apply`" in printed.one_line
+    assert "where it stopped" not in why.out
 
 
 def test_why_tells_each_gate_and_each_term(
@@ -155,6 +221,10 @@ def test_why_tells_each_gate_and_each_term(
     assert stranger.code == 1
     assert "customer stranger is not in the bundle" in stranger.err
     assert "no customer is named" in regulars("why", "-c", published).err
+    unknown = regulars("why", most["customer_id"], "-c", published, "--offer", "al")
+    assert unknown.code == 1
+    assert "there is no offer al in the bundle" in unknown.err
+    assert "choose from all, rich" in unknown.err
 
 
 def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], published: Path) -> None:

@@ -20,6 +20,7 @@ from serving.decisions.bulk.budget import Limits
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.bulk.retention_list import RetentionList, retention_list
 from serving.decisions.gates.contact_policy import Contact, ContactHistories, ContactHistory
+from serving.decisions.gates.stops import Stop
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shoppers
@@ -98,6 +99,24 @@ def test_only_who_gains_and_agreed_is_on_it_best_first(
     assert rows["customer_id"].tolist() == ["ben", "ada"]
     assert rows["expected_gain"].tolist() == pytest.approx([2.0 - 0.12, 1.5 - 0.12])
     assert rows["rank"].tolist() == [1, 2]
+
+
+def test_what_keeps_contacts_off_the_list_is_counted(
+    inputs_of: Callable[..., DecisionInputs],
+) -> None:
+    nobody_new = replace(HELLO, offer_id="o-none", ends_on=NOON.date())
+    assert drawn(inputs_of(HELLO, nobody_new)).stopped == {
+        Stop.PASSED: 2,  # cleo is put off, eve is not scored
+        Stop.NO_CONSENT: 1,
+        Stop.CONSENT_UNKNOWN: 1,
+        Stop.ENDED: 6,
+    }
+
+
+def test_what_any_channel_allows_did_not_stop(inputs_of: Callable[..., DecisionInputs]) -> None:
+    policy = Policy(channels={"letter": Channel(consent="true")})
+    anywhere = replace(HELLO, channels=("email", "letter"))
+    assert drawn(inputs_of(anywhere, policy=policy)).stopped == {Stop.PASSED: 2}
 
 
 def test_the_limits_are_kept(inputs_of: Callable[..., DecisionInputs]) -> None:

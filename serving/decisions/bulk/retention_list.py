@@ -17,6 +17,7 @@ Customers are judged by the bundle's scores: see :mod:`serving.decisions.bulk`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -34,6 +35,7 @@ from serving.decisions.bulk.budget import NOTHING, Allocation, Limits, allocate
 from serving.decisions.gates.contact_policy import ContactHistories
 from serving.decisions.gates.gate import gate
 from serving.decisions.gates.moment import Context
+from serving.decisions.gates.stops import Stop
 from serving.decisions.inputs import DecisionInputs, customers_at
 from serving.decisions.offers import Offer
 from serving.decisions.pricing.arbitration import Floats
@@ -62,6 +64,9 @@ class ActionValues:
         By the uplift's 95 % interval; NaN with ``risk_only`` evidence.
     channel
         Index in ``channels``; -1 where no channel may be used.
+    stop
+        Value of :class:`Stop`: where the offer stopped on the first of its channels, if it did on
+        all of them.
     """
 
     worth: Floats
@@ -69,16 +74,25 @@ class ActionValues:
     gain_lower: Floats
     gain_upper: Floats
     channel: NDArray[np.int8]
+    stop: NDArray[np.int8]
     channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class RetentionList:
-    """One row per customer to contact, best first, and how it was chosen."""
+    """One row per customer to contact, best first, and how it was chosen.
+
+    Attributes
+    ----------
+    stopped
+        How many contacts, of each customer and offer, stopped where; ``PASSED``: they are allowed,
+        but not worth their cost, or cannot be valued.
+    """
 
     rows: pd.DataFrame
     allocation: Allocation
     considered: int
+    stopped: Mapping[Stop, int]
 
 
 def retention_list(
@@ -109,7 +123,8 @@ def retention_list(
     tick = progress("Best use of contacts and money", 1)
     chosen = allocate(values.worth, values.cost, replace(limits, action_money=np.array(budgets)))
     tick()
-    return RetentionList(_rows(inputs, customers, values, chosen), chosen, len(customers))
+    rows = _rows(inputs, customers, values, chosen)
+    return RetentionList(rows, chosen, len(customers), _stopped(values))
 
 
 def value_actions(
@@ -134,6 +149,7 @@ def value_actions(
         gain_lower=np.full(shape, np.nan),
         gain_upper=np.full(shape, np.nan),
         channel=np.full(shape, -1, dtype=np.int8),
+        stop=np.full(shape, Stop.OTHER_CHANNEL, dtype=np.int8),
         channels=channels,
     )
     at_risk = floats(inputs.catalogue.bundle.customers.column(B.VALUE_AT_RISK))
@@ -145,8 +161,9 @@ def value_actions(
         columns = customers_at(inputs.columns, block.customers)
         for place in reversed(range(len(channels))):
             context = Context(channel=channels[place])
-            passed = gate(book, columns, context, now, shoppers, history).passed
-            values.channel[rows][passed] = place
+            gated = gate(book, columns, context, now, shoppers, history)
+            values.channel[rows][gated.passed] = place
+            np.copyto(values.stop[rows], gated.stops, where=gated.stops != Stop.OTHER_CHANNEL)
         p_order = plan.p_orders[block.customers][:, None]
         incentive, value = block.priced.incentive, block.stakes.remaining_value
         uplift = block.stakes.uplift
@@ -165,6 +182,13 @@ def value_actions(
     np.copyto(values.worth, -np.inf, where=~may)
     np.copyto(values.cost, 0.0, where=~may)
     return values
+
+
+def _stopped(values: ActionValues) -> dict[Stop, int]:
+    """Count the contacts that the list could not have, by where they stopped."""
+    stop = np.where(values.channel >= 0, Stop.PASSED, values.stop)[~(values.worth > 0)]
+    places, counts = np.unique(stop, return_counts=True)
+    return {Stop(place): int(count) for place, count in zip(places, counts, strict=True)}
 
 
 def _outgoing(inputs: DecisionInputs) -> DecisionInputs:
