@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import pyarrow as pa
 
@@ -65,7 +65,24 @@ class BundleColumns:
 
 B = BundleColumns
 
-TIERS: Final = ("top_1", "top_5", "top_10", "top_25", "top_50", "rest")
+# Each the best first: this order decides what is a rise and what a fall in movement tables.
+Tier = Literal["top_1", "top_5", "top_10", "top_25", "top_50", "rest"]
+Stage = Literal["active", "reactivated", "new", "cooling", "at_risk", "lost", "prospect"]
+RfmSegment = Literal[
+    "champions",
+    "loyal",
+    "potential_loyalist",
+    "new",
+    "promising",
+    "need_attention",
+    "about_to_sleep",
+    "cannot_lose",
+    "at_risk",
+    "hibernating",
+]
+TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+RFM_SEGMENTS: Final[tuple[RfmSegment, ...]] = get_args(RfmSegment)
 
 # Text is large_string throughout: 32-bit offsets overflow at a few million customers' drivers.
 _TEXT = pa.large_string()
@@ -90,7 +107,7 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.VALUE_AT_RISK, pa.float64()),  # money
         pa.field(B.TIER, _TEXT),  # one of TIERS
         pa.field(B.BANK_TIER, _TEXT),  # high_net_worth, potential or ordinary
-        pa.field(B.SEGMENT, _TEXT),
+        pa.field(B.SEGMENT, _TEXT),  # one of RFM_SEGMENTS
         pa.field(B.STAGE, _TEXT),
         pa.field(B.DAYS_SINCE_LAST_ORDER, pa.int64()),
         pa.field(B.ORDERS, pa.int64()),  # net-positive orders before as_of

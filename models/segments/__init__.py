@@ -4,13 +4,13 @@ Cut-points are frozen with a model, so that a segment means the same from one da
 customer near a cut-point does not go back and forth: it must be passed by a margin.
 """
 
-from models.bundle.schema import TIERS
+from models.bundle.schema import RFM_SEGMENTS, STAGES, TIERS
 from models.segments.bank import BANK_TIERS, BankCuts, bank_tier
 from models.segments.clusters import BehaviourClusters
 from models.segments.cut_points import TIER_SHARES, CutPoints
-from models.segments.rfm import RFM_SEGMENTS, rfm_scores, rfm_segment
+from models.segments.rfm import rfm_scores, rfm_segment
 from models.segments.segmentation import Segmentation
-from models.segments.stages import STAGES, life_stage
+from models.segments.stages import life_stage
 from models.segments.tiers import value_tier
 
 __all__ = [

@@ -22,19 +22,6 @@ _GRID = (
     ("promising", "potential_loyalist", "potential_loyalist", "loyal", "loyal"),
     ("new", "potential_loyalist", "potential_loyalist", "champions", "champions"),
 )
-# Best first.
-RFM_SEGMENTS = (
-    "champions",
-    "loyal",
-    "potential_loyalist",
-    "new",
-    "promising",
-    "need_attention",
-    "about_to_sleep",
-    "cannot_lose",
-    "at_risk",
-    "hibernating",
-)
 
 
 def rfm_scores(

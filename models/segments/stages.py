@@ -12,8 +12,6 @@ from models.segments.hysteresis import settled_places
 
 Floats = NDArray[np.float64]
 
-# Best first: this order decides what is a rise and what a fall in movement tables.
-STAGES = ("active", "reactivated", "new", "cooling", "at_risk", "lost", "prospect")
 # The stages of repeat buyers, and the least P(buys) of each but the last.
 _BY_CHANCE = ("active", "cooling", "at_risk", "lost")
 _CHANCES = np.array([0.5, 0.25, 0.1])

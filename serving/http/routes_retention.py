@@ -13,13 +13,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.bundle.schema import TIERS
+from models.bundle.schema import RfmSegment, Stage, Tier
 from serving.answers import Definition
 from serving.customers.answers import AtRisk, ChurnList, CustomerProfile
 from serving.customers.churn_list import ChurnQuery, Sort, StaleCursorError
 from serving.customers.ordered_since import new_orders
 from serving.customers.profile import customer_profile
-from serving.events import Id
 from serving.http.access import as_json, requires
 from serving.http.problems import FieldError, Problem, documented
 from serving.http.requests import CustomerPath
@@ -38,13 +37,9 @@ class ChurnParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     min_probability: float | None = Field(None, ge=0, le=1, examples=[0.5])
-    tier: Id | None = Field(None, description=f"One of {', '.join(TIERS)}.")
-    stage: Id | None = Field(
-        None, description="One of active, reactivated, new, cooling, at_risk, lost, prospect."
-    )
-    segment: Id | None = Field(
-        None, description="By RFM: champions, loyal, ..., hibernating; an unknown one has nobody."
-    )
+    tier: Tier | None = Field(None, description="By predicted value.")
+    stage: Stage | None = Field(None, description="Of the life cycle.")
+    segment: RfmSegment | None = Field(None, description="By RFM.")
     sort: Sort = Field("value_at_risk", examples=["churn_probability"])
     limit: int = Field(
         100, ge=1, le=1_000, examples=[3], description="Rows per page; CSV has them all."

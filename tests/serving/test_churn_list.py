@@ -13,8 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.bundle.schema import RFM_SEGMENTS, STAGES, TIERS
 from serving.catalogue import Catalogue, open_catalogue
 from serving.customers.churn_list import ChurnQuery, CustomersAtRisk, StaleCursorError
+from serving.customers.ordered_since import RecentBuyers
+from serving.customers.profile import customer_profile
+from serving.products.shoppers import Shopper
 from tests.serving.example_bundles import random_bundle
 
 
@@ -37,11 +41,38 @@ def test_what_is_most_at_stake_comes_first_and_nulls_last(reader: Any) -> None:
         ("stage=cooling", ["cleo", "dan"]),
         ("segment=loyal", ["ada", "cleo"]),
         ("tier=rest&stage=cooling", ["dan"]),
-        ("tier=gold", []),
+        ("tier=top_1", []),
+        ("segment=at_risk", ["ben"]),
     ],
 )
 def test_filters_narrow_the_list(reader: Any, query: str, expected: list[str]) -> None:
     assert listed(reader, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [("tier=gold", TIERS), ("stage=at risk", STAGES), ("segment=vip", RFM_SEGMENTS)],
+)
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+def test_an_unknown_name_is_refused_with_those_that_there_are(
+    reader: Any, query: str, allowed: tuple[str, ...], accept: str
+) -> None:
+    response = reader.get(f"/v1/churn?{query}", headers={"accept": accept})
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["path"] == f"query.{query.partition('=')[0]}"
+    assert all(f"'{name}'" in error["detail"] for name in allowed)
+
+
+def test_the_names_are_documented(reader: Any) -> None:
+    parameters = reader.get("/openapi.json").json()["paths"]["/v1/churn"]["get"]["parameters"]
+    named = {
+        each["name"]: option["enum"]
+        for each in parameters
+        for option in each["schema"].get("anyOf", [])
+        if "enum" in option
+    }
+    assert named == {"tier": [*TIERS], "stage": [*STAGES], "segment": [*RFM_SEGMENTS]}
 
 
 def test_the_list_says_what_its_numbers_mean(reader: Any) -> None:
@@ -151,7 +182,7 @@ def test_csv_has_the_whole_list_and_its_meaning(reader: Any) -> None:
     assert {row["as_of"] for row in rows} == {"2026-06-01"}
     assert {row["churn_horizon_days"] for row in rows} == {"90"}
     assert {row["currency"] for row in rows} == {"EUR"}
-    empty = reader.get("/v1/churn?tier=gold", headers={"accept": "text/csv"})
+    empty = reader.get("/v1/churn?tier=top_1", headers={"accept": "text/csv"})
     assert len(empty.text.splitlines()) == 1, "the header alone"
 
 
@@ -165,6 +196,21 @@ def test_a_customer_is_shown_with_scores_drivers_vector_and_history(reader: Any)
     assert ada["vector"] == {"nps": 9.0}
     assert [bought["product_id"] for bought in ada["history"]] == ["p0", "p1"]
     assert ada["definition"]["currency"] == "EUR"
+
+
+def test_history_has_fifty_products_the_latest_first_then_the_most_bought_then_by_id(
+    random_catalogues: list[Catalogue],
+) -> None:
+    catalogue = random_catalogues[5]
+    shopper = Shopper()
+    for number in range(60):
+        shopper.purchases[f"p{number:03}"] = {f"o{number}": 20_700 + number // 20}
+    shopper.purchases["p050"]["again"] = 20_702
+    profile = customer_profile(catalogue, RecentBuyers(catalogue), shopper, "c0000")
+    assert profile is not None
+    latest = ["p050", *(f"p{number:03}" for number in range(40, 60) if number != 50)]
+    assert [bought.product_id for bought in profile.history][:20] == latest
+    assert len(profile.history) == 50
 
 
 def test_what_is_not_known_of_a_customer_is_null(reader: Any) -> None:
