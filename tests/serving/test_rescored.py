@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,7 +17,7 @@ from serving.freshness import Freshness, ScoreGauges
 from serving.http.thin_customer import ThinCustomer
 from serving.storage.score_store import Mark
 from serving.storage.sql_store import SqlStore
-from serving.storage.store import StoreError
+from serving.storage.store import RescoringState, Store, StoreError
 
 NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -287,6 +287,32 @@ def test_operators_see_whether_scores_follow_and_how_far_behind_they_are(store: 
 
     gauges = gauges_after(Away(), NOW, known)
     assert gauges["scores_are_live"] == 0
+
+
+def test_scores_are_not_live_while_the_store_cannot_say_so(store: SqlStore) -> None:
+    store.scores.begin("v1", AS_OF, NOW, NOW)
+
+    class Failing:
+        away = False
+
+        def rescoring(self) -> RescoringState | None:
+            if self.away:
+                raise StoreError("the disk is full", "Make room.")
+            return store.rescoring()
+
+    shown = Failing()
+    freshness = Freshness(cast("Store", shown), lambda: NOW, ScoreGauges(CollectorRegistry()))
+    asyncio.run(freshness.read(RescoredCustomers("v1")))
+    assert freshness.live
+    shown.away = True
+    asyncio.run(freshness.read(RescoredCustomers("v1")))
+    assert not freshness.live
+
+
+def test_an_event_from_a_clock_ahead_has_not_waited(store: SqlStore) -> None:
+    store.scores.begin("v1", AS_OF, NOW, NOW)
+    store.add_events([event("e1")], NOW + timedelta(seconds=30))
+    assert gauges_after(store, NOW, RescoredCustomers("v1"))["unscored_event_age_seconds"] == 0
 
 
 def test_memory_holds_the_latest_and_only_of_its_bundle() -> None:

@@ -147,6 +147,7 @@ BAD: list[tuple[Any, str]] = [
     (reject(customer_id=None), "give customer_id or session_id"),
     (reject(product_id=None), "a reject event needs product_id or offer_id"),
     ({"type": "search", "customer_id": "a"}, "a search event needs query"),
+    ({"type": "view", "customer_id": "a", "offer_id": "o1"}, "a view event needs product_id"),
     ({"type": "click", "customer_id": "a"}, "a click event needs product_id"),
     ({"type": "survey", "customer_id": "a", "survey": "nps"}, "needs score"),
     (reject(ts="2026-06-02T10:00:00"), "ts: Input should have timezone info"),
@@ -197,11 +198,12 @@ def test_each_type_has_a_form_that_is_accepted(client: Any) -> None:
         *({"type": kind} | product for kind in ("view", "cart_add", "purchase", "return")),
         {"type": "search", "query": "tea pot"},
         *({"type": kind, "recommendation_id": "r1"} for kind in ("impression", "click")),
+        *({"type": kind, "decision_id": "d1"} for kind in ("impression", "click")),
         *({"type": kind, "offer_id": "o-home"} for kind in ("accept", "reject")),
         {"type": "survey", "survey": "nps", "score": 9},
     ]
     receipt = send(client, *(event | who for event in events)).json()
-    assert receipt["accepted"] == 10
+    assert receipt["accepted"] == 12
     assert receipt["rejected"] == []
 
 

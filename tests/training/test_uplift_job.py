@@ -18,10 +18,18 @@ from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings
 from features.simulate import ShopPlan, write_shop
 from features.vocabulary import Columns as C
+from models.uplift.overlap import effective_sample_size
+from models.uplift.response import ResponseModel
 from training.horizons import Horizons
 from training.settings import TrainingSettings
 from training.task import TrainingTask
-from training.uplift.campaigns import Campaigns, latest_days, split_by_time, with_both_arms
+from training.uplift.campaigns import (
+    Campaigns,
+    latest_days,
+    load_campaigns,
+    split_by_time,
+    with_both_arms,
+)
 from training.uplift.job import UpliftReport, train_uplift
 
 NOW = datetime(2026, 12, 1)  # noqa: DTZ001  the code counts in naive UTC
@@ -68,6 +76,31 @@ def test_ours_stands_beside_the_response_model_and_random(report: UpliftReport) 
     assert list(report.scorecard.index) == ["uplift", "response", "random"]
     assert report.scorecard.loc["random", "qini"] == pytest.approx(0.0, abs=1e-9)
     assert (report.scorecard["low"] <= report.scorecard["high"]).all()
+
+
+def test_the_rival_answers_how_likely_contacted_customers_of_the_past_ordered(
+    task: TrainingTask, report: UpliftReport
+) -> None:
+    past, latest = split_by_time(load_campaigns(task))
+    contacted = past.treated == 1
+    rival = ResponseModel(seed=task.settings.seed)
+    rival.fit(past.rows[contacted], past.ordered[contacted], past.columns)
+    expected = rival.predict_proba(latest.rows)[:, 1]
+    assert report.scores["response"] == pytest.approx(expected)
+
+
+def test_the_judged_model_saw_the_past_and_the_served_one_everything(
+    task: TrainingTask, report: UpliftReport
+) -> None:
+    campaigns = load_campaigns(task)
+    past, latest = split_by_time(campaigns)
+    assert report.judged_from == min(latest.rows[C.AS_OF])
+    for model, known in ((report.judged, past), (report.model, campaigns)):
+        # Customers are weighed by their chance to be contacted on their own campaign's day.
+        weights = 1 / known.designed_propensity[known.treated == 1]
+        assert weights.std() > 0
+        expected = effective_sample_size(weights)
+        assert model.overlap_.effective_treated == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_average_effect_is_near_the_true_one(report: UpliftReport, folder: Path) -> None:
