@@ -68,8 +68,10 @@ class CheckSettings(Frozen):
     @field_validator("product_id_pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            re.compile(pattern)
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
 

@@ -25,3 +25,12 @@ def first_few(names: Collection[str]) -> str:
     """
     shown = ", ".join(islice(names, _NAMES_SHOWN))
     return shown + (" ..." if len(names) > _NAMES_SHOWN else "")
+
+
+def own_words(message: str) -> str:
+    """Drop what Pydantic puts before the words of a check.
+
+    >>> own_words("Value error, 'daily' is not one of 'monthly', 'weekly'.")
+    "'daily' is not one of 'monthly', 'weekly'."
+    """
+    return message.removeprefix("Value error, ")

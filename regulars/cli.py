@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from features.errors import RegularsError
+from features.wording import own_words
 from regulars import __version__
 from regulars.commands import (
     bundles,
@@ -23,7 +25,21 @@ from regulars.commands import (
     running,
 )
 
+
+class _InOwnWords(TyperGroup):
+    """The commands; what is wrong with a word that was typed is said without Pydantic's words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = own_words(error.message)
+            raise
+
+
 app = typer.Typer(
+    cls=_InOwnWords,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -30,6 +30,7 @@ from features.settings import (
     ShopSettings,
     Sources,
 )
+from features.wording import own_words
 from serving.decisions.policies.settings import PolicySettings
 from training.given_label.settings import LabelledSettings
 from training.settings import TrainingSettings
@@ -208,7 +209,7 @@ def _explain(path: Path, error: ValidationError) -> tuple[str, str]:
     lines = []
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
+        message = own_words(problem["msg"])
         if problem["type"] == "extra_forbidden":
             message = "no such setting" + _suggestion(problem["loc"])
         elif isinstance(problem["input"], int | float):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich.console import Console
 
 from features.errors import RegistryError, SettingsError
@@ -98,8 +99,25 @@ def _train_jobs(
                 task = replace(task, tuned=tuned)
             report = run_job(name, task)
         if tuning_trials:
-            show_frame(console, trials.head(_TRIALS_SHOWN), "Hyperparameters tried, best first")
+            best = side_by_side(trials.head(_TRIALS_SHOWN))
+            show_frame(console, best, "Hyperparameters tried, best first")
         yield report
+
+
+def side_by_side(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return a column for each trial and a row for each figure: a terminal is too narrow for them.
+
+    Parameters
+    ----------
+    trials
+        From :func:`training.tuning.tune`.
+    """
+    names = [name for name in trials if name != "trial"]
+    columns = {f"trial {number}": trials.iloc[k] for k, number in enumerate(trials["trial"])}
+    return pd.DataFrame(
+        {"": names} | {title: figures[names].tolist() for title, figures in columns.items()},
+        dtype=object,
+    )
 
 
 def show_champions(console: Console, settings: Settings) -> None:

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from features.wording import own_words
+
 EventType = Literal[
     "view",
     "search",
@@ -171,8 +173,3 @@ def _describe(error: ValidationError) -> str:
         ": ".join([".".join(map(str, part["loc"])), own_words(part["msg"])]).lstrip(": ")
         for part in error.errors(include_url=False, include_input=False, include_context=False)
     )
-
-
-def own_words(message: str) -> str:
-    """Drop what Pydantic puts before the words of our own checks."""
-    return message.removeprefix("Value error, ")

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from features.settings import Frozen
 from features.vocabulary import Columns as C
+from features.wording import own_words
 from models.offers.checking import BUILT_IN_CONTEXT, Kind, Schema
 from models.offers.errors import OfferError, RuleError
 from models.offers.rules import Rule
@@ -261,7 +262,7 @@ def _explained(error: ValidationError, content: Mapping[str, Any]) -> Iterator[s
             offer = content["offers"][place[1]]
             named = offer.get("offer_id") if isinstance(offer, dict) else None
             place[:2] = [f"offer {named or f'number {place[1] + 1}'}"]
-        message = problem["msg"].removeprefix("Value error, ")
+        message = own_words(problem["msg"])
         if problem["type"] == "extra_forbidden":
             message = "no such setting"
         where = ".".join(str(part) for part in place)

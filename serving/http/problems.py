@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from serving.events import own_words
+from features.wording import own_words
 from serving.storage.store import StoreError, UnstorableError
 
 MEDIA_TYPE: Final = "application/problem+json"

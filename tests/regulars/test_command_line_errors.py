@@ -131,13 +131,38 @@ def test_a_key_of_an_unknown_scope_is_refused(regulars: Any, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "words",
-    [["trian"], ["train", "profit"], ["train", "--as-of", "yesterday"], ["serve", "--port", "0"]],
+    [
+        ["trian"],
+        ["train", "profit"],
+        ["train", "--as-of", "yesterday"],
+        ["serve", "--port", "0"],
+        ["simulate", "data", "--mailing", "daily"],
+        ["evaluate", "policy", "--policy", "best"],
+    ],
 )
 def test_unknown_commands_and_values_end_with_exit_code_2(regulars: Any, words: list[str]) -> None:
     shown = regulars(*words)
     assert shown.code == 2
     assert "Usage: " in shown.err
     assert "Traceback" not in shown.err
+    assert "Value error" not in shown.err
+
+
+def test_an_unknown_choice_is_named_beside_those_that_there_are(
+    regulars: Any, tmp_path: Path
+) -> None:
+    shown = regulars("simulate", tmp_path, "--mailing", "daily")
+    words = " ".join(shown.err.replace("│", " ").split())
+    assert "Invalid value for '--mailing': 'daily' is not one of 'monthly', 'weekly'." in words
+
+
+def test_a_pattern_that_is_none_is_a_mistake_in_the_settings(regulars: Any, tmp_path: Path) -> None:
+    path = tmp_path / "regulars.toml"
+    path.write_text(
+        '[tables.orders]\npath = "a.csv"\n[checks]\nproduct_id_pattern = "["\n', encoding="utf-8"
+    )
+    shown = regulars("check", "-c", path)
+    assert_error(shown, "checks.product_id_pattern: not a regular expression", "unterminated")
 
 
 def test_brackets_in_a_message_are_not_read_as_markup(regulars: Any, tmp_path: Path) -> None:
