@@ -14,11 +14,12 @@ import pyarrow as pa
 import pytest
 
 from features.progress import silent
-from models.bundle.folder import Bundle, ModelCard
+from models.bundle.folder import Bundle, ModelCard, SparseRows
 from models.offers.declarations import Policy
 from models.offers.rules import Rule
 from serving.catalogue import Catalogue, open_catalogue
 from serving.customers.rescored import Rescored
+from serving.decisions.bulk.batch import price_blocks
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
 from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
@@ -26,6 +27,7 @@ from serving.decisions.offers import Offer, OfferBook
 from serving.decisions.terms import Terms
 from serving.events import check_events
 from serving.products.shoppers import Shopper, Shoppers
+from tests.serving.example_bundles import CANDIDATES, MATRIX, POPULAR
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 CONSENT = [True, True, True, False, True, None]
@@ -41,6 +43,7 @@ MUG = Offer(
     "o-mug", "A mug by post", category="home", discount_rate=0.1, points=50.0,
     acceptance_cost=0.2, contact_cost=0.5, channels=("email", "web"),
 )  # fmt: skip
+ANYTHING = Offer("o-all", "Anything at all", acceptance_cost=0.01, weight=10.0)
 POLICY = Policy(point_value=0.01, redemption_rate=0.8)
 
 
@@ -186,6 +189,7 @@ def same(inputs: DecisionInputs, channel: str, shoppers: Shoppers) -> None:
         alone = next_best_offer(inputs, shopper, ask, Decider("d", NOON)).items[0]
         assert row["action"] == alone.action
         assert row["offer_value"] == pytest.approx(alone.terms.offer_value)
+        assert row["p_accept"] == pytest.approx(alone.terms.p_accept)
         assert row["evidence"] == alone.terms.evidence
         found = {name: row[name] for name in ("offer_id", "product_id")}
         told = {"offer_id": alone.offer_id, "product_id": alone.product_id}
@@ -205,7 +209,39 @@ def test_so_on_random_shops(random_catalogues: list[Catalogue]) -> None:
 def test_what_was_rejected_is_not_offered_in_bulk_either(
     inputs: DecisionInputs, rejected: Callable[[dict[str, str]], Shoppers]
 ) -> None:
-    same(inputs, "web", rejected({"ada": "p3", "änne": "p6", "nobody": "p0"}))
+    shoppers = rejected({"ada": "p3", "änne": "p6", "nobody": "p0"})
+    same(inputs, "web", shoppers)
+    same(inputs.with_book(OfferBook((ANYTHING,))), "web", shoppers)
+
+
+def test_what_has_no_margin_is_in_no_offer_in_bulk_either(
+    tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
+) -> None:
+    """Of p7 nothing is known; Ben may order it, and here it is what most people buy."""
+    popular = SparseRows.from_rows([{7: (9.5, 0.4), **POPULAR[0]}], MATRIX["popular"])
+    catalogue = open_catalogue(bundle_of(replace(tiny_bundle(), popular=popular)))
+    inputs = open_decision_inputs(catalogue).with_book(OfferBook((ANYTHING,)))
+    same(inputs, "web", Shoppers())
+
+
+def test_of_equal_products_the_more_popular_is_best_in_bulk_too(
+    tiny_bundle: Callable[..., Bundle], bundle_of: Callable[[Bundle], Bundle]
+) -> None:
+    alike = {0: (0.5, 0.75, -1), 6: (0.4, 0.25, -1)}  # margins of 1 and 3
+    candidates = SparseRows.from_rows([alike, *CANDIDATES[1:]], MATRIX["candidates"])
+    catalogue = open_catalogue(bundle_of(replace(tiny_bundle(), candidates=candidates)))
+    inputs = open_decision_inputs(catalogue).with_book(OfferBook(()))
+    assert decided(inputs, "ada").items[0].product_id == "p6"
+    same(inputs, "web", Shoppers())
+
+
+@pytest.mark.parametrize("size", [1, 4, 6, 7])
+def test_blocks_hold_every_customer_once(inputs: DecisionInputs, size: int) -> None:
+    blocks = price_blocks(
+        inputs.catalogue, inputs.plan, np.arange(6), Shoppers(), is_contact=False,
+        block_customers=size,
+    )  # fmt: skip
+    assert np.concatenate([block.customers for block in blocks]).tolist() == [*range(6)]
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 HOME = Offer("o-home", "Something for the home", category="home")
 MUG = Offer("o-mug", "A mug", product_id="p5")
 FOOD = Offer("o-food", "Food week", category="food")
+ANYTHING = Offer("o-all", "Anything at all")
 BOOK = OfferBook((FOOD, HOME, MUG))
 PROVEN = BreadthEffect(
     what="categories", held=1, customers=900, raw=-0.2, raw_low=-0.22, raw_high=-0.18,
@@ -175,9 +176,13 @@ def test_one_more_product_keeps_holders(shop: Callable[..., DecisionInputs]) -> 
 
 
 @pytest.mark.parametrize("what", ["categories", "products"])
-def test_one_is_decided_on_as_among_many(shop: Callable[..., DecisionInputs], what: str) -> None:
-    inputs = shop(replace(PROVEN, what=what), RATE)
-    bought = {"event_id": "e", "type": "purchase", "customer_id": "dan", "product_id": "p3"}
+@pytest.mark.parametrize("book", [BOOK, OfferBook((ANYTHING,))], ids=["goods", "anything"])
+@pytest.mark.parametrize("buyer", ["dan", "ada"])
+def test_one_is_decided_on_as_among_many(
+    shop: Callable[..., DecisionInputs], what: str, book: OfferBook, buyer: str
+) -> None:
+    inputs = shop(replace(PROVEN, what=what), RATE).with_book(book)
+    bought = {"event_id": "e", "type": "purchase", "customer_id": buyer, "product_id": "p3"}
     events, _ = check_events([bought | {"ts": NOON.isoformat()}], NOON, lambda: "id")
     shoppers = Shoppers(events.values())
     ids: list[str] = inputs.catalogue.bundle.customers.column("customer_id").to_pylist()
