@@ -11,10 +11,12 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from features.errors import DataError
 from features.vocabulary import Columns as C
 from features.wording import counted, first_few
 from regulars.console import progress_bars
 from regulars.files import write_frame
+from regulars.server import rejected_products
 from regulars.settings import Settings
 from regulars.shop import open_shop_on, read_customers
 
@@ -64,9 +66,18 @@ def score_recommendations_to(
     as_of: date | None,
     customers: Path | None,
     now: datetime,
+    *,
+    raw: bool = False,
 ) -> None:
-    """Write every customer's best products, or those of the customers in a file."""
-    from training.publishing.recommendations import score_recommendations
+    """Write every customer's best products, or those of the customers in a file.
+
+    Parameters
+    ----------
+    raw
+        Leave nothing out: the ranking as it is evaluated.
+    """
+    from training.publishing.catalogue import product_catalogue, sellable_products
+    from training.publishing.recommendations import Allowed, score_recommendations
     from training.recommend.purchases import read_interactions
 
     wanted = None if customers is None else read_customers(customers)
@@ -74,11 +85,20 @@ def score_recommendations_to(
         day = shop.as_of(as_of)
         champions = _champions(console, settings, day, ("recommend",))
         interactions = read_interactions(shop.engine, shop.prepared, day)
+        sold = interactions.product_ids
+        catalogue = product_catalogue(shop.engine, shop.prepared, settings.shop, day, sold)
+    may = sellable_products(catalogue) & set(sold.tolist())
+    if not (may or raw):
+        raise DataError(
+            "every product is out of stock or retired",
+            "correct the products table, or write the ranking all the same: --raw",
+        )
     model = champions.recommend.fit(interactions)
     ids = interactions.customer_ids.tolist() if wanted is None else sorted(set(wanted))
     with progress_bars(console) as progress:
         tick = progress("Recommendations", 1)
-        frame = pd.concat(score_recommendations(model, ids, n), ignore_index=True)
+        allowed = None if raw else Allowed(may, rejected_products(settings, now))
+        frame = pd.concat(score_recommendations(model, ids, n, allowed), ignore_index=True)
         tick()
     write_frame(frame, out)
     known = set(interactions.customer_ids.tolist())
@@ -87,6 +107,10 @@ def score_recommendations_to(
         f"  Wrote {counted(len(frame), 'recommendation')} for {counted(len(ids), 'customer')} "
         f"to {out}"
     )
+    if not raw and (left_out := len(sold) - len(may)):
+        console.print(
+            f"  {counted(left_out, 'product')} of {len(sold):,} left out: out of stock or retired"
+        )
 
 
 def _champions(console: Console, settings: Settings, day: date, used: Collection[str]) -> Champions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from features.errors import BundleError
@@ -68,6 +68,23 @@ def contact_history(settings: Settings, since: datetime) -> dict[str, ContactHis
     """Return whom offers were made to since then; nobody before the first serve."""
     with existing_store(settings) as store:
         return {} if store is None else store.contacts.history(None, since)
+
+
+def rejected_products(settings: Settings, now: datetime) -> dict[str, set[str]]:
+    """Return the products that customers rejected, by customer; none before the first serve.
+
+    Parameters
+    ----------
+    now
+        Naive UTC.
+    """
+    found: dict[str, set[str]] = {}
+    at = now.replace(tzinfo=UTC)
+    with existing_store(settings) as store:
+        for event in () if store is None else store.shopper_events(at, at, at):
+            if event.type == "reject" and event.customer_id and event.product_id:
+                found.setdefault(event.customer_id, set()).add(event.product_id)
+    return found
 
 
 @contextmanager

@@ -166,8 +166,16 @@ def score_recommendations(
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
     customers: Customers = None,
+    *,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Leave nothing out: the ranking by itself, as it is evaluated."),
+    ] = False,
 ) -> None:
     """Write each customer's best products for the next order, with rank and score.
+
+    What is out of stock or retired by the products table, and what a customer rejected, is left
+    out, as by the server.
 
     Example: regulars score recommendations --n 10 --out recommendations.csv
     """
@@ -177,7 +185,7 @@ def score_recommendations(
 
     must_be_writable(out)
     score_recommendations_to(
-        make_console(), read_settings(config), out, n, day_of(as_of), customers, now_utc()
+        make_console(), read_settings(config), out, n, day_of(as_of), customers, now_utc(), raw=raw
     )
 
 

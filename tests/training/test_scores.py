@@ -22,7 +22,7 @@ from models.offers.declarations import Caps, Declaration, Declarations, Policy
 from models.registry import Client
 from training.publishing.champions import REQUIRED_JOBS, Champions, load_champions
 from training.publishing.publish import publish
-from training.publishing.recommendations import score_recommendations
+from training.publishing.recommendations import Allowed, score_recommendations
 from training.publishing.scores import SCORE_COLUMNS, score_customers
 from training.publishing.task import ScoringTask
 from training.recommend.purchases import read_interactions, read_purchases
@@ -167,6 +167,40 @@ def test_strangers_are_not_dropped_and_all_get_the_same(
     one, two = (rows.drop(columns=C.CUSTOMER_ID) for _, rows in frame.groupby(C.CUSTOMER_ID))
     assert len(one) == 10
     assert_frame_equal(one.reset_index(drop=True), two.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("n", [1, 10, 60])
+def test_what_is_sold_out_or_rejected_gives_way_to_the_next_best(
+    task: TrainingTask, champions: Champions, recommend: Callable[..., pd.DataFrame], n: int
+) -> None:
+    customers = [*everyone(task)[:30], "stranger"]
+    raw = recommend(customers, 100)
+    best = raw[raw["rank"] <= 3]
+    sold_out = set(best[C.PRODUCT_ID].value_counts().index[:5])
+    rejected = {c: set(rows[C.PRODUCT_ID]) - sold_out for c, rows in best.groupby(C.CUSTOMER_ID)}
+    products = set(champions.recommend.interactions_.product_ids.tolist())
+    allowed = Allowed(products - sold_out, rejected)
+    found = pd.concat(score_recommendations(champions.recommend, customers, n, allowed))
+    for customer, rows in found.groupby(C.CUSTOMER_ID):
+        shown = rows[C.PRODUCT_ID].tolist()
+        refused = sold_out | rejected[str(customer)]
+        assert rows["rank"].tolist() == list(range(1, n + 1))
+        assert len(set(shown) - refused) == n
+        assert (rows["score"].diff().dropna() <= 0).all()
+        ranked = raw.loc[raw[C.CUSTOMER_ID] == customer, C.PRODUCT_ID]
+        left = [product for product in ranked if product not in refused]
+        assert shown[: min(n, 5)] == left[: min(n, 5)], "the rest keeps its order"
+
+
+def test_where_little_can_be_sold_lists_are_short(
+    task: TrainingTask, champions: Champions, recommend: Callable[..., pd.DataFrame]
+) -> None:
+    customers = everyone(task)[:4]
+    few = set(recommend(["stranger"], 3)[C.PRODUCT_ID])
+    allowed = Allowed(few, {customers[0]: few})
+    found = pd.concat(score_recommendations(champions.recommend, customers, 10, allowed))
+    assert found[C.CUSTOMER_ID].value_counts().to_dict() == dict.fromkeys(customers[1:], 3)
+    assert set(found[C.PRODUCT_ID]) == few
 
 
 def test_a_customer_alone_gets_the_recommendations_of_the_batch(

@@ -19,12 +19,11 @@ from features.settings import ShopSettings
 from features.vocabulary import Columns as C
 from models.bundle.erasure import without_customers
 from models.bundle.folder import Bundle, Manifest, ModelCard, activate, write_bundle
-from models.bundle.schema import BundleColumns as B
 from models.offers.bundling import policy_record
 from models.offers.declarations import NO_OFFERS, Declarations
-from models.recommend.interactions import Interactions
 from models.uplift.breadth import BreadthEffect
 from training.dataset import population
+from training.publishing.catalogue import product_catalogue
 from training.publishing.champions import Champions
 from training.publishing.lapsed import reactivation_rate
 from training.publishing.next_products import further_product_rate, next_products
@@ -107,9 +106,10 @@ def _recommend(
     interactions = read_interactions(engine, prepared, task.as_of)
     champions.recommend.fit(interactions)
     tick()
+    catalogue = product_catalogue(engine, prepared, task.shop, task.as_of, interactions.product_ids)
     tables = build_recommendation_tables(
-        engine, prepared, champions.recommend, interactions, _catalogue(task, interactions),
-        customer_ids, champions.churn.horizon_days,
+        engine, prepared, champions.recommend, interactions, catalogue, customer_ids,
+        champions.churn.horizon_days,
     )  # fmt: skip
     tick()
     return tables
@@ -199,30 +199,6 @@ def _manifest(
         else reactivation_rate(task.engine, prepared, shop, as_of, horizon_days),
         **products.manifest_fields,
     )
-
-
-def _catalogue(task: ScoringTask, interactions: Interactions) -> pd.DataFrame:
-    """Return every product, sorted by id: those of the table, and others that were bought."""
-    frame = task.engine.frame(task.prepared.clean["products"])
-    sold = pd.DataFrame({C.PRODUCT_ID: interactions.product_ids})
-    frame = sold.merge(frame, on=C.PRODUCT_ID, how="outer").sort_values(C.PRODUCT_ID)
-    price = frame[C.LIST_PRICE].astype("float64")
-    cost = frame[C.UNIT_COST].astype("float64")
-    midnight = pd.Timestamp(task.as_of)
-    launched, retired = frame[C.LAUNCHED_AT], frame[C.RETIRED_AT]
-    return pd.DataFrame(
-        {
-            C.PRODUCT_ID: frame[C.PRODUCT_ID],
-            C.PRODUCT_NAME: frame[C.PRODUCT_NAME].fillna(frame[C.PRODUCT_ID]),
-            C.CATEGORY: frame[C.CATEGORY],
-            B.PRICE: price,
-            C.UNIT_COST: cost,
-            B.MARGIN: (price - cost).fillna(price * task.shop.margin_rate),
-            # A product whose stock is not tracked counts as in stock.
-            B.IN_STOCK: ~(frame[C.STOCK] <= 0).fillna(value=False).astype(bool),
-            B.RETIRED: ((retired < midnight) | (launched >= midnight)).fillna(value=False),
-        }
-    ).reset_index(drop=True)
 
 
 def scored_columns(scores: CustomerScores, effects: Effects) -> pd.DataFrame:
