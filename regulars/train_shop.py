@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 
 from features.errors import RegistryError, SettingsError
 from regulars.console import HEADLINES, progress_bars, show_frame, show_scorecard
@@ -77,7 +78,8 @@ def train_shop(
         try:
             publish_champions(console, shop, client, offers, day, now)
         except RegistryError as missing:
-            console.print(f"  Nothing published: {missing.problem}")
+            reason = f"{missing.problem}; {missing.remedy}"
+            console.print(f"  Nothing published: {escape(reason)}")
 
 
 def _train_jobs(
@@ -112,12 +114,9 @@ def side_by_side(trials: pd.DataFrame) -> pd.DataFrame:
     trials
         From :func:`training.tuning.tune`.
     """
-    names = [name for name in trials if name != "trial"]
-    columns = {f"trial {number}": trials.iloc[k] for k, number in enumerate(trials["trial"])}
-    return pd.DataFrame(
-        {"": names} | {title: figures[names].tolist() for title, figures in columns.items()},
-        dtype=object,
-    )
+    rows = trials.astype(object).set_index("trial").T
+    titled = rows.rename(columns=lambda number: f"trial {number}")
+    return titled.reset_index(names="")
 
 
 def show_champions(console: Console, settings: Settings) -> None:

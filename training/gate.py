@@ -68,11 +68,12 @@ def judge(
 ) -> Verdict:
     """Decide whether the challenger becomes champion.
 
-    Without a champion it must not clearly lose to any baseline, since some model has to serve.
+    Without a champion, or one that knows today's features, it must not clearly lose to any
+    baseline, since some model has to serve.
     Otherwise it must clearly beat every baseline, and the champion too; if it learned from newer
     data it is enough not to clearly lose to the champion, or a good champion would go stale. A
-    champion that cannot be compared (another definition, or removed features) is replaced
-    by one that clearly beats the baselines. Clearly: by the bound of the 95 % interval.
+    champion that cannot be compared (of another definition) is replaced by one that clearly
+    beats the baselines. Clearly: by the bound of the 95 % interval.
 
     Parameters
     ----------

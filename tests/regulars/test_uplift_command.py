@@ -44,7 +44,7 @@ def test_the_effect_is_judged_and_kept_with_its_evidence(
     assert "14 days ahead" in printed.one_line
     for word in ("uplift", "response", "random", "qini", "Evidence: randomised"):
         assert word in printed.one_line
-    assert "Nothing published: mail shop has no champion for churn yet" in printed.one_line
+    assert "Nothing published: mail shop has no champion for churn yet; run" in printed.one_line
     champion_now = champion(open_client(read_settings(config).mlruns), "mail shop.uplift")
     assert (champion_now is None) == ("not promoted" in printed.one_line)
     if champion_now is not None:
