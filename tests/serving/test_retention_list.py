@@ -101,12 +101,12 @@ def test_only_who_gains_and_agreed_is_on_it_best_first(
     assert rows["rank"].tolist() == [1, 2]
 
 
-def test_what_keeps_contacts_off_the_list_is_counted(
+def test_contacts_are_counted_by_what_stopped_them(
     inputs_of: Callable[..., DecisionInputs],
 ) -> None:
     nobody_new = replace(HELLO, offer_id="o-none", ends_on=NOON.date())
     assert drawn(inputs_of(HELLO, nobody_new)).stopped == {
-        Stop.PASSED: 2,  # cleo is put off, eve is not scored
+        Stop.PASSED: 4,
         Stop.NO_CONSENT: 1,
         Stop.CONSENT_UNKNOWN: 1,
         Stop.ENDED: 6,
@@ -116,7 +116,15 @@ def test_what_keeps_contacts_off_the_list_is_counted(
 def test_what_any_channel_allows_did_not_stop(inputs_of: Callable[..., DecisionInputs]) -> None:
     policy = Policy(channels={"letter": Channel(consent="true")})
     anywhere = replace(HELLO, channels=("email", "letter"))
-    assert drawn(inputs_of(anywhere, policy=policy)).stopped == {Stop.PASSED: 2}
+    assert drawn(inputs_of(anywhere, policy=policy)).stopped == {Stop.PASSED: 6}
+
+
+def test_an_empty_list_was_not_stopped_by_gates_where_money_is_short(
+    inputs_of: Callable[..., DecisionInputs],
+) -> None:
+    poor = drawn(inputs_of(HELLO), Limits(money=0.1))
+    assert poor.rows.empty
+    assert poor.stopped[Stop.PASSED] == 4
 
 
 def test_the_limits_are_kept(inputs_of: Callable[..., DecisionInputs]) -> None:

@@ -85,8 +85,8 @@ class RetentionList:
     Attributes
     ----------
     stopped
-        How many contacts, of each customer and offer, stopped where; ``PASSED``: they are allowed,
-        but not worth their cost, or cannot be valued.
+        How many contacts, one for each customer and offer, stopped where; ``PASSED``: they are
+        allowed, whatever they are worth.
     """
 
     rows: pd.DataFrame
@@ -185,8 +185,7 @@ def value_actions(
 
 
 def _stopped(values: ActionValues) -> dict[Stop, int]:
-    """Count the contacts that the list could not have, by where they stopped."""
-    stop = np.where(values.channel >= 0, Stop.PASSED, values.stop)[~(values.worth > 0)]
+    stop = np.where(values.channel >= 0, Stop.PASSED, values.stop)
     places, counts = np.unique(stop, return_counts=True)
     return {Stop(place): int(count) for place, count in zip(places, counts, strict=True)}
 
