@@ -23,7 +23,8 @@ from regulars.settings import Settings
 from serving.decisions.gates.contact_policy import NO_CONTACTS
 from serving.decisions.gates.moment import Context
 from serving.decisions.learning.logged_choices import read_trace_record
-from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk
 from serving.decisions.offers import OfferBook, open_offer_book
 from serving.decisions.policies.experiments import Experiments
 from serving.decisions.terms import Terms

@@ -15,7 +15,8 @@ from serving.answers import Answered
 from serving.decisions.gates.contact_policy import NO_CONTACTS, ContactHistory, reach_back
 from serving.decisions.gates.moment import hour_of
 from serving.decisions.inputs import DecisionInputs
-from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk, OfferOutcome
 from serving.decisions.policies.exploration import ChoicePolicy
 from serving.decisions.ready_offer import ready_offer
 from serving.http.requests import NextBestOfferQuery, NextBestOfferRequest

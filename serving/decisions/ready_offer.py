@@ -11,7 +11,7 @@ from serving.answers import NextBestOffer
 from serving.customers.rescored import Rescored
 from serving.decisions.inputs import DecisionInputs
 from serving.decisions.learning.logged_choices import write_choices
-from serving.decisions.next_best_offer import OfferAsk, OfferOutcome
+from serving.decisions.offer_outcome import OfferAsk, OfferOutcome
 from serving.decisions.traces.gate_trace import TraceEntry
 
 _ID_FIRST: Final = b'{"decision_id":'

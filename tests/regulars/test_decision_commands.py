@@ -23,7 +23,8 @@ from regulars.settings import read_settings
 from regulars.shop import open_shop
 from serving.catalogue import open_catalogue
 from serving.decisions.inputs import open_decision_inputs
-from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk
 from serving.decisions.ready_offer import ready_offer
 from serving.products.shoppers import Shopper
 from serving.storage.sql_store import SqlStore

@@ -22,7 +22,8 @@ from serving.customers.rescored import Rescored
 from serving.decisions.bulk.batch import price_blocks
 from serving.decisions.bulk.decide import Situation, decide
 from serving.decisions.inputs import DecisionInputs, open_decision_inputs
-from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk, OfferOutcome
 from serving.decisions.offers import Offer, OfferBook
 from serving.decisions.terms import Terms
 from serving.events import check_events

@@ -15,7 +15,8 @@ from serving.answers import OfferItem
 from serving.catalogue import Catalogue, open_catalogue
 from serving.decisions.gates.stops import Stop
 from serving.decisions.inputs import open_decision_inputs
-from serving.decisions.next_best_offer import Decider, OfferAsk, OfferOutcome, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk, OfferOutcome
 from serving.decisions.offers import Offer, OfferBook
 from serving.products.shoppers import Shopper
 

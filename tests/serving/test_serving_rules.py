@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
 from serving.decisions.inputs import open_decision_inputs
-from serving.decisions.next_best_offer import Decider, OfferAsk, next_best_offer
+from serving.decisions.next_best_offer import next_best_offer
+from serving.decisions.offer_outcome import Decider, OfferAsk
 from serving.products.recommend import Ask, complete_cart, recommend
 from serving.products.shoppers import Interest, Shopper
 
