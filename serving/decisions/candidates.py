@@ -107,35 +107,22 @@ class Candidates:
             products, chance = _NO_PRODUCTS, chance[:0]
         money = chance * plan.margin[products]
         if not len(offers):
-            value, product = _joined(money), _joined(products, nothing=-1)
-            acceptance = _joined(chance)
+            value = _joined(money)
+            product = _joined(products, nothing=-1)
             return cls(
-                inputs,
-                next_order,
-                stakes,
-                offers,
-                None,
-                products,
-                value,
-                value,
-                acceptance,
-                product,
-            )
+                inputs, next_order, stakes, offers, None, products,
+                value=value, score=value, acceptance=_joined(chance), product=product,
+            )  # fmt: skip
         is_next = None if is_next is None else is_next[offers]
         breadth = _breadth(inputs, customer, shopper, offers, is_next)
         priced = price_offers(plan, stakes, sums, breadth, is_next, offers)
         return cls(
-            inputs,
-            next_order,
-            stakes,
-            offers,
-            priced,
-            products,
+            inputs, next_order, stakes, offers, priced, products,
             value=_joined(money, priced.value),
             score=_joined(money, priced.value * plan.weight[offers]),
             acceptance=_joined(chance, priced.p_accept),
             product=_joined(products, plan.product[offers], nothing=-1),
-        )
+        )  # fmt: skip
 
     @property
     def first_offer(self) -> int:
