@@ -54,35 +54,49 @@ def decide(
     Budgets of offers hold over all customers together: see :mod:`serving.decisions.bulk.budget`.
     Where no offer has a budget, memory is bounded by one block.
     """
-    blocks = -(-len(customers) // BLOCK_CUSTOMERS)
-    budgets = np.array([np.inf if o.budget is None else o.budget for o in inputs.book.offers])
-    chosen: NDArray[np.int64] | None = None
-    if np.isfinite(budgets).any():
-        tick = progress("Offers within their budgets", blocks + 1)
-        pieces = []
-        for block, passed in _priced_blocks(inputs, customers, situation):
-            priced = block.priced
-            given = priced.price_cut + priced.acceptance_cost
-            spent = priced.p_accept * given + priced.contact_cost
-            pieces.append((_advantage(inputs, block, passed), spent))
-            tick()
-        gain, cost = (np.concatenate(each) for each in zip(*pieces, strict=True))
-        chosen = allocate(gain, cost, Limits(action_money=budgets)).action
-        tick()
-    tick = progress("Best actions", blocks)
+    chosen = _within_budgets(inputs, customers, situation, progress)
+    tick = progress("Best actions", _count_blocks(customers))
     start = 0
     for block, passed in _priced_blocks(inputs, customers, situation):
         if chosen is None:
-            advantage = _advantage(inputs, block, passed)
-            empty = np.zeros(len(advantage), dtype=np.int64)
-            best = advantage.argmax(axis=1) if advantage.shape[1] else empty
-            ahead = advantage.max(axis=1, initial=-np.inf) > 0
-            action = np.where(ahead, best, NOTHING)
+            action = _best_actions(_advantage(inputs, block, passed))
         else:
             action = chosen[start : start + len(passed)]
             start += len(passed)
         yield _rows(inputs, block, passed, action, situation)
         tick()
+
+
+def _within_budgets(
+    inputs: DecisionInputs, customers: Positions, situation: Situation, progress: Progress
+) -> NDArray[np.int64] | None:
+    """Return each customer's action within the offers' budgets; None where none has a budget."""
+    budgets = np.array([np.inf if o.budget is None else o.budget for o in inputs.book.offers])
+    if not np.isfinite(budgets).any():
+        return None
+    tick = progress("Offers within their budgets", _count_blocks(customers) + 1)
+    pieces = []
+    for block, passed in _priced_blocks(inputs, customers, situation):
+        priced = block.priced
+        given = priced.price_cut + priced.acceptance_cost
+        spent = priced.p_accept * given + priced.contact_cost
+        pieces.append((_advantage(inputs, block, passed), spent))
+        tick()
+    gain, cost = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    action = allocate(gain, cost, Limits(action_money=budgets)).action
+    tick()
+    return action
+
+
+def _best_actions(advantage: Floats) -> NDArray[np.int64]:
+    """Return the offer of largest positive advantage for each customer, else doing nothing."""
+    if not advantage.shape[1]:
+        return np.full(len(advantage), NOTHING, dtype=np.int64)
+    return np.where(advantage.max(axis=1) > 0, advantage.argmax(axis=1), NOTHING)
+
+
+def _count_blocks(customers: Positions) -> int:
+    return -(-len(customers) // BLOCK_CUSTOMERS)
 
 
 def _priced_blocks(
@@ -129,21 +143,11 @@ def _rows(
     p_accept = term(priced.p_accept, p_buys * block.product_chance)
     lower, upper = priced.bounds
     spread = plan.p_buys_error * block.product_chance * np.abs(block.product_margin)
-    names = np.array([offer.name for offer in inputs.book.offers] + [None], dtype=object)
-    offers = np.array([offer.offer_id for offer in inputs.book.offers] + [None], dtype=object)
-    promoted = np.append(plan.product, -1)
-    product = np.where(shown, block.product, promoted[action])
-    ids, titles = (
-        np.array([*texts, None], dtype=object) for texts in (catalogue.product_ids, catalogue.names)
-    )
     manifest, customers = catalogue.manifest, catalogue.bundle.customers.take(block.customers)
     return pd.DataFrame(
         {
             C.CUSTOMER_ID: customers.column(C.CUSTOMER_ID).to_pylist(),
-            "action": np.select([offered, shown], ["offer", "product"], "do_nothing"),
-            C.OFFER_ID: pd.array(offers[action], dtype="str"),
-            C.PRODUCT_ID: pd.array(ids[product], dtype="str"),
-            "name": pd.array(np.where(offered, names[action], titles[product]), dtype="str"),
+            **_names(inputs, block, action, offered, shown),
             C.CHANNEL: situation.channel,
             "p_buys": np.where(offered, term(priced.p_buys), p_buys),
             "p_product_given_buys": term(priced.any_of_them, block.product_chance),
@@ -165,6 +169,34 @@ def _rows(
             "model_version": manifest.version,
         }
     )
+
+
+def _names(
+    inputs: DecisionInputs,
+    block: Block,
+    action: NDArray[np.int64],
+    offered: NDArray[np.bool_],
+    shown: NDArray[np.bool_],
+) -> dict[str, Any]:
+    """Return what each action is, and the ids and the name of what it offers or shows."""
+    catalogue, offers = inputs.catalogue, inputs.book.offers
+    offer_ids, offer_names, product_ids, product_names = (
+        np.array([*texts, None], dtype=object)  # None at place -1: nothing
+        for texts in (
+            [offer.offer_id for offer in offers],
+            [offer.name for offer in offers],
+            catalogue.product_ids,
+            catalogue.names,
+        )
+    )
+    product = np.where(shown, block.product, np.append(inputs.plan.product, -1)[action])
+    name = np.where(offered, offer_names[action], product_names[product])
+    return {
+        "action": np.select([offered, shown], ["offer", "product"], "do_nothing"),
+        C.OFFER_ID: pd.array(offer_ids[action], dtype="str"),
+        C.PRODUCT_ID: pd.array(product_ids[product], dtype="str"),
+        "name": pd.array(name, dtype="str"),
+    }
 
 
 def _taken(priced: Priced, term: Callable[[Any], Floats]) -> NDArray[np.bool_]:
