@@ -89,7 +89,7 @@ class Rescoring:
             mark = self._scores.begin(
                 scorer.model_version, scorer.since, scorer.received_after, self._clock()
             )
-        touched = self._scores.touched(mark.heard)
+        touched = self._scores.touched(mark.last_sequence)
         if not touched.customer_ids:
             self._send_heartbeat(mark)
             return Step()
@@ -98,7 +98,7 @@ class Rescoring:
         rescored = scorer.score(sent, self._clock()) if sent else []
         now = self._clock()
         if scorer.model_version != mark.model_version or not self._scores.keep(
-            rescored, mark, touched.heard, now
+            rescored, mark, touched.last_sequence, now
         ):
             # Another bundle was activated or another process rescored: start over in the next step.
             return Step()

@@ -37,14 +37,14 @@ class Mark:
 
     Parameters
     ----------
-    heard
+    last_sequence
         Number of the last group of events that scores count.
     seen_at
-        When whoever rescores was last at work, with its zone.
+        When the rescoring process was last at work, with its zone.
     """
 
     model_version: str
-    heard: int
+    last_sequence: int
     seen_at: datetime
 
 
@@ -54,7 +54,7 @@ class Touched:
 
     Parameters
     ----------
-    heard
+    last_sequence
         Number of the last group that was looked at.
     since
         When the first of these events was received, with its zone; None without any.
@@ -63,7 +63,7 @@ class Touched:
     """
 
     customer_ids: Sequence[str]
-    heard: int
+    last_sequence: int
     since: datetime | None
     more: bool
 
@@ -81,7 +81,7 @@ class ScoreStore:
         self._connected = connected
 
     def mark(self) -> Mark | None:
-        """Return how far rescoring has come; None where nobody ever rescored."""
+        """Return the latest mark; None where rescoring never ran."""
         latest = sql.select(RESCORING).order_by(RESCORING.c.seen_at.desc()).limit(1)
         with self._connected() as connection:
             return _mark(connection.execute(latest).first())
@@ -91,7 +91,7 @@ class ScoreStore:
     ) -> Mark:
         """Return the mark of a bundle; made where there is none, and what others made is dropped.
 
-        A new mark stands before the first event that is dated ``since`` or was received after
+        A new mark is set before the first event that is dated ``since`` or was received after
         ``received_after``: what was known when the bundle was made is in its scores.
         """
         with self._connected() as connection:
@@ -107,12 +107,12 @@ class ScoreStore:
             first = first.where(_not_in_tables(since, received_after))
             last = connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or 0
             before = connection.scalar(first)
-            heard = last if before is None else before - 1
-            row = {"model_version": model_version, "heard": heard, "seen_at": without_zone(at)}
+            mark = Mark(model_version, last if before is None else before - 1, at)
+            row = asdict(mark) | {"seen_at": without_zone(at)}
             connection.execute(sql.insert(RESCORING), row)
-            return Mark(model_version, heard, at)
+            return mark
 
-    def touched(self, heard: int, most_events: int = _MOST_EVENTS) -> Touched:
+    def touched(self, last_sequence: int, most_events: int = _MOST_EVENTS) -> Touched:
         """Return the customers of the next groups of events after one.
 
         Parameters
@@ -120,10 +120,10 @@ class ScoreStore:
         most_events
             As many are looked at, and the rest of the last one's group.
         """
-        sent = _sent_after(heard)
+        sent = _sent_after(last_sequence)
         with self._connected() as connection:
             # First how far, then what there is: whatever comes in between is left for next time.
-            last = connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or heard
+            last = connection.scalar(sql.select(sql.func.max(JOURNAL.c.sequence))) or last_sequence
             cut = connection.execute(sent.offset(most_events - 1).limit(1)).first()
             upto = last if cut is None else min(cut.sequence, last)
             rows = connection.execute(sent.where(JOURNAL.c.sequence <= upto)).all()
@@ -132,12 +132,12 @@ class ScoreStore:
         return Touched(list(customers), upto, None if since is None else _aware(since), upto < last)
 
     def state(self) -> RescoringState | None:
-        """Return how far rescoring has come; None where nobody ever rescored."""
+        """Return how far rescoring has come; None where it never ran."""
         mark = self.mark()
         if mark is None:
             return None
         with self._connected() as connection:
-            first = connection.execute(_sent_after(mark.heard).limit(1)).first()
+            first = connection.execute(_sent_after(mark.last_sequence).limit(1)).first()
         since = None if first is None else _aware(first.received_at)
         return RescoringState(mark.model_version, mark.seen_at, since)
 
@@ -159,21 +159,25 @@ class ScoreStore:
                 found += [dict(row) for row in connection.execute(wanted).mappings()]
         return sorted(found, key=lambda row: (row[C.TS], row[C.EVENT_ID]))
 
-    def keep(self, rescored: Sequence[Rescored], mark: Mark, heard: int, at: datetime) -> bool:
-        """Write scores and move the mark, both or neither; workers hear of it.
+    def keep(
+        self, rescored: Sequence[Rescored], mark: Mark, last_sequence: int, at: datetime
+    ) -> bool:
+        """Write scores and move the mark, both or neither; other workers read it in the journal.
 
         Returns
         -------
-        False where the mark was moved meanwhile: somebody else rescores, and nothing is written.
+        False where the mark was moved meanwhile: another process rescores, and nothing is written.
         """
         with self._connected() as connection:
             take_turn(connection)
             ours = RESCORING.c.model_version == mark.model_version
-            moved = sql.update(RESCORING).where(ours, RESCORING.c.heard == mark.heard)
-            moved = moved.values(heard=heard, seen_at=without_zone(at))
+            moved = sql.update(RESCORING).where(
+                ours, RESCORING.c.last_sequence == mark.last_sequence
+            )
+            moved = moved.values(last_sequence=last_sequence, seen_at=without_zone(at))
             if connection.execute(moved).rowcount == 0:
                 return False
-            # Whoever was erased while their scores were made.
+            # Customers may have been erased while their scores were made.
             hashes = {customer_hash(each.customer_id): each for each in rescored}
             for some in batches(hashes):
                 gone = sql.select(ERASED.c.customer_hash).where(ERASED.c.customer_hash.in_(some))
@@ -183,7 +187,7 @@ class ScoreStore:
         return True
 
     def seen(self, mark: Mark, at: datetime) -> None:
-        """Note that whoever rescores is at work, though there is nothing to do."""
+        """Note that the rescoring process is alive, though there is nothing to do."""
         ours = RESCORING.c.model_version == mark.model_version
         with self._connected() as connection:
             connection.execute(sql.update(RESCORING).where(ours).values(seen_at=without_zone(at)))
@@ -223,13 +227,13 @@ def _write(connection: sql.Connection, rescored: Sequence[Rescored]) -> None:
 _SAME: Final = EVENTS.c.batch_id == JOURNAL.c.batch_id
 
 
-def _sent_after(heard: int) -> sql.Select[Any]:
+def _sent_after(last_sequence: int) -> sql.Select[Any]:
     columns = (JOURNAL.c.sequence, EVENTS.c.customer_id, EVENTS.c.received_at)
     return (
         sql.select(*columns)
         .join_from(JOURNAL, EVENTS, _SAME)
         .where(
-            JOURNAL.c.sequence > heard,
+            JOURNAL.c.sequence > last_sequence,
             EVENTS.c.customer_id.is_not(None),
             EVENTS.c.event_type.in_(COUNTED_EVENTS),
         )
@@ -244,7 +248,7 @@ def _not_in_tables(since: datetime, received_after: datetime) -> sql.ColumnEleme
 
 
 def _mark(row: Any) -> Mark | None:
-    return None if row is None else Mark(row.model_version, row.heard, _aware(row.seen_at))
+    return None if row is None else Mark(row.model_version, row.last_sequence, _aware(row.seen_at))
 
 
 def _rescored(row: Mapping[Any, Any]) -> Rescored:

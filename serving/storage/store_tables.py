@@ -97,7 +97,7 @@ RESCORING: Final = sql.Table(
     "rescoring",
     METADATA,
     sql.Column("model_version", sql.Text, primary_key=True),
-    sql.Column("heard", sql.Integer, nullable=False),
+    sql.Column("last_sequence", sql.Integer, nullable=False),
     sql.Column("seen_at", sql.DateTime, nullable=False),
 )
 ERASED: Final = sql.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from alembic.migration import MigrationContext
 
 from serving.storage.sql_store import SqlStore
 from serving.storage.store_tables import METADATA
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 _BEFORE_THE_FIRST_STEP = """
 CREATE TABLE decisions (
@@ -43,6 +46,20 @@ def test_the_steps_lead_to_the_tables_that_the_store_knows(url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
+
+
+def test_how_far_rescoring_has_come_is_kept_where_its_column_is_renamed(url: str) -> None:
+    store = SqlStore(url)
+    mark = store.scores.begin("v1", NOW, NOW, NOW)
+    store.close()
+    engine = sql.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(sql.text("ALTER TABLE rescoring RENAME last_sequence TO heard"))
+        connection.execute(sql.text("UPDATE alembic_version SET version_num = '0008'"))
+    engine.dispose()
+    store = SqlStore(url)
+    assert store.scores.mark() == mark
+    store.close()
 
 
 def test_decisions_from_before_the_first_step_are_kept(tmp_path: Path) -> None:

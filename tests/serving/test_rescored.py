@@ -184,14 +184,16 @@ def test_a_mark_begins_before_what_the_bundle_does_not_hold(store: SqlStore) -> 
     store.add_events([old], NOW - timedelta(days=3))
     store.add_events([event("new")], NOW)
     mark = store.scores.begin("v1", AS_OF, NOW - timedelta(days=1), NOW)
-    assert (mark, mark.heard) == (store.scores.mark(), 1)
+    assert (mark, mark.last_sequence) == (store.scores.mark(), 1)
     store.add_events([old.model_copy(update={"event_id": "late", "customer_id": "cleo"})], NOW)
-    touched = store.scores.touched(mark.heard)
-    assert (touched.customer_ids, touched.heard, touched.more) == (["ben", "cleo"], 3, False)
+    touched = store.scores.touched(mark.last_sequence)
+    assert touched.customer_ids == ["ben", "cleo"]
+    assert (touched.last_sequence, touched.more) == (3, False)
     sent = store.scores.events_of(["ben", "cleo"], AS_OF, NOW - timedelta(days=1))
     assert [each["event_id"] for each in sent] == ["late", "new"]
     assert store.scores.begin("v1", NOW, NOW, NOW) == mark, "begun once"
-    assert store.scores.begin("v2", NOW + timedelta(1), NOW, NOW).heard == 3, "nothing is new"
+    later = store.scores.begin("v2", NOW + timedelta(1), NOW, NOW)
+    assert later.last_sequence == 3, "nothing is new"
 
 
 def test_only_what_scores_count_touches_a_customer(store: SqlStore) -> None:
@@ -205,11 +207,11 @@ def test_only_what_scores_count_touches_a_customer(store: SqlStore) -> None:
 def test_many_events_are_taken_in_whole_groups(store: SqlStore) -> None:
     for group in range(4):
         store.add_events([event(f"{group}-{n}", "view", f"c{group}{n}") for n in range(3)], NOW)
-    heard, seen = 0, []
+    last_sequence, seen = 0, []
     while True:
-        touched = store.scores.touched(heard, most_events=5)
+        touched = store.scores.touched(last_sequence, most_events=5)
         seen.append(list(touched.customer_ids))
-        heard = touched.heard
+        last_sequence = touched.last_sequence
         if not touched.more:
             break
     assert [len(customers) for customers in seen] == [6, 6]
