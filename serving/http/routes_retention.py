@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,20 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.bundle.schema import RfmSegment, Stage, Tier
 from serving.answers import Definition
-from serving.customers.answers import AtRisk, ChurnList, CustomerProfile
+from serving.customers.answers import ChurnList, CustomerProfile
 from serving.customers.churn_list import ChurnQuery, Sort, StaleCursorError
-from serving.customers.ordered_since import new_orders
 from serving.customers.profile import customer_profile
 from serving.http.access import as_json, requires
+from serving.http.churn_csv import churn_csv, with_new_order
 from serving.http.problems import FieldError, Problem, documented
 from serving.http.requests import CustomerPath
-from serving.products.shoppers import date_of
 from serving.server import Server
 from serving.view import View
 
 _CSV: Final = "text/csv"
-# A cell that begins with one of these is run as a formula (OWASP, CSV injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ChurnParameters(BaseModel):
@@ -89,50 +82,19 @@ def retention_routes(server: Server) -> APIRouter:
         view = server.view
         query = ChurnQuery(**parameters.model_dump(exclude={"limit", "cursor"}))
         if _CSV in request.headers.get("accept", ""):
-            return StreamingResponse(_csv_blocks(view, query), media_type=_CSV)
-        try:
-            rows, cursor = await asyncio.to_thread(
-                view.churn.page, query, parameters.limit, parameters.cursor
-            )
-        except StaleCursorError as error:
-            detail = "Begin again without a cursor: the list or its parameters changed."
-            raise Problem(422, detail, [FieldError("query.cursor", str(error))]) from error
-        manifest = view.catalogue.manifest
-        definition = Definition.of(manifest)
-        rows = [_with_news(view, row) for row in rows]
-        return as_json(ChurnList(manifest.version, manifest.as_of, definition, rows, cursor))
+            return StreamingResponse(churn_csv(view, query), media_type=_CSV)
+        return as_json(await _churn_page(view, query, parameters.limit, parameters.cursor))
 
     return router
 
 
-def _with_news(view: View, row: AtRisk) -> AtRisk:
-    """Add the date of an order that the scores do not count, where there is one."""
-    orders, last_day = new_orders(view.shoppers.find(row.customer_id))
-    return replace(row, ordered_since_on=date_of(last_day)) if orders else row
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
-def _csv_blocks(view: View, query: ChurnQuery) -> Iterator[str]:
-    """Yield the list as CSV; each row also says what its scores mean."""
+async def _churn_page(view: View, query: ChurnQuery, limit: int, cursor: str | None) -> ChurnList:
+    """Return the page that begins at a cursor; in a thread, as many rows are compared."""
+    try:
+        rows, following = await asyncio.to_thread(view.churn.page, query, limit, cursor)
+    except StaleCursorError as error:
+        detail = "Begin again without a cursor: the list or its parameters changed."
+        raise Problem(422, detail, [FieldError("query.cursor", str(error))]) from error
     manifest = view.catalogue.manifest
-    meaning: dict[str, Any] = {
-        "as_of": manifest.as_of.isoformat(),
-        "model_version": manifest.version,
-        "churn_horizon_days": manifest.horizon_days,
-        "value_horizon_days": manifest.value_horizon_days,
-        "value_basis": manifest.value_basis,
-        "currency": manifest.currency,
-    }
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*(field.name for field in fields(AtRisk)), *meaning])
-    writer.writeheader()
-    for block in view.churn.blocks(query):
-        rows = (asdict(_with_news(view, row)) for row in block)
-        writer.writerows({k: _harmless(cell) for k, cell in row.items()} | meaning for row in rows)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()
+    rows = [with_new_order(view, row) for row in rows]
+    return ChurnList(manifest.version, manifest.as_of, Definition.of(manifest), rows, following)
