@@ -65,34 +65,13 @@ def create_app(
         When there is nothing to serve, or the store cannot be read.
     """
     server = Server(bundle_source, store, keys, clock, new_id, policies)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(server.decisions.run()),
-            asyncio.create_task(server.follow(_FOLLOW_SECONDS)),
-            asyncio.create_task(server.listen(_LISTEN_SECONDS)),
-            asyncio.create_task(server.freshness.follow(lambda: server.view.rescored)),
-        ]
-        if read_keys is not None:
-            tasks.append(asyncio.create_task(server.follow_keys(read_keys, _FOLLOW_SECONDS)))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await server.decisions.close()
-            store.close()
-
     app = FastAPI(
         title="Regulars",
         summary="Customer value, churn, recommendations and next best offer.",
         version="1",
         # The server measures and logs each request itself, those of the thin routes included.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=lifespan,
+        lifespan=lambda _app: _background_work(server, store, read_keys),
         # The middleware gives these, thus every route may.
         responses=documented(408, 421, 429, 503),
         # A path with an extra slash is a 404 that says so, not a redirect to a second request.
@@ -113,3 +92,27 @@ def create_app(
     app.add_middleware(Protect, current_keys=lambda: server.keys)
     app.add_middleware(Observe, server=server)
     return app
+
+
+@asynccontextmanager
+async def _background_work(
+    server: Server, store: Store, read_keys: Callable[[], Keys] | None
+) -> AsyncIterator[None]:
+    """Run what goes on beside the requests; afterwards stop it, in order, and close the store."""
+    tasks = [
+        asyncio.create_task(server.decisions.run()),
+        asyncio.create_task(server.follow(_FOLLOW_SECONDS)),
+        asyncio.create_task(server.listen(_LISTEN_SECONDS)),
+        asyncio.create_task(server.freshness.follow(lambda: server.view.rescored)),
+    ]
+    if read_keys is not None:
+        tasks.append(asyncio.create_task(server.follow_keys(read_keys, _FOLLOW_SECONDS)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await server.decisions.close()
+        store.close()
