@@ -41,7 +41,7 @@ class Catalogue:
     fill_order
         Positions of all products: the popular ones first, best first, then the others by id.
     fill_position
-        Where each product stands in ``fill_order``; breaks all ties.
+        Position of each product in ``fill_order``; breaks all ties.
     popular_score, popular_probability
         Of every product; 0 outside the popular ones.
     usual_gap_days, repeat_share, newcomer_share
@@ -118,14 +118,9 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         [-1 if name is None else codes[name] for name in categories], dtype=np.int32
     )
     popular = bundle.popular
-    others = np.ones(len(products), dtype=bool)
-    others[popular.indices] = False
-    fill_order = np.concatenate([popular.indices, np.flatnonzero(others)]).astype(np.int32)
-    fill_position = np.empty_like(fill_order)
-    fill_position[fill_order] = np.arange(len(fill_order), dtype=np.int32)
+    fill_order, fill_position = _fill_order(popular.indices, len(products))
     churn_probability = floats(bundle.customers.column(B.CHURN_PROBABILITY))
-    scored = ~np.isnan(churn_probability)
-    average_p_buys = float(1 - churn_probability.mean(where=scored)) if scored.any() else None
+    average_p_buys = _average_p_buys(churn_probability)
     reactivated = bundle.manifest.reactivation_rate
     return Catalogue(
         bundle=bundle,
@@ -160,6 +155,21 @@ def open_catalogue(bundle: Bundle) -> Catalogue:
         average_p_buys=average_p_buys,
         lapsed_p_buys=average_p_buys if reactivated is None else reactivated,
     )
+
+
+def _fill_order(popular: Indices, n_products: int) -> tuple[Indices, Indices]:
+    """Return all products, the popular ones first, and the position of each in that order."""
+    others = np.ones(n_products, dtype=bool)
+    others[popular] = False
+    order = np.concatenate([popular, np.flatnonzero(others)]).astype(np.int32)
+    position = np.empty_like(order)
+    position[order] = np.arange(n_products, dtype=np.int32)
+    return order, position
+
+
+def _average_p_buys(churn_probability: NDArray[np.float64]) -> float | None:
+    scored = ~np.isnan(churn_probability)
+    return float(1 - churn_probability.mean(where=scored)) if scored.any() else None
 
 
 def _scatter(indices: Indices, values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
