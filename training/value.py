@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,16 +47,7 @@ def train_value(task: TrainingTask) -> JobReport:
         name="value",
         as_of=windows.as_of,
         test=windows.test,
-        definition={
-            "label": "discounted margin of the horizon, zero for those who do not buy",
-            "horizon_days": windows.horizon_days,
-            "extrapolated_to_days": extrapolated_to_days,
-            "value_basis": "extrapolated" if extrapolated_to_days else "learned",
-            "population": population(shop),
-            "discount_rate": shop.discount_rate,
-            "currency": shop.currency,
-            "margin_rate_where_cost_unknown": shop.margin_rate,
-        },
+        definition=_definition(shop, windows.horizon_days, extrapolated_to_days),
         parameters={
             **asdict(task.boosting),
             "half_life_days": judged.half_life_days,
@@ -87,6 +79,21 @@ def train_value(task: TrainingTask) -> JobReport:
             ),
         },
     )
+
+
+def _definition(
+    shop: ShopSettings, horizon_days: int, extrapolated_to_days: int | None
+) -> dict[str, Any]:
+    return {
+        "label": "discounted margin of the horizon, zero for those who do not buy",
+        "horizon_days": horizon_days,
+        "extrapolated_to_days": extrapolated_to_days,
+        "value_basis": "extrapolated" if extrapolated_to_days else "learned",
+        "population": population(shop),
+        "discount_rate": shop.discount_rate,
+        "currency": shop.currency,
+        "margin_rate_where_cost_unknown": shop.margin_rate,
+    }
 
 
 def _baselines(data: Dataset, shop: ShopSettings) -> dict[str, Floats]:

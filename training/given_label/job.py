@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from features.progress import Progress
 from features.rollup import from_epoch_day
@@ -32,7 +35,7 @@ _MOST_BARS = 20
 
 @dataclass(frozen=True)
 class LabelledReport:
-    """A job's report, and the columns that speak against using its model.
+    """A job's report, and the columns that are reasons not to use its model.
 
     Attributes
     ----------
@@ -62,7 +65,6 @@ def train_given_label(
     model = GivenLabelModel(table.kinds, in_time_order=settings.in_time_order, seed=seed)
     model.fit(table.features, table.outcomes, progress("Churn, served", FIT_STEPS))
     test, as_of = _days(table, today)
-    outcomes = table.outcomes[judged.rows]
     report = JobReport(
         name=OURS,
         as_of=as_of,
@@ -72,21 +74,12 @@ def train_given_label(
             "population": "the rows of the labelled table",
             "split": _split(settings, judged),
         },
-        parameters={
-            **asdict(model.boosting_),
-            **{f"blend_{name}": value for name, value in asdict(model.blend_).items()},
-            "looseness": model.looseness_,
-            "rows": len(table),
-            "judged_rows": len(judged.rows),
-            "positive_rate": float(table.outcomes.mean()),
-            "columns": len(table.kinds),
-            "suspicious_columns": ", ".join(suspect.column for suspect in suspects),
-        },
+        parameters=_parameters(table, judged, model, suspects),
         scorecard=judged.scorecard,
         contest=Contest(
             "ROC AUC",
             roc_auc,
-            outcomes,
+            table.outcomes[judged.rows],
             judged.predicted,
             _rerun(table, judged),
             table.customer_ids.iloc[judged.rows].tolist(),
@@ -94,15 +87,7 @@ def train_given_label(
         judged=judged.model,
         model=model,
         vector_fingerprint=f"{settings.label}: {', '.join(table.kinds)}",
-        figures={
-            "calibration": calibration_plot(outcomes, judged.predicted[OURS]),
-            "gains": gains_plot(outcomes, judged.predicted, "churners"),
-            "importance": bar_plot(
-                _largest(model.importance(table.features)),
-                "Columns by mean effect on churn",
-                "mean absolute contribution to the logit",
-            ),
-        },
+        figures=_figures(table, judged, model),
         notes=(*map(str, suspects), *_notes(table, settings, judged)),
     )
     return LabelledReport(report, suspects)
@@ -116,6 +101,34 @@ def _judge(
         return hold_out_later(*rows, table.times, seed, progress("Churn, judged", LATER_TICKS))
     tick = progress("Churn, judged", settings.folds * settings.repeats)
     return cross_validate(*rows, settings.folds, settings.repeats, seed, tick)
+
+
+def _parameters(
+    table: LabelledTable, judged: Judged, model: GivenLabelModel, suspects: Sequence[Suspect]
+) -> dict[str, Any]:
+    return {
+        **asdict(model.boosting_),
+        **{f"blend_{name}": value for name, value in asdict(model.blend_).items()},
+        "looseness": model.looseness_,
+        "rows": len(table),
+        "judged_rows": len(judged.rows),
+        "positive_rate": float(table.outcomes.mean()),
+        "columns": len(table.kinds),
+        "suspicious_columns": ", ".join(suspect.column for suspect in suspects),
+    }
+
+
+def _figures(table: LabelledTable, judged: Judged, model: GivenLabelModel) -> dict[str, Figure]:
+    outcomes = table.outcomes[judged.rows]
+    return {
+        "calibration": calibration_plot(outcomes, judged.predicted[OURS]),
+        "gains": gains_plot(outcomes, judged.predicted, "churners"),
+        "importance": bar_plot(
+            _largest(model.importance(table.features)),
+            "Columns by mean effect on churn",
+            "mean absolute contribution to the logit",
+        ),
+    }
 
 
 def _split(settings: LabelledSettings, judged: Judged) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,13 +51,9 @@ def train_recommend(task: TrainingTask) -> JobReport:
             "lengthen training.horizon_days",
         )
     ranked = _ranked(judged, known, customers, task.progress)
-    history, sizes = known.customer_matrix()[customers], truth_sizes(truth)
+    history = known.customer_matrix()[customers]
     scorecard = {name: ranking_scorecard(r, truth, history) for name, r in ranked.items()}
     served = _chosen(task, windows, "Blend, served", back=timedelta())
-
-    def ndcg(ranking: NDArray[np.int64]) -> Floats:
-        return ndcg_at(hits(ranking, truth), sizes, 10)
-
     return JobReport(
         name="recommend",
         as_of=windows.as_of,
@@ -66,22 +64,9 @@ def train_recommend(task: TrainingTask) -> JobReport:
             "population": "customers with a purchase before the cutoff and an order after it",
             "customers_judged": len(customers),
         },
-        parameters={
-            "candidates": task.settings.candidates,
-            "stages": judged.stages_,
-            "served_stages": served.stages_,
-            **{f"weight_{name}": weight for name, weight in judged.weights_.items()},
-            **{f"served_weight_{name}": weight for name, weight in served.weights_.items()},
-        },
+        parameters=_parameters(task, judged, served),
         scorecard=pd.DataFrame(scorecard).T,
-        contest=Contest(
-            "NDCG@10",
-            lambda _, points: float(np.mean(points)),
-            sizes.astype(np.float64),
-            {name: ndcg(ranking) for name, ranking in ranked.items()},
-            lambda folder: ndcg(_rerun(folder, known, customers)),
-            known.customer_ids[customers].tolist(),
-        ),
+        contest=_contest(ranked, truth, known, customers),
         judged=judged,
         model=served,
         vector_fingerprint="purchases",
@@ -92,6 +77,40 @@ def train_recommend(task: TrainingTask) -> JobReport:
             ),
         },
     )  # fmt: skip
+
+
+def _parameters(
+    task: TrainingTask, judged: NextPurchaseModel, served: NextPurchaseModel
+) -> dict[str, Any]:
+    return {
+        "candidates": task.settings.candidates,
+        "stages": judged.stages_,
+        "served_stages": served.stages_,
+        **{f"weight_{name}": weight for name, weight in judged.weights_.items()},
+        **{f"served_weight_{name}": weight for name, weight in served.weights_.items()},
+    }
+
+
+def _contest(
+    ranked: Mapping[str, NDArray[np.int64]],
+    truth: Truth,
+    known: Interactions,
+    customers: NDArray[np.int64],
+) -> Contest:
+    """Return the customers' NDCG by each ranking, and by an older saved model on request."""
+    sizes = truth_sizes(truth)
+
+    def ndcg(ranking: NDArray[np.int64]) -> Floats:
+        return ndcg_at(hits(ranking, truth), sizes, 10)
+
+    return Contest(
+        "NDCG@10",
+        lambda _, points: float(np.mean(points)),
+        sizes.astype(np.float64),
+        {name: ndcg(ranking) for name, ranking in ranked.items()},
+        lambda folder: ndcg(_rerun(folder, known, customers)),
+        known.customer_ids[customers].tolist(),
+    )
 
 
 def _chosen(

@@ -99,26 +99,11 @@ def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftRep
         )
         for part in (past, campaigns)
     )
-    contacted = past.treated == 1
-    response = ResponseModel(seed=seed).fit(
-        past.rows[contacted], past.ordered[contacted], past.columns
-    )
-    scores = {
-        "uplift": judged.effect(latest.rows),
-        RESPONSE: response.predict_proba(latest.rows)[:, 1],
-        "random": np.zeros(len(latest.rows)),
-    }
+    scores = _rankings(judged, past, latest, seed)
     return UpliftReport(
         as_of=task.as_of,
         judged_from=min(latest.rows[C.AS_OF]),
-        definition={
-            "treatment": "contacted in a campaign, against held out",
-            "outcome": f"a net-positive order within {task.response_days} days of it",
-            "response_days": task.response_days,
-            "evidence": model.grade_.evidence,
-            "because": model.grade_.because,
-            "ranking": model.choice_.chosen,
-        },
+        definition=_definition(task, model),
         scorecard=qini_table(scores, trial, RESPONSE, seed=seed),
         average_effect=trial.average_effect,
         judged=judged,
@@ -130,6 +115,35 @@ def train_uplift(task: TrainingTask, design: Design = "randomised") -> UpliftRep
         trial=trial,
         scores=scores,
     )
+
+
+def _rankings(
+    judged: UpliftModel, past: Campaigns, latest: Campaigns, seed: int
+) -> dict[str, Floats]:
+    """Return the latest campaigns' scores by the uplift, by the response of those contacted, and 0.
+
+    The response model learns from the same past as the judged one.
+    """
+    contacted = past.treated == 1
+    response = ResponseModel(seed=seed).fit(
+        past.rows[contacted], past.ordered[contacted], past.columns
+    )
+    return {
+        "uplift": judged.effect(latest.rows),
+        RESPONSE: response.predict_proba(latest.rows)[:, 1],
+        "random": np.zeros(len(latest.rows)),
+    }
+
+
+def _definition(task: TrainingTask, model: UpliftModel) -> dict[str, str | int]:
+    return {
+        "treatment": "contacted in a campaign, against held out",
+        "outcome": f"a net-positive order within {task.response_days} days of it",
+        "response_days": task.response_days,
+        "evidence": model.grade_.evidence,
+        "because": model.grade_.because,
+        "ranking": model.choice_.chosen,
+    }
 
 
 def mean_contact_cost(engine: Engine, prepared: Prepared, as_of: date) -> float | None:
