@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from models.recommend.factors import best_products, nearest_products, on_grid
+from models.recommend.factors import (
+    best_products,
+    load_factors,
+    nearest_products,
+    on_grid,
+    save_factors,
+)
 from models.recommend.fold_in import factor_gram, fold_in
 from models.recommend.interactions import Interactions
 from models.recommend.matrices import Candidates, Indices
 from models.recommend.topk import tie_order
-from models.state import load_state, save_state
 
 
 class Als:
@@ -132,19 +137,12 @@ class Als:
             "half_life_days": self.half_life_days,
             "seed": self.seed,
         }
-        arrays: dict[str, NDArray[Any]] = {
-            "customer_factors": self.customer_factors_,
-            "product_factors": self.product_factors_.astype(np.float32),
-            "ties": self.ties_,
-        }
-        save_state(folder, parameters, arrays)
+        save_factors(folder, parameters, self.customer_factors_, self.product_factors_, self.ties_)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what :meth:`save` wrote."""
-        parameters, arrays = load_state(folder)
+        parameters, customers, products, ties = load_factors(folder)
         model = cls(**parameters)
-        model.customer_factors_ = arrays["customer_factors"]
-        model.product_factors_ = arrays["product_factors"].astype(np.float64)
-        model.ties_ = arrays["ties"]
+        model.customer_factors_, model.product_factors_, model.ties_ = customers, products, ties
         return model

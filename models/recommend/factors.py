@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.recommend.matrices import Candidates, Indices
 from models.recommend.topk import score_in_blocks
+from models.state import load_state, save_state
 
 Floats = NDArray[np.floating[Any]]
 
@@ -71,3 +74,28 @@ def nearest_products(
         return cosines
 
     return score_in_blocks(products, limit, ties, others)
+
+
+def save_factors(
+    folder: Path,
+    parameters: Mapping[str, Any],
+    customer_factors: NDArray[np.float32],
+    product_factors: NDArray[np.float64],
+    ties: NDArray[np.int64],
+) -> None:
+    """Write a factor model; numbers from :func:`on_grid` fit single precision without loss."""
+    arrays: dict[str, NDArray[Any]] = {
+        "customer_factors": customer_factors,
+        "product_factors": product_factors.astype(np.float32),
+        "ties": ties,
+    }
+    save_state(folder, parameters, arrays)
+
+
+def load_factors(
+    folder: Path,
+) -> tuple[dict[str, Any], NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
+    """Read back what :func:`save_factors` wrote, in the order of its arguments."""
+    parameters, arrays = load_state(folder)
+    products = arrays["product_factors"].astype(np.float64)
+    return parameters, arrays["customer_factors"], products, arrays["ties"]
