@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: a real PostgreSQL server, and repeatable examples."""
+"""Fixtures that many tests share: PostgreSQL, a model registry, and repeatable examples."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import settings
+
+from benchmarks.faults.postgres_programs import NotInstalledError, find_program, server_user
 
 # The same examples in every run, so that a change alone turns a test red. To look for new ones:
 # HYPOTHESIS_PROFILE=explore make test
@@ -86,37 +87,19 @@ class PostgresServer:
                 connection.execute(statement.encode())
 
 
-def _program(name: str) -> str:
-    """Find a program on the path, or where Debian keeps the versions of PostgreSQL."""
-    kept = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    found = shutil.which(name) or (str(kept[-1]) if kept else None)
-    if found is None:
-        pytest.skip(f"PostgreSQL is not installed: there is no program {name}")
-    return found
-
-
-def _as_nobody(folder: Path) -> dict[str, Any]:
-    """Return whom to run the server as, who then owns ``folder``: it refuses to run as root."""
-    if os.getuid() != 0:
-        return {}
-    import pwd  # noqa: PLC0415  on Unix only
-
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = known.get("postgres") or known["nobody"]
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start a server in a folder of its own; about a second, for each process of the tests."""
     if os.name != "posix":
         pytest.skip("PostgreSQL is reached through a Unix socket here")
-    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    try:
+        initdb, pg_ctl = find_program("initdb"), find_program("pg_ctl")
+    except NotInstalledError as missing:
+        pytest.skip(str(missing))
     # Not pytest's own folder: other users cannot enter it, and sockets need a short path.
     with tempfile.TemporaryDirectory(prefix="regulars-postgres-") as name:
         folder = Path(name)
-        identity, data = _as_nobody(folder), str(folder / "data")
+        identity, data = server_user(folder), str(folder / "data")
 
         def run(command: Sequence[str]) -> None:
             done = subprocess.run(  # noqa: S603
@@ -157,3 +140,22 @@ def postgres_store_url(postgres_url: str) -> str:
 def postgres_run(postgres_server: PostgresServer, postgres_url: str) -> Callable[..., None]:
     """Return what runs SQL statements in the test's own database."""
     return functools.partial(postgres_server.run, postgres_url)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return MLflow's database, empty: creating it takes seconds, copying it none."""
+    from models import registry  # noqa: PLC0415  MLflow is slow to load, and few tests need it
+
+    folder = tmp_path_factory.mktemp("migrated")
+    registry.ensure_database(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def mlruns(migrated_database: Path, tmp_path: Path) -> Path:
+    """Return a folder with a registry of its own, whose name needs quoting in an address."""
+    folder = tmp_path / "a folder with spaces, é and 100 %"
+    folder.mkdir()
+    shutil.copy(migrated_database, folder)
+    return folder

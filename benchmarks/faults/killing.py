@@ -7,8 +7,9 @@ import signal
 import time
 from typing import Final
 
+from benchmarks.faults.postgres_programs import NotInstalledError
 from benchmarks.faults.shop import Ledger, Trial, deliveries_to, kept_rows
-from benchmarks.faults.stores import NotInstalledError, SqliteFile, postgres_server
+from benchmarks.faults.stores import SqliteFile, postgres_server
 from benchmarks.serving.processes import free_port, running_on, serve_ours, spawn
 from benchmarks.table import Row
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Final
 
+from benchmarks.faults.postgres_programs import NotInstalledError
 from benchmarks.faults.shop import Ledger, Trial, deliveries_to, kept_rows
 from benchmarks.faults.shopper import Shopper
-from benchmarks.faults.stores import NotInstalledError, PostgresServer, SqliteFile, postgres_server
+from benchmarks.faults.stores import PostgresServer, SqliteFile, postgres_server
 from benchmarks.serving.processes import running, serve_ours
 from benchmarks.table import Row
 

@@ -1,10 +1,7 @@
-"""The stores that faults are tried on: a SQLite file, and a PostgreSQL server of their own."""
+"""The stores that faults are tried on: a SQLite file, and a PostgreSQL server."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
 import sqlite3
 import subprocess
 import tempfile
@@ -16,11 +13,9 @@ from typing import Any, Final
 
 import psycopg
 
+from benchmarks.faults.postgres_programs import find_program, server_user
+
 _ASKED: Final = "SELECT event_id FROM events"
-
-
-class NotInstalledError(Exception):
-    """A program that a part needs is not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class PostgresServer:
 
     def _control(self, action: str, *options: str) -> None:
         data = str(self.folder / "data")
-        _run([_program("pg_ctl"), action, "--wait", "--pgdata", data, *options], self)
+        _run([find_program("pg_ctl"), action, "--wait", "--pgdata", data, *options], self)
 
 
 @contextmanager
@@ -85,10 +80,10 @@ def postgres_server() -> Iterator[PostgresServer]:
     NotInstalledError
         When there is none on this machine.
     """
-    initdb = _program("initdb")
+    initdb = find_program("initdb")
     # A short path, for its socket, that another user can enter.
     with tempfile.TemporaryDirectory(prefix="regulars-postgres-") as name:
-        server = PostgresServer(Path(name), _as_nobody(Path(name)))
+        server = PostgresServer(Path(name), server_user(Path(name)))
         how = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
         _run([initdb, "--pgdata", str(server.folder / "data"), *how], server)
         server.start()
@@ -106,22 +101,3 @@ def _run(command: Sequence[str], server: PostgresServer) -> None:
             command, cwd=server.folder, stdout=output, stderr=output, check=False, **server.identity
         )
     assert done.returncode == 0, said.read_text(encoding="utf-8")
-
-
-def _program(name: str) -> str:
-    """Find a program on the path, or where Debian keeps the versions of PostgreSQL."""
-    kept = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    found = shutil.which(name) or (str(kept[-1]) if kept else None)
-    if found is None:
-        raise NotInstalledError(f"PostgreSQL is not installed: there is no program {name}")
-    return found
-
-
-def _as_nobody(folder: Path) -> dict[str, Any]:
-    """Return whom to run the server as, who then owns ``folder``: it refuses to run as root."""
-    if os.getuid() != 0:
-        return {}
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = known.get("postgres") or known["nobody"]
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}

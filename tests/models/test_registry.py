@@ -20,21 +20,6 @@ NAME = "corner shop.churn"
 Store = Callable[[str], RegisteredModel]
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    registry.ensure_database(folder)
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def mlruns(migrated: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "a folder with spaces, é and 100 %"
-    folder.mkdir()
-    shutil.copy(migrated, folder)
-    return folder
-
-
 @pytest.fixture
 def client(mlruns: Path) -> Client:
     return registry.open_client(mlruns)

@@ -15,7 +15,6 @@ import pytest
 from rich.console import Console
 
 from features.errors import DataError, RegistryError, SettingsError
-from models import registry
 from regulars.labelled import check_labelled, score_labelled, train_labelled
 from regulars.settings import Settings, read_settings
 
@@ -50,17 +49,10 @@ def table(n: int = 400) -> pd.DataFrame:
     return pd.DataFrame({"who": who, "months": months, "plan": plan, "noise": noise, "left": left})
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    registry.ensure_database(folder)
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def shop(tmp_path: Path, database: Path) -> Settings:
+def shop(tmp_path: Path, migrated_database: Path) -> Settings:
     (tmp_path / "mlruns").mkdir()
-    shutil.copy(database, tmp_path / "mlruns")
+    shutil.copy(migrated_database, tmp_path / "mlruns")
     table().to_csv(tmp_path / "customers.csv", index=False)
     (tmp_path / "regulars.toml").write_text(TOML, encoding="utf-8")
     return read_settings(tmp_path / "regulars.toml")

@@ -1,8 +1,7 @@
-"""A small simulated shop, prepared once, and a registry that needs no migration."""
+"""A small simulated shop, prepared once, and the champions that it trained."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -55,21 +54,6 @@ def reports(task: TrainingTask) -> dict[str, JobReport]:
     return {job: run_job(job, task) for job in ("churn", "value", "recommend")}
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    registry.ensure_database(folder)
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def mlruns(migrated: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "mlruns of a shop"
-    folder.mkdir()
-    shutil.copy(migrated, folder)
-    return folder
-
-
 @pytest.fixture
 def client(mlruns: Path) -> Client:
     return registry.open_client(mlruns)
@@ -77,11 +61,11 @@ def client(mlruns: Path) -> Client:
 
 @pytest.fixture(scope="module")
 def champions(
-    reports: dict[str, Any], migrated: Path, tmp_path_factory: pytest.TempPathFactory
+    reports: dict[str, Any], migrated_database: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Champions:
     """Promote what was trained, whatever the gate would say, and load it from the registry."""
     mlruns = tmp_path_factory.mktemp("mlruns")
-    (mlruns / "mlflow.db").write_bytes(migrated.read_bytes())
+    (mlruns / "mlflow.db").write_bytes(migrated_database.read_bytes())
     client = registry.open_client(mlruns)
     for job in REQUIRED_JOBS:
         run_id, folder = track(client, reports[job], mlruns, "corner shop", "data-1")
