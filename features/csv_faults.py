@@ -9,7 +9,7 @@ from pathlib import Path
 
 _SEPARATORS = ",;\t|"
 _QUOTES = (
-    "correct that line: a value that holds the separator or a line break stands in double quotes"
+    "correct that line: a value that holds the separator or a line break must be in double quotes"
 )
 _WHOLE = "check that the file is whole and of the kind that its name says"
 

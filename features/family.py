@@ -24,7 +24,7 @@ AS_OF_DAY = "as_of_day"
 KEYS = (C.CUSTOMER_ID, AS_OF_DAY)
 AGE_DAYS = "age_days"
 FIRST_SEEN = "first_seen"
-# Stand for a missing first or last day: one comparison is much faster than a test for missing,
+# In place of a missing first or last day: one comparison is much faster than a test for missing,
 # which would be made again for every pair of a fact and a cutoff.
 _BEFORE_ALL_DAYS, _AFTER_ALL_DAYS = -(10**9), 10**9
 

@@ -60,7 +60,7 @@ class Histogram:
         Of numbers: where the bins begin and end; the outermost bins also hold the values beyond.
         NaN where all values are missing.
     names
-        Of categories: what each bin counts; the last one may stand for all other names.
+        Of categories: what each bin counts; the last one may be for all other names.
     """
 
     then: Floats

@@ -1,7 +1,7 @@
 """The named rules that a good row keeps, one place per table.
 
 A rule is true where the row is *bad*. Comparisons with a missing value are never true, so
-each rule speaks only of rows that have something to judge.
+each rule applies only to rows that have the value it judges.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def first_few(names: Collection[str]) -> str:
-    """List the first names; dots stand for the others.
+    """List the first names; dots replace the others.
 
     >>> first_few(["a", "b", "c", "d"])
     'a, b, c ...'

@@ -118,7 +118,7 @@ class NextProductModel:
         holders = len(np.unique(hidden.customer))
         if holders < _FEWEST_HOLDERS or len(np.unique(hidden.product)) < 2:
             raise TrainingError(
-                f"only {holders} customers hold two products or more: nothing tells what follows",
+                f"only {holders} customers hold two products or more: too few to learn from",
                 f"bring the contracts of at least {_FEWEST_HOLDERS} such customers",
             )
         self.products_ = tuple(products)

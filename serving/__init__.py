@@ -2,5 +2,5 @@
 
 Where to begin: ``run`` starts processes, ``app`` puts the application together, ``server`` holds
 what changes while it runs, ``view`` what one request reads. The answers are made in ``products``,
-``customers`` and ``decisions``; ``http`` stands before them, ``storage`` and ``lookups`` below.
+``customers`` and ``decisions``; ``http`` is above them, ``storage`` and ``lookups`` below.
 """

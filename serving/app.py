@@ -56,8 +56,8 @@ def create_app(
     Parameters
     ----------
     read_keys
-        Returns the keys that hold now, to be read time and again: one that is revoked is refused,
-        one that is added is known. None where they never change.
+        Returns the keys that are valid now; called again and again, so that a revoked key is
+        refused and a new one accepted. None where keys never change.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def create_app(
         # The server measures and logs each request itself, those of the thin routes included.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lambda _app: _background_work(server, store, read_keys),
-        # The middleware gives these, thus every route may.
+        # From the middleware, so every route may return them.
         responses=documented(408, 421, 429, 503),
         # A path with an extra slash is a 404 that says so, not a redirect to a second request.
         redirect_slashes=False,
@@ -98,7 +98,7 @@ def create_app(
 async def _background_work(
     server: Server, store: Store, read_keys: Callable[[], Keys] | None
 ) -> AsyncIterator[None]:
-    """Run what goes on beside the requests; afterwards stop it, in order, and close the store."""
+    """Run the background tasks while the application serves; then stop them, close the store."""
     tasks = [
         asyncio.create_task(server.decisions.run()),
         asyncio.create_task(server.follow(_FOLLOW_SECONDS)),

@@ -176,7 +176,7 @@ class Server:
         forget(view, await asyncio.to_thread(remembered, view, hashes))
 
     async def store_answers(self) -> bool:
-        """Tell whether the store answers in time; ``StoreError`` when it fails."""
+        """Return whether the store answers in time; ``StoreError`` when it fails."""
         return await self._check.answered()
 
     async def follow(self, interval_seconds: float) -> None:

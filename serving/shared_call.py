@@ -48,7 +48,7 @@ class SharedCall:
         self._fault: type[Exception] | None = None
 
     async def answered(self) -> bool:
-        """Tell whether a call that began after this moment ended in time.
+        """Return whether a call that began after this moment ended in time.
 
         Raises
         ------

@@ -35,7 +35,7 @@ class TimeLimit:
         asyncio.get_running_loop().call_at(due, self._look)
 
     def _look(self) -> None:
-        """Let fail what is too late, and look again when the next may be."""
+        """Fail the futures that are overdue, and look again when the next may be."""
         self._due = 0.0
         now = asyncio.get_running_loop().time()
         while self._watched:

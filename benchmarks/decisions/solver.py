@@ -42,7 +42,7 @@ class Case:
         return Limits(self.contacts, self.money, self.action_contacts, self.action_money)
 
     def fits(self, action: Integers) -> bool:
-        """Tell whether an allocation keeps all limits."""
+        """Return whether an allocation keeps all limits."""
         rows = np.flatnonzero(action != NOTHING)
         chosen, spent = action[rows], self.cost[rows, action[rows]]
         width = self.cost.shape[1]

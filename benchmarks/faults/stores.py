@@ -35,7 +35,7 @@ class SqliteFile:
             return [id_ for (id_,) in connection.execute(_ASKED)]
 
     def intact(self) -> bool:
-        """Tell whether SQLite finds nothing wrong with the file."""
+        """Return whether SQLite finds nothing wrong with the file."""
         with closing(sqlite3.connect(self.path)) as connection:
             return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

@@ -51,7 +51,7 @@ def answer_end(received: bytes) -> int | None:
 
 
 def succeeded(received: bytes) -> bool:
-    """Tell whether an answer's status is one of success."""
+    """Return whether an answer's status is one of success."""
     return received.startswith(b"HTTP/1.1 2")
 
 

@@ -25,7 +25,7 @@ from features.vocabulary import Columns as C
 
 GRACE_DAYS = 30
 
-# Stands for the last day of contracts without an end; later than any real day.
+# The last day of contracts without an end; later than any real day.
 _NO_END = 10_000_000
 
 

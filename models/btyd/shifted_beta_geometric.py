@@ -60,7 +60,7 @@ class ShiftedBetaGeometric:
         ended
             Whether it ended.
         customers
-            How many contracts each row stands for; one each by default.
+            How many contracts each row represents; one each by default.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class ShiftedBetaGeometric:
         return np.asarray(joint - betaln(self.alpha, self.beta))
 
     def survival(self, periods: Floats) -> Floats:
-        """Return S(t), the share of contracts that stand after t renewals: eq. (6)."""
+        """Return S(t), the share of contracts still running after t renewals: eq. (6)."""
         return np.asarray(
             np.exp(betaln(self.alpha, self.beta + periods) - betaln(self.alpha, self.beta))
         )

@@ -112,13 +112,13 @@ CUSTOMERS: Final = pa.schema(
         pa.field(B.DAYS_SINCE_LAST_ORDER, pa.int64()),
         pa.field(B.ORDERS, pa.int64()),  # net-positive orders before as_of
         pa.field(C.EMAIL_CONSENT, pa.bool_()),  # may be contacted by e-mail; null where unsaid
-        # The next five speak of the response days after a contact; null without treatment data.
+        # The next five are for the response days after a contact; null without treatment data.
         pa.field(B.UPLIFT, pa.float64()),  # change in P(order) by a contact
         pa.field(B.UPLIFT_LOWER, pa.float64()),  # with the next, its 95 % interval
         pa.field(B.UPLIFT_UPPER, pa.float64()),
         pa.field(B.P_ORDERS, pa.float64()),  # P(order)
         pa.field(B.VALUE_IF_ORDERS, pa.float64()),  # money: expected margin of an order
-        # The likeliest one to hold next, of who holds a contract, and P(it | one more is held).
+        # A contract holder's likeliest next product, and P(it | one more is held).
         pa.field(B.NEXT_PRODUCT, _TEXT),
         pa.field(B.NEXT_PRODUCT_PROBABILITY, pa.float64()),
         pa.field(B.DRIVERS, _TEXT),  # JSON: [{feature, meaning, value, effect, family, text, ...}]

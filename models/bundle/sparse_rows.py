@@ -100,7 +100,7 @@ class SparseRows:
         """Return some rows, in the order given."""
         lengths = np.diff(self.indptr)[rows]
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        # Entry k of a row stands k after the row's first.
+        # Entry k of a row is k after the row's first.
         entries = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
         values = {name: array[entries] for name, array in self.values.items()}
         return SparseRows(indptr, self.indices[entries], values)

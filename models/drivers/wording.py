@@ -59,7 +59,7 @@ def one_of(plural: str) -> str:
 def figure(value: float, unit: str, currency: str) -> str:
     """Write a number with its unit: shares in percent, money in its currency.
 
-    Scales such as "0 to 10" stand behind in brackets; an empty currency is left out.
+    Scales such as "0 to 10" follow in brackets; an empty currency is left out.
     """
     if unit == "yes or no":
         return "yes" if value else "no"

@@ -37,7 +37,7 @@ class RuleError(OfferError):
         self.message, self.text, self.span = message, text, span
 
     def within(self, place: str) -> RuleError:
-        """Return the same mistake, naming the offer and gate that it stands in."""
+        """Return the same mistake, naming the offer and gate that it is in."""
         return RuleError(f"{place}: {self.message}", self.text, self.span, self.remedy)
 
 

@@ -35,7 +35,7 @@ def parse(text: str) -> Expression:
     Raises
     ------
     RuleError
-        Naming the first thing that cannot stand where it does.
+        At the first token that is not allowed where it is.
     """
     reader = _Reader(text)
     if not text.strip():
@@ -61,7 +61,7 @@ class _Reader:
     def unexpected(self, wanted: str) -> RuleError:
         found = f"{self.token.text!r}" if self.token.kind != "end" else "the end of the rule"
         return RuleError(
-            f"{found} cannot stand here", self._text, self.token.span, f"write {wanted}"
+            f"{found} is not allowed here", self._text, self.token.span, f"write {wanted}"
         )
 
     def either(self) -> Expression:

@@ -82,7 +82,7 @@ def _token(text: str, at: int) -> Token:
                     return Token("constant", literal, span, inside)
     sign = text[at]
     remedy = _REMEDIES.get(sign, "leave it out, or put texts between quotes")
-    raise RuleError(f"{sign!r} cannot stand here", text, Span(at), remedy)
+    raise RuleError(f"{sign!r} is not allowed here", text, Span(at), remedy)
 
 
 def _day(literal: str, text: str, span: Span) -> date:

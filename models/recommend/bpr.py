@@ -89,7 +89,7 @@ class Bpr:
     def score(self, customers: Indices, limit: int) -> Candidates:
         """Return the products in the order of their preference, as ``log(1 + exp(preference))``.
 
-        The preference itself only tells products apart and may be negative for all of them.
+        The preference itself only orders products, and may be negative for all of them.
         """
         return score_in_blocks(
             customers,

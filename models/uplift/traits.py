@@ -172,7 +172,7 @@ class EffectColumns:
     @classmethod
     def of_shop(cls, encoder: Encoder) -> EffectColumns:
         """Return those of a shop's vectors; a shop without a table does without its columns."""
-        # Where everyone has the same share at a rank, or the same category, the other stands alone.
+        # Where everyone has the same share at a rank, or the same category, only the other is kept.
         known = set(encoder.columns)
         alone = {name for pair in SHOP_TASTE if not set(pair) <= known for name in pair}
         wanted = alone.union(SHOP_TRAITS)

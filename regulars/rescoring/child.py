@@ -72,7 +72,7 @@ def keep_running(
             return
         if time.monotonic() - began > _STABLE_AFTER_SECONDS:
             pause = pause_seconds
-        # Whoever stops the server may tell the whole group of processes so, this one first.
+        # A signal to the whole group of processes may reach this one first.
         if process.exitcode != -signal.SIGTERM:
             _LOG.warning("rescoring ended with exit code %s; restarting", process.exitcode)
         stopping.wait(pause)

@@ -100,7 +100,7 @@ class RescoredCustomers:
             self._known.popitem(last=False)
 
     def find(self, customer_id: str | None) -> Rescored | None:
-        """Return a customer's scores, None where those of the bundle stand."""
+        """Return a customer's scores, None where those of the bundle are valid."""
         return None if customer_id is None else self._known.get(customer_id)
 
     def named(self, hashes: Collection[str]) -> list[str]:

@@ -116,7 +116,7 @@ class OfferBook:
         return offer.points * (self.policy.point_value or 0.0) * self.policy.redemption_rate
 
     def needs_reservation(self, offer: Offer, channel: str) -> bool:
-        """Tell whether making the offer on a channel is a contact, which caps may forbid."""
+        """Return whether making the offer on a channel is a contact, which caps may forbid."""
         declared = self.channels.get(channel)
         if declared is None:
             return False
@@ -152,7 +152,7 @@ def _declarations(bundle: Bundle) -> Iterator[Declaration]:
 
 
 def _availability(bundle: Bundle) -> Callable[[Declaration], Availability]:
-    """Return a function that tells whether what a declaration promotes can be sold."""
+    """Return a function that says whether what a declaration promotes can be sold."""
     names = (C.PRODUCT_ID, C.CATEGORY, B.IN_STOCK, B.RETIRED)
     table = bundle.products.select(names).to_pydict()
     products: dict[str, Availability] = {}

@@ -1,1 +1,1 @@
-"""What stands between a request and an answer: routes, keys, limits, problems, measures."""
+"""Between a request and its answer: routes, keys, limits, errors, metrics."""

@@ -22,7 +22,7 @@ def requires(keys: Keys | None, *scopes: Scope) -> Callable[..., Awaitable[None]
     """Return a dependency that lets keys of any of these scopes pass; all pass without keys."""
 
     async def check(request: Request, _shown_in_the_documentation: Credentials) -> None:
-        # Who has no key at all was refused before: see serving.http.protection.
+        # A request without any key was refused before: see serving.http.protection.
         if not may_call(keys, request.scope, *scopes):
             raise Problem(403, f"Use a key with the scope {' or '.join(scopes)}.")
 
@@ -30,7 +30,7 @@ def requires(keys: Keys | None, *scopes: Scope) -> Callable[..., Awaitable[None]
 
 
 def may_call(keys: Keys | None, request: ASGIScope, *scopes: Scope) -> bool:
-    """Tell whether a request's key has any of these scopes; without keys all may call."""
+    """Return whether a request's key has any of these scopes; without keys all may call."""
     if keys is None:
         return True
     key: Key | None = request["state"]["key"]

@@ -1,8 +1,8 @@
-"""Limits on connections: whom the server does not wait for, and what it does not keep.
+"""Limits on connections: how long the server waits for a client, and how much it keeps.
 
-Uvicorn reads and writes; it waits for ever for the rest of a request that has begun, and for a
-client that does not read its answer, and keeps headers of any size and any number of requests sent
-ahead. One machine could so stop the server, without a key: limits on requests come only after.
+Uvicorn itself waits without limit for the rest of a request and for a client that does not read its
+answer, and keeps headers of any size and any number of requests sent ahead. A single machine could
+stop the server that way, without a key: limits on requests apply only later.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 ARRIVED: Final = "arrived"
-"""Set in a request's state once its whole body is there: nobody needs a timer to read it."""
+"""Set in a request's state once its whole body is there: reading it needs no timer."""
 
 _LOOK_SECONDS: Final = 1.0
 

@@ -138,7 +138,7 @@ def refuse_open_bind(host: str, keys: Keys | None) -> None:
 
 @lru_cache(maxsize=64)
 def names_this_machine(host_header: bytes) -> bool:
-    """Tell whether a ``Host`` header holds a loopback name, with any port or none.
+    """Return whether a ``Host`` header holds a loopback name, with any port or none.
 
     A web page can point a name of its own at 127.0.0.1 and have the browser call it (DNS
     rebinding); the name that was called is what gives it away.

@@ -29,7 +29,7 @@ _LOGGING: Final[dict[str, Any]] = {
         "regulars": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
         "uvicorn": {"handlers": ["stdout"], "level": "WARNING", "propagate": False},
     },
-    # Whatever else has something to say would be printed in its own words.
+    # All other loggers: they would print in formats of their own.
     "root": {"handlers": ["stdout"], "level": "WARNING"},
 }
 

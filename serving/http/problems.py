@@ -103,7 +103,7 @@ def problem_response(
 
 
 def retry_later() -> dict[str, str]:
-    """Return the header that asks to come back, for 503."""
+    """Return the ``Retry-After`` header of a 503."""
     return {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
@@ -149,7 +149,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def _field_error(part: Mapping[str, Any]) -> FieldError:
-    """Say what is wrong with one field, in words for who sends it and not for who checks it."""
+    """Say what is wrong with one field, in words for its sender, not for the validator."""
     path, message = ".".join(map(str, part["loc"])), str(part["msg"])
     if part["type"] == "json_invalid":
         # The framework's path ends in how many characters were read.

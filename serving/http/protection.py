@@ -82,7 +82,7 @@ class Protect:
             return
         try:
             if keys is not None and key is None:
-                # Before anything is read: whoever has no key takes no one's place.
+                # Before the body is read: a request without a key takes up no place.
                 raise Problem(401, headers={"WWW-Authenticate": "Bearer"})
             self._admit(key)
         except Problem as refused:

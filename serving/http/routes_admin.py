@@ -18,7 +18,7 @@ from serving.http.requests import CustomerPath
 from serving.server import Server
 from serving.storage.store import AuditEntry
 
-# Noted before the act: where a crash comes in between, the audit log still tells of it.
+# Recorded before the act: after a crash in between, the audit log still has it.
 _BEGUN: Final = "begun"
 
 

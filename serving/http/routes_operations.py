@@ -59,12 +59,12 @@ def health_routes(server: Server) -> APIRouter:
 
     @router.get("/health/live", response_model=Health)
     async def get_live() -> Response:
-        """Tell that the process answers; touches nothing."""
+        """Show that the process answers; nothing is read."""
         return as_json(Health("live", None))
 
     @router.get("/health/ready", response_model=Health, responses=documented(503))
     async def get_ready() -> Response:
-        """Tell that a bundle is served and the store can be reached."""
+        """Show that a bundle is served and the store can be reached."""
         if not await server.store_answers():
             raise Problem(503, "The event store does not answer; check it.", headers=retry_later())
         version = server.view.catalogue.manifest.version

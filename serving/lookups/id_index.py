@@ -54,12 +54,12 @@ class IdIndex:
         return [str(self._bytes(place), "utf-8") for place in range(self._length)]
 
     def position(self, key: str) -> int | None:
-        """Return where the id stands, or None when it is not there."""
+        """Return the position of the id, None if it is not there."""
         found = self._search(key) if self._places is None else self._places.get(key)
         return None if found is None or found in self.forgotten else found
 
     def positions(self, keys: Iterable[str]) -> set[int]:
-        """Return where the known ones among the ids stand."""
+        """Return the positions of the ids that are known."""
         return {place for key in keys if (place := self.position(key)) is not None}
 
     def _search(self, key: str) -> int | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _WORD: Final = re.compile(r"\w+")
 _LEAST_PREFIX: Final = 3
 _MOST_WORDS: Final = 20
-"""The most words that one prefix may stand for, and that are read of one query."""
+"""The most words that one prefix may match, and that are read of one query."""
 
 Matches = tuple[NDArray[np.int32], NDArray[np.float64]]
 
@@ -50,7 +50,7 @@ class NameIndex:
         """Return up to ``most`` products, best first, and the share of the query that each matches.
 
         The share is 0 to 1, by the words' weights. A word of three letters or more that is in no
-        name stands for the words that begin with it.
+        name matches the words that begin with it.
         """
         products, worth, whole = [np.empty(0, np.int32)], [np.empty(0)], 0.0
         for word in dict.fromkeys(_words(query)[:_MOST_WORDS]):

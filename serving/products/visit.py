@@ -187,7 +187,7 @@ def _product_interests(
 
 
 def _bought_since(interest: _ProductInterest, history: Mapping[int, Bought]) -> bool:
-    """Tell whether the product was bought on that day or later."""
+    """Return whether the product was bought on that day or later."""
     bought = history.get(interest.product)
     return bought is not None and bought.last_day >= day_of(interest.at)
 

@@ -77,35 +77,35 @@ def erase_rows(
 
 
 def hold_off_erasure(connection: sql.Connection) -> None:
-    """Let no erasure come between writing and :func:`erased_since`; many may at one time.
+    """Keep erasures out between writing and :func:`erased_since`; many may hold this lock.
 
-    In SQLite whoever writes is alone anyway.
+    In SQLite a writer is alone anyway.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sql.select(sql.func.pg_advisory_xact_lock_shared(_LOCK)))
 
 
 def erased_since(connection: sql.Connection, first: datetime) -> WasErased:
-    """Return what tells whether a customer was erased after a request began.
+    """Return a function that says whether a customer was erased after a request began.
 
     Parameters
     ----------
     first
-        No request that will be asked about began before, with its zone.
+        No request in question began before it; with its zone.
     """
     return _noted_since(connection, ERASED.c.customer_hash, first)
 
 
 def visits_erased_since(connection: sql.Connection, first: datetime) -> WasErased:
-    """Return what tells the same of a visit, by ``session_id``: a customer named in it was."""
+    """Return the same for visits, by ``session_id``: whether a customer named in one was."""
     return _noted_since(connection, ERASED_VISITS.c.visit_hash, first)
 
 
 def empty_log(connection: sql.Connection) -> None:
     """Write SQLite's write-ahead log into the database and empty it: it holds deleted rows.
 
-    Nobody can write meanwhile, so it waits for readers but a moment. While one reads for longer
-    the log stays as it is; the next erasure, or the end of the last process, empties it.
+    Nobody can write meanwhile, so it waits only briefly for readers. If one reads for longer the
+    log stays as it is, until the next erasure or the end of the last process empties it.
     """
     if connection.dialect.name != "sqlite":
         return

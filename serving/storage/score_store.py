@@ -2,7 +2,7 @@
 
 The journal numbers groups of events in the order in which they became durable; a mark says up to
 which of them customers were scored. Scores are groups of the journal themselves: so every worker
-hears of them as it hears of events, before its next answer.
+reads them as it reads events, before its next answer.
 """
 
 from __future__ import annotations

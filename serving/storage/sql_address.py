@@ -43,7 +43,7 @@ def time_limits(address: sql.URL) -> dict[str, Any]:
         "tcp_user_timeout": 1_000 * seconds,
         "options": f"-c statement_timeout={seconds}s -c lock_timeout={seconds}s",
     }
-    # What the address says itself comes first.
+    # Settings in the address itself come first.
     return limits | {name: address.query[name] for name in limits if name in address.query}
 
 
@@ -55,7 +55,7 @@ def make_private(database: str | None) -> None:
     if not database or database.startswith((":memory:", "file:")):
         return
     path = Path(database)
-    # What cannot be made here is said by SQLite, when it opens the file.
+    # SQLite reports what cannot be created here, when it opens the file.
     with suppress(OSError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     # By name: closing a file that is open elsewhere in this process drops SQLite's locks on it.

@@ -38,7 +38,7 @@ def unstorable(error: Exception) -> UnstorableError:
 
 
 def _is_of_the_value(error: Exception) -> bool:
-    """Tell whether a value was refused, by SQLAlchemy, the driver or the database."""
+    """Return whether a value was refused, by SQLAlchemy, the driver or the database."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError)
     return isinstance(error, _OF_THE_VALUE)

@@ -157,7 +157,7 @@ class SqlStore:
 
     def erase(self, customer_id: str, clock: Callable[[], datetime]) -> int:
         """Forget a customer's events and decisions for good; return how many there were."""
-        # The group that tells of it is not called this worker's own: it hears of it as all do.
+        # Not marked as this worker's own group: it reads the erasure in the journal, as all do.
         deleted = erase_rows(partial(self._connected, unhurried=True), customer_id, clock)
         # The rows are gone: a log that cannot be emptied now is emptied later, and is no failure.
         with suppress(StoreError), self._connected() as connection:
@@ -203,7 +203,7 @@ class SqlStore:
     def _connected(self, *, unhurried: bool = False) -> Iterator[sql.Connection]:
         """Yield a connection in a transaction that is committed, thus durable, at the end.
 
-        What nobody waits for, over tables of any size, is done without hurry.
+        ``unhurried`` lifts the time limit, for work over tables of any size that nobody waits for.
         """
         with store_errors(), self._engine.begin() as connection:
             if unhurried and self._engine.dialect.name == "postgresql":

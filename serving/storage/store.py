@@ -167,7 +167,7 @@ class Store(Protocol):
     def erase(self, customer_id: str, clock: Callable[[], datetime]) -> int:
         """Forget a customer's events and decisions for good; return how many there were.
 
-        :meth:`news` tells of it, to this process too.
+        :meth:`news` reports it, to this process too.
 
         Parameters
         ----------

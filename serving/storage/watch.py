@@ -30,8 +30,8 @@ class Watch:
 
     @contextmanager
     def writing(self, batch_id: str) -> Iterator[None]:
-        """Call a group this worker's own, unless writing it fails: then nobody knows it here."""
-        # Before it is there for all to see, so that nobody takes it for another's.
+        """Mark a group as this worker's own; if writing it fails, forget it again."""
+        # Before it becomes visible, so that it is never taken for another's.
         self._own.add(batch_id)
         try:
             yield
@@ -83,7 +83,7 @@ class Watch:
         if self._connection is None:
             # It never writes, so that every write is another connection's.
             self._connection = self._engine.raw_connection()
-            # Asked by whoever answers requests, and so never to wait for a lock.
+            # Used by the thread that answers requests, so it must never wait for a lock.
             self._connection.cursor().execute("PRAGMA busy_timeout=0")
         cursor = self._connection.cursor()
         cursor.execute(question, values)

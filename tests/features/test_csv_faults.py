@@ -77,18 +77,18 @@ def test_where_every_line_has_as_many_values_as_the_header_no_line_is_accused(
             "Invalid Input Error: CSV Error on Line: 12\nOriginal Line: 9,ann\n"
             "Expected Number of Columns: 6 Found: 2",
             "line 12 has 2 values where the header names 6",
-            "stands in double quotes",
+            "must be in double quotes",
         ),
         (
             "Invalid Input Error: CSV Error on Line: 7\nOriginal Line: 9,ann\n"
             "Value with unterminated quote found.",
             "a double quote opens on line 7 and is not closed",
-            "stands in double quotes",
+            "must be in double quotes",
         ),
         (
             "Invalid Input Error: CSV Error on Line: 3\nValue with UNTERMINATED QUOTE found.",
             "a double quote opens on line 3 and is not closed",
-            "stands in double quotes",
+            "must be in double quotes",
         ),
         (
             "Invalid Input Error: Invalid unicode: this file is not utf-8 encoded: ann",

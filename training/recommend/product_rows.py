@@ -98,7 +98,7 @@ def basket_rows(wide: Interactions, content: Content, window_days: int) -> Baske
         The latest days, on whose orders the weight of a customer's habits is learned.
     """
     model = CrossSell()
-    # If all orders hold a single product there is nothing to learn from: the defaults stand.
+    # If all orders hold a single product there is nothing to learn from: the defaults are kept.
     with suppress(TrainingError):
         model.choose(wide, window_days=window_days)
     model.fit(wide)

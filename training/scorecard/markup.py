@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, tostring
 
 
 def element(tag: str, *children: Element | str, **attributes: str) -> Element:
-    """Return an element; ``class_`` stands for ``class``, other underscores for hyphens."""
+    """Return an element; ``class_`` becomes ``class``, other underscores for hyphens."""
     names = {name: "class" if name == "class_" else name.replace("_", "-") for name in attributes}
     made = Element(tag, {names[name]: value for name, value in attributes.items()})
     for child in children:

@@ -98,7 +98,7 @@ def load_campaigns(task: TrainingTask) -> Campaigns:
     days = latest_days(Counter(once[DAY]))
     if not days:
         raise TrainingError(
-            f"no campaign over by {as_of} held customers out: nothing tells what it changed",
+            f"no campaign over by {as_of} held customers out: what it changed is unknown",
             "hold out customers of the next campaign, drawn at random, and record them in contacts "
             "with treated = false",
         )

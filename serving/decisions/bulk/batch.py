@@ -1,4 +1,4 @@
-"""Prices every offer for many customers, block by block, exactly as for a single one."""
+"""Price every offer for many customers, block by block, exactly as for a single one."""
 
 from __future__ import annotations
 

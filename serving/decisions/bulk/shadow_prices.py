@@ -93,7 +93,7 @@ def serve(
         used = resources.by_head[:, action] + resources.by_money[:, action] * cost[customer, action]
         if (used > left).any():
             if (least_used > left[:, None]).any(axis=0).all():
-                break  # nothing fits anybody any more
+                break  # nothing fits any customer
             used_by_each = resources.used_by_one(cost[customer])
             fits = (used_by_each <= left[:, None]).all(axis=0) & np.isfinite(reduced[customer])
             if not fits.any():

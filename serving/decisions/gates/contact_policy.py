@@ -87,7 +87,7 @@ def reach_back(book: OfferBook) -> timedelta:
 def customer_stop(book: OfferBook, channel: str, past: ContactHistory, now: datetime) -> Stop:
     """Return what keeps a customer from being contacted on a channel, whatever the offer.
 
-    Fatigue and the caps over all channels are of outbound channels alone.
+    Fatigue and the caps over all channels apply to outbound channels only.
     """
     declared = book.channels[channel]
     if declared.outbound:

@@ -239,7 +239,7 @@ def _circumstances(
     if offer.ends_on is not None and today >= offer.ends_on:
         return Stop.ENDED
     declared = book.channels.get(channel)
-    # On a channel that is not declared nothing says who may be contacted.
+    # For a channel that is not declared, it is unknown who may be contacted.
     if declared is None or not (
         channel in offer.channels if offer.channels else not declared.outbound
     ):

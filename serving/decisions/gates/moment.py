@@ -54,7 +54,7 @@ class Moment:
 
     @classmethod
     def of(cls, book: OfferBook, context: Context, now: datetime) -> Moment:
-        """Tell the time in the policy's zone."""
+        """Convert the time to the policy's zone."""
         local = now.astimezone(book.policy.zone)
         declared = book.channels.get(context.channel)
         quiet = declared is not None and declared.is_quiet(local.time())

@@ -88,7 +88,7 @@ def read_shown(
     """Return one row per item shown in ``[since, until)``, and per placement left empty, by time.
 
     ``choice`` (a :class:`~serving.decisions.learning.logged_choices.LoggedChoice`, with its
-    contenders) and its ``propensity`` stand with the item drawn to come first in its placement,
+    contenders) and its ``propensity`` are with the item drawn to come first in its placement,
     where logged.
     """
     wanted = (

@@ -37,10 +37,10 @@ class Experiments:
         ]
 
     def policy_of(self, customer_id: str | None, day: date) -> ChoicePolicy:
-        """Return what decides for a customer on a day.
+        """Return the policy for a customer on a day.
 
-        Who is unknown is in no experiment: an anonymous visit and the customer it turns out to be
-        would have to be in the same variant.
+        An unknown customer is in no experiment: an anonymous visit and the customer it turns out
+        to be would have to be in the same variant.
         """
         if customer_id is not None:
             for described, design, policies in self._running:
@@ -49,7 +49,7 @@ class Experiments:
         return self._champion
 
     def may_be_offered(self, customer_ids: Sequence[str], day: date) -> NDArray[np.bool_]:
-        """Tell which customers' policy makes offers at all, shape (n,): no holdout's does."""
+        """Return which customers may be made offers at all, shape (n,): no holdout's."""
         if not any(described.runs_on(day) for described, _, _ in self._running):
             return np.ones(len(customer_ids), dtype=np.bool_)
         names = (self.policy_of(each, day).name for each in customer_ids)
@@ -72,7 +72,7 @@ def _policies(
 ) -> dict[str, ChoicePolicy]:
     policies = {HOLDOUT: ChoicePolicy(HOLDOUT, "nothing", _NO_EXPLORATION)}
     for variant, each in described.variants.items():
-        # Who is never to get an offer gets none to learn from either.
+        # A customer who must never get an offer gets none to learn from either.
         exploration = _NO_EXPLORATION if each.policy == "nothing" else settings.exploration
         if each.exploration is not None:
             exploration = ExplorationSettings(**each.exploration.model_dump())

@@ -1,4 +1,4 @@
-"""Chooses what is shown from the allowed candidates, with the probability of each choice.
+"""Choose what is shown from the allowed candidates, with the probability of each choice.
 
 A policy orders the candidates. In each placement the best comes first or, in a set share of
 decisions, another one that is drawn by hash. The probabilities are logged, so that

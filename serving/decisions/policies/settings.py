@@ -87,11 +87,11 @@ class ExperimentSettings(Frozen):
         return self
 
     def runs_on(self, day: date) -> bool:
-        """Tell whether the experiment runs on this day."""
+        """Return whether the experiment runs on this day."""
         return self.starts_on <= day and (self.ends_on is None or day < self.ends_on)
 
     def overlaps(self, other: ExperimentSettings) -> bool:
-        """Tell whether there is a day on which both run."""
+        """Return whether there is a day on which both run."""
         return (other.ends_on is None or self.starts_on < other.ends_on) and (
             self.ends_on is None or other.starts_on < self.ends_on
         )

@@ -53,7 +53,7 @@ def breadth_effects_of(catalogue: Catalogue) -> BreadthEffects | None:
     what = proven[0].what if proven else ""
     if HELD_COLUMNS.get(what) not in vectors.column_names:
         return None
-    # The last column stands for all larger numbers held, for which no effect is known.
+    # The last column is for all larger numbers held, for which no effect is known.
     effects = np.zeros((3, max(step.held for step in proven) + 2))
     for step in proven:
         effects[:, step.held] = step.retention, -step.adjusted_high, -step.adjusted_low
@@ -120,9 +120,9 @@ class NextProducts:
     product
         Position of the likeliest one, -1 where there is none or it cannot be sold and priced.
     chance
-        P(it | one effects is held).
+        P(it | one more is held).
     rate
-        P(one effects is held within the churn horizon): the share of holders who took one.
+        P(one more is held within the churn horizon): the share of holders who took one.
     """
 
     product: Indices

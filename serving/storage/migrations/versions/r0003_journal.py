@@ -1,4 +1,4 @@
-"""A journal of written groups, in the order of their commits: how workers hear of each other."""
+"""A journal of written groups, in the order of their commits: how workers read each other's."""
 
 import sqlalchemy as sql
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Begin the journal; what stands needs no entry, since a server reads it when it starts."""
+    """Begin the journal; existing events need no entry, since a server reads them at its start."""
     op.create_table(
         "journal",
         sql.Column("sequence", sql.Integer, primary_key=True, autoincrement=True),

@@ -8,7 +8,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add both tables; whoever rescores begins with what the bundle does not hold."""
+    """Add both tables; rescoring begins with the events that the bundle does not hold."""
     op.create_table(
         "rescored",
         sql.Column("customer_id", sql.Text, primary_key=True),

@@ -14,7 +14,7 @@ _INDEXES = {"events_by_customer": "events", "decisions_by_customer": "decisions"
 
 
 def upgrade() -> None:
-    """Have the indexes of customers tell visits apart, and add the table."""
+    """Add the visit to the indexes by customer, and add the table."""
     _index("customer_id", "session_id")
     op.create_table(
         "erased_visits",
