@@ -51,7 +51,7 @@ def by_integral(days: list[int], opened: list[bool], silent_from: int) -> tuple[
 
 
 @pytest.mark.parametrize("last_opened", [0, 150, 300, 399])
-def test_opens_since_the_last_order_tell_who_is_still_there(
+def test_opens_since_the_last_order_show_who_is_still_there(
     tmp_path: Path, last_opened: int
 ) -> None:
     days = list(range(15, 400, 7))

@@ -44,7 +44,7 @@ def test_an_answer_in_chunks_ends_with_the_last_of_them() -> None:
     assert answer_end(answer + b"HTTP/1.1 ") == len(answer)
 
 
-def test_statuses_of_success_are_told_from_others() -> None:
+def test_statuses_of_success_are_distinguished_from_others() -> None:
     assert [succeeded(b"HTTP/1.1 %d X\r\n" % code) for code in (200, 204, 302, 404, 500)] == [
         True, True, False, False, False,
     ]  # fmt: skip

@@ -97,7 +97,7 @@ def test_who_churns(shop: Any, case: str) -> None:
     assert labels.get(case) == expected
 
 
-def test_the_day_of_the_lapse_is_told(shop: Any) -> None:
+def test_the_day_of_the_lapse_is_returned(shop: Any) -> None:
     days = labels_of(shop, AS_OF).set_index("customer_id")["lapses_in_days"]
     assert days["ends and nothing follows"] == 20
     assert days["ends on the cutoff"] == 0
@@ -208,7 +208,7 @@ def test_the_simulated_shop_says_who_keeps_a_pass(open_shop: Any) -> None:
     assert (going_on["churned"] == 0).all()
 
 
-def test_a_shop_without_contracts_is_told_what_to_bring(open_shop: Any, lines: Any) -> None:
+def test_a_shop_without_contracts_learns_what_to_bring(open_shop: Any, lines: Any) -> None:
     shop = open_shop({"orders": lines(("1", "ann", "tea", on(-9), 1, 1))})
     with pytest.raises(TrainingError, match="no contracts table") as raised:
         labels_of(shop, AS_OF)

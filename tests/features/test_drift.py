@@ -99,7 +99,7 @@ def test_a_feed_that_died_has_shifted() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [(1.0, 0.0), (0.0, 1.0)])
-def test_a_frequent_value_is_told_from_its_neighbours(before: float, after: float) -> None:
+def test_a_frequent_value_is_distinguished_from_its_neighbours(before: float, after: float) -> None:
     """All deciles fall on one value: below, on and above it are three different things."""
     then = numbers(*[before] * 950, *[7.0] * 50)
     now = numbers(*[after] * 950, *[7.0] * 50)

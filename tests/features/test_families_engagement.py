@@ -103,7 +103,7 @@ def test_who_never_browsed_has_no_browsing(shop: Any) -> None:
     assert_values(bob, cart_open_products_7d=nan, sessions_per_order_365d=nan, views_trend=nan)
 
 
-def test_who_browsed_long_ago_does_so_no_more(shop: Any) -> None:
+def test_browsing_long_ago_no_longer_counts(shop: Any) -> None:
     cid = shop.vector("cid", AS_OF)
     assert_values(cid, views_90d=0, active_days_365d=0, cart_open_products_7d=0)
     assert_values(cid, sessions_90d=nan, views_trend=nan, cart_abandonment_365d=nan)

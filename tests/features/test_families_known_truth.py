@@ -227,7 +227,7 @@ def test_spend_is_spread_over_categories(ann: pd.Series[Any]) -> None:
     )
 
 
-def test_a_partial_return_leaves_the_order_standing(ann: pd.Series[Any]) -> None:
+def test_a_partial_return_leaves_the_order_counted(ann: pd.Series[Any]) -> None:
     assert_values(
         ann,
         return_lines=1,

@@ -157,7 +157,7 @@ def test_referrals_are_seen_from_both_sides(vectors: pd.DataFrame, ann: pd.Serie
     assert_values(vectors.loc["dot", date(2025, 7, 2)], last_referral_made_days=nan)
 
 
-def test_contracts_stand_as_known(ann: pd.Series[Any]) -> None:
+def test_contracts_are_as_known_at_the_cutoff(ann: pd.Series[Any]) -> None:
     # K1 ended, K2, K3 and K4 are active, notice is known of K3 alone; K5 is yet to begin.
     assert_values(
         ann,

@@ -86,7 +86,7 @@ def test_margin_is_what_revenue_leaves_after_its_parts(shop: Any) -> None:
     assert left.to_numpy() == pytest.approx(frame["margin_lifetime"].to_numpy(), abs=2e-6)
 
 
-def test_what_is_assumed_is_said(shop: Any) -> None:
+def test_assumed_margins_are_marked(shop: Any) -> None:
     assert_values(shop.vector("ann", AS_OF), margin_assumed_share=20 / 64)
     assert_values(shop.vector("bob", AS_OF), margin_assumed_share=0)
 

@@ -220,7 +220,7 @@ def test_an_answer_counts_from_when_it_could_be_read(vectors: pd.DataFrame) -> N
     assert_values(later, last_survey_answer_days=2)
 
 
-def test_support_stands_for_complaints(
+def test_support_tickets_count_as_complaints(
     ann: pd.Series[Any], bob: pd.Series[Any], cid: pd.Series[Any]
 ) -> None:
     assert_values(

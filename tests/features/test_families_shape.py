@@ -86,7 +86,7 @@ def test_every_column_says_what_it_means(family: Family) -> None:
         assert all((column.meaning.strip(), column.unit.strip(), column.missing.strip()))
 
 
-def test_the_meaning_before_its_colon_tells_a_column_from_all_others() -> None:
+def test_the_meaning_before_its_colon_identifies_a_column() -> None:
     """What follows the colon explains, and is left out where a column is put into a sentence."""
     columns = [column for family in FAMILIES for column in family.columns]
     said = Counter(column.meaning.split(": ")[0] for column in columns)

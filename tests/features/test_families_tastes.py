@@ -52,5 +52,5 @@ def test_one_category_leaves_no_second(shop: Any) -> None:
         assert part == pytest.approx(nan, nan_ok=True)
 
 
-def test_goods_of_no_known_category_tell_no_taste(shop: Any) -> None:
+def test_products_without_a_known_category_show_no_taste(shop: Any) -> None:
     assert all(pd.isna(name) and pd.isna(part) for name, part in tastes(shop.vector("bob", LATE)))

@@ -213,7 +213,7 @@ def test_a_horizon_without_contacts_is_an_empty_frame(shop: Any) -> None:
     assert list(nothing.columns) == list(responses(shop, AS_OF).columns)
 
 
-def test_a_shop_without_contacts_is_told_what_is_missing(shop: Any) -> None:
+def test_a_shop_without_contacts_learns_what_is_missing(shop: Any) -> None:
     orders = Rollups({"order_states": shop.prepared.rollups["order_states"]})
     with pytest.raises(TrainingError, match=r"no contacts table(?s:.*)\[\[tables\.contacts\]\]"):
         offer_responses(shop.engine, orders, [AS_OF], HORIZON_DAYS, response_days=RESPONSE_DAYS)

@@ -106,7 +106,7 @@ def test_several_cutoffs_are_the_same_as_one_at_a_time(shop: Any) -> None:
     assert first.loc[("ann", day(6)), "ces_next"] == 7.0
 
 
-def test_a_shop_without_surveys_is_told_what_is_missing(shop: Any) -> None:
+def test_a_shop_without_surveys_learns_what_is_missing(shop: Any) -> None:
     orders = Rollups({"order_states": shop.prepared.rollups["order_states"]})
     with pytest.raises(TrainingError, match=r"no surveys table(?s:.*)\[\[tables\.surveys\]\]"):
         next_survey_scores(shop.engine, orders, [AS_OF], HORIZON_DAYS, lookback_days=365)

@@ -74,7 +74,7 @@ def test_all_fresh_records_at_once_give_the_batch_of_everyone_concerned(
     assert_frame_equal(live, batch.frame)
 
 
-def test_without_fresh_records_the_stored_ones_speak(simulated_shops: dict[str, Any]) -> None:
+def test_without_fresh_records_the_stored_ones_count(simulated_shops: dict[str, Any]) -> None:
     shop = simulated_shops["all_tables"]
     some = shop.vectors(TODAY).frame["customer_id"].tolist()[:3]
     assert_frame_equal(now(shop, {}, *some).frame, shop.vectors(TODAY, customers=some).frame)

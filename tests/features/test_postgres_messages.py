@@ -39,7 +39,7 @@ def reading(url: str, table: str, folder: Path) -> list[Callable[[], object]]:
         ("/shop?service=no-such-service", "no-such-service"),
     ],
 )
-def test_a_server_that_is_not_there_is_said_so(tmp_path: Path, host: str, said: str) -> None:
+def test_a_missing_server_is_reported(tmp_path: Path, host: str, said: str) -> None:
     url = f"postgresql://{host}"
     for attempt in reading(url, "sales.lines", tmp_path):
         with pytest.raises(DataError) as raised:
@@ -113,7 +113,7 @@ def reader(postgres_url: str, postgres_run: Sql) -> Iterator[str]:
     postgres_run("DROP OWNED BY reader", "DROP ROLE reader")
 
 
-def test_what_may_not_be_read_is_said_with_what_to_grant(
+def test_what_may_not_be_read_is_reported_with_what_to_grant(
     postgres_url: str, reader: str, postgres_run: Sql, tmp_path: Path
 ) -> None:
     postgres_run(*LINES, "INSERT INTO sales.lines VALUES ('1', 2, 'x')")

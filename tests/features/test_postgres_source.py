@@ -225,7 +225,9 @@ def test_a_landing_replaces_the_one_before(
         "ALTER TABLE t ADD COLUMN country text DEFAULT 'SE'",
     ],
 )
-def test_the_digest_tells_every_change(postgres_url: str, postgres_run: Sql, change: str) -> None:
+def test_the_digest_changes_with_every_change(
+    postgres_url: str, postgres_run: Sql, change: str
+) -> None:
     # Columns may have any name, the query's own too.
     postgres_run(
         "CREATE TABLE t (r int, name text, price float8, at timestamptz)",

@@ -51,7 +51,7 @@ def test_a_large_table_streams_through_little_memory(
     assert rows == (200_000, 200_000)
 
 
-def test_each_million_rows_is_told_and_may_be_the_last(
+def test_each_million_rows_is_reported_and_may_be_the_last(
     postgres_url: str, postgres_run: Sql, tmp_path: Path
 ) -> None:
     postgres_run("CREATE UNLOGGED TABLE t AS SELECT FROM generate_series(1, 1200000)", "ANALYZE t")

@@ -192,7 +192,7 @@ def test_a_catalogue_that_learns_of_goods_sold_before_rolls_all_up_anew(
     assert shop.rollup("customer_product_day")["category"].tolist() == ["drinks"]
 
 
-def test_costs_that_come_alone_are_added_to_the_money_that_stands(
+def test_costs_that_come_alone_are_added_to_existing_money(
     tmp_path: Path, open_folder: Any, lines: Any
 ) -> None:
     bought = lines(("1", "ann", "tea", "2025-01-01", 2, 10), unit_cost=[4.0])
@@ -208,7 +208,7 @@ def test_costs_that_come_alone_are_added_to_the_money_that_stands(
     assert shop.prepared.work == {"orders": "kept", "costs": "appended", "rollups": "appended"}
 
 
-def test_a_rollup_that_is_new_is_made_from_those_that_stand(tmp_path: Path, grown: Any) -> None:
+def test_a_new_rollup_is_made_from_the_existing_ones(tmp_path: Path, grown: Any) -> None:
     """As after an upgrade that brought one."""
     shop = grown()
     before = shop.vectors(date(2025, 1, 7)).frame

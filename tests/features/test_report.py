@@ -94,7 +94,7 @@ def test_measures_are_of_those_who_have_a_value(report: pd.DataFrame) -> None:
     assert row["distinct_now"] == 2
 
 
-def test_categories_are_told_by_their_names(report: pd.DataFrame) -> None:
+def test_categories_are_listed_by_their_names(report: pd.DataFrame) -> None:
     row = report.loc["country"]
     assert row["top_values_then"] == "SE 60 %, NO 40 %"
     assert row["top_values_now"] == "SE 62 %, NO 21 %, DK 17 %"  # of the 48 who have one

@@ -88,7 +88,7 @@ def test_a_return_voids_an_order_from_when_it_is_known_not_from_when_it_happened
     assert known[13] == (0.0, 0.0)
 
 
-def test_an_order_stands_again_when_its_return_is_taken_back(vectors: pd.DataFrame) -> None:
+def test_an_order_counts_again_when_its_return_is_taken_back(vectors: pd.DataFrame) -> None:
     known = by_day(vectors, "return taken back")
     assert known[2] == known[3] == (1.0, 10.0)
     assert known[4] == known[8] == (0.0, 0.0)

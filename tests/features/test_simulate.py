@@ -104,7 +104,7 @@ def test_every_table_of_the_vocabulary_is_there(shop: SimulatedChunk) -> None:
 
 
 @pytest.mark.parametrize("name", TABLE_NAMES)
-def test_tables_speak_the_vocabulary(shop: SimulatedChunk, name: str) -> None:
+def test_tables_use_the_vocabulary(shop: SimulatedChunk, name: str) -> None:
     table, spec = shop.tables[name], TABLES[name]
     assert set(spec.required) <= set(table.columns)
     assert not table[list(spec.required)].isna().any(axis=None)

@@ -170,7 +170,7 @@ def test_renewals_say_nothing_of_those_seen_since() -> None:
     pd.testing.assert_series_equal(told, without)
 
 
-def test_whoever_came_by_referral_was_brought_by_one_who_had_ordered_lately(
+def test_referred_customers_were_brought_by_one_who_had_ordered_lately(
     shop: SimulatedChunk, sales: pd.DataFrame
 ) -> None:
     referrals, customers = shop.tables["referrals"], shop.tables["customers"]

@@ -260,7 +260,7 @@ def test_a_broken_line_among_the_first_is_found_too(
     assert "in double quotes" in raised.value.remedy
 
 
-def test_a_file_in_another_encoding_is_told_from_a_broken_one(
+def test_a_file_in_another_encoding_is_distinguished_from_a_broken_one(
     tmp_path: Path, open_folder: Any
 ) -> None:
     text = HEADER + "\n1,ann,caf\u00e9,2025-01-01,1,10\n"

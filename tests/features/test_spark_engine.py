@@ -76,7 +76,7 @@ def test_parquet_files_are_read_as_duckdb_reads_them(spark: Engine, tmp_path: Pa
     assert_frame_equal(one, other[one.columns], check_dtype=False)
 
 
-def test_what_is_no_parquet_is_told_in_a_line(spark: Engine, tmp_path: Path) -> None:
+def test_what_is_no_parquet_is_reported_in_a_line(spark: Engine, tmp_path: Path) -> None:
     file = tmp_path / "orders.parquet"
     file.write_text("order_id,customer_id\n1,ann\n", encoding="utf-8")
     with pytest.raises(EngineError) as raised:
@@ -150,7 +150,7 @@ def test_without_java_the_message_says_what_to_install() -> None:
         ("", "RuntimeError"),
     ],
 )
-def test_of_a_long_message_the_line_that_tells_is_kept(message: str, told: str) -> None:
+def test_of_a_long_message_the_line_with_the_cause_is_kept(message: str, told: str) -> None:
     assert cause(RuntimeError(message)) == told
 
 

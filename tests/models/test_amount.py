@@ -24,7 +24,7 @@ def test_at_their_own_levels_totals_are_what_each_window_brought() -> None:
     np.testing.assert_allclose(own.scale, amount.scale)
 
 
-def test_a_window_that_brought_nothing_keeps_the_level_foretold() -> None:
+def test_a_window_that_brought_nothing_keeps_the_forecast_level() -> None:
     amount = Described(np.full(4, 10.0), np.ones(4), np.zeros(99))
     days = np.array([20_000, 20_000, 20_030, 20_030])
     margin, bought = np.array([0.0, -5.0, 40.0, 0.0]), np.array([False, True, True, False])

@@ -50,7 +50,7 @@ def test_nobody_is_reached_without_consent_or_a_tier(declared: Declarations) -> 
     ("following", "chance", "expected"),
     [("credit-card", 0.4, True), ("credit-card", 0.2, False), ("fund", 0.9, False)],
 )
-def test_an_offer_speaks_of_the_next_product(
+def test_an_offers_rule_may_read_the_next_product(
     declared: Declarations, following: str, chance: float, expected: bool
 ) -> None:
     (offer,) = (offer for offer in declared.offers if offer.offer_id == "next-card")

@@ -96,7 +96,7 @@ def test_eleven_members_come_back_complete(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.raw_score(X), many.raw_score(X))
 
 
-def test_every_round_is_told() -> None:
+def test_every_round_is_reported() -> None:
     told: list[None] = []
     Ensemble.fit(
         X, Y, weight=EVERYONE, objective="regression", parameters=replace(QUICK, rounds=4),
@@ -113,7 +113,7 @@ def test_parameters_reach_lightgbm_under_its_own_names() -> None:
     assert booster.params["seed"] == 9
 
 
-def test_columns_that_tell_too_few_apart_are_refused_with_a_remedy() -> None:
+def test_columns_that_separate_too_few_customers_are_refused_with_a_remedy() -> None:
     nearly_constant = np.zeros((600, 2))
     nearly_constant[0] = 1.0
 

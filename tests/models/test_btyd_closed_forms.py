@@ -125,20 +125,20 @@ class TestSpendCheck:
         assert low < 0 < high
         assert check_spend(frequency, spend, shape) == []
 
-    def test_a_correlation_too_small_to_matter_is_not_told_of_however_sure(self) -> None:
+    def test_a_correlation_too_small_to_matter_is_not_reported_however_sure(self) -> None:
         frequency, spend = self.draw(6.0, 0.004, customers=200_000)
         correlation, low, _ = spend_correlation(frequency, spend, 6.0)
         assert 0 < low < correlation < 0.1
         assert check_spend(frequency, spend, 6.0) == []
 
-    def test_a_correlation_that_may_be_chance_is_not_told_of_however_large(self) -> None:
+    def test_a_correlation_that_may_be_chance_is_not_reported_however_large(self) -> None:
         frequency, spend = self.draw(6.0, 0.04, customers=15)
         correlation, low, high = spend_correlation(frequency, spend, 6.0)
         assert low < 0 < high
         assert correlation > 0.1
         assert check_spend(frequency, spend, 6.0) == []
 
-    def test_nothing_is_said_where_nothing_differs(self) -> None:
+    def test_nothing_is_reported_where_nothing_differs(self) -> None:
         same, differing = np.full(20, 2.0), np.linspace(1.0, 20.0, 20)
         assert spend_correlation(same, differing, 1.0) == (0.0, -1.0, 1.0)
         assert spend_correlation(differing, same, 1.0) == (0.0, -1.0, 1.0)
@@ -178,7 +178,7 @@ class TestSummary:
         assert (weeks.recency.tolist(), weeks.age.tolist()) == ([21.0, 0.0], [28.0, 7.0])
 
     @pytest.mark.parametrize("fit", [BgNbd.fit, ParetoNbd.fit])
-    def test_the_likelihood_told_is_the_models_own_however_histories_are_stored(
+    def test_the_reported_likelihood_is_the_models_own_however_histories_are_stored(
         self, fit: Callable[[Summary], Fitted[Any]]
     ) -> None:
         random = np.random.default_rng(2)

@@ -76,7 +76,7 @@ def forecasts(outlooks: dict[str, Outlook]) -> list[pd.DataFrame]:
 
 
 @each_kind
-def test_what_is_said_of_a_customer_agrees_with_itself(
+def test_the_forecasts_of_a_customer_agree_with_each_other(
     kind: str, outlooks: dict[str, Outlook], vectors: pd.DataFrame
 ) -> None:
     before = None
@@ -141,7 +141,7 @@ def test_only_the_latest_cutoff_teaches(vectors: pd.DataFrame) -> None:
     assert Outlook.fit(pd.concat([earlier, vectors])) == Outlook.fit(vectors)
 
 
-def test_all_orders_tell_first_time_buyers_apart(vectors: pd.DataFrame) -> None:
+def test_spend_of_all_orders_distinguishes_first_time_buyers(vectors: pd.DataFrame) -> None:
     once = vectors["btyd_frequency"] == 0
     repeat = Outlook.fit(vectors).predict(vectors, 90).loc[once, EXPECTED_SPEND]
     every = Outlook.fit(vectors, spend_history="all").predict(vectors, 90)
@@ -164,11 +164,11 @@ def test_infinite_discounting_is_what_a_long_horizon_nears(outlooks: dict[str, O
 class TestChecks:
     """What a person is told before trusting a number."""
 
-    def test_too_few_who_came_back_are_refused(self, vectors: pd.DataFrame) -> None:
+    def test_too_few_repeat_customers_are_refused(self, vectors: pd.DataFrame) -> None:
         with pytest.raises(TrainingError, match="only 0 customers bought again"):
             Outlook.fit(vectors[vectors["btyd_frequency"] == 0])
 
-    def test_few_who_came_back_are_told_of(self, vectors: pd.DataFrame) -> None:
+    def test_few_repeat_customers_are_reported(self, vectors: pd.DataFrame) -> None:
         back = vectors["btyd_frequency"] > 0
         few = pd.concat([vectors[~back], vectors[back].head(50)])
         [warning] = Outlook.fit(few).purchase_diagnostics.warnings
@@ -178,7 +178,7 @@ class TestChecks:
         assert outlooks["bg_nbd"].warnings == ()
 
     @pytest.mark.parametrize(("growth", "word"), [(0.08, "more"), (-0.08, "less")])
-    def test_spend_that_goes_with_frequency_is_told_of(self, growth: float, word: str) -> None:
+    def test_spend_that_goes_with_frequency_is_reported(self, growth: float, word: str) -> None:
         [warning] = Outlook.fit(draw_vectors(spend_grows=growth)).warnings
         assert f"often spend {word} per purchase" in warning
         assert "value model" in warning

@@ -183,7 +183,7 @@ class TestSummary:
         with pytest.raises(DataError, match="row 1"):
             Summary.of(*zip((1, 2, 4), history, strict=True))
 
-    def test_nobody_is_no_trouble(self) -> None:
+    def test_an_empty_summary_is_no_error(self) -> None:
         nobody = Summary.of([], [], [])
         assert len(nobody.collapsed()[0]) == 0
         for model in (BgNbd(1, 1, 1, 1), ParetoNbd(1, 1, 1, 1), BgBb(1, 1, 1, 1)):
@@ -191,7 +191,7 @@ class TestSummary:
             assert model.probability_no_purchase(nobody, 10).shape == (0,)
 
 
-def test_without_anyone_who_left_the_boundary_is_told() -> None:
+def test_if_nobody_left_the_boundary_is_reported() -> None:
     """Everybody buys at one rate and nobody leaves: differences run to the limit."""
     random = np.random.default_rng(2)
     frequency = random.poisson(10.0, 3_000)

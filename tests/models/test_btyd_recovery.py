@@ -134,7 +134,7 @@ def test_parameters_are_found_within_their_standard_errors(
 
 
 @each_model
-def test_the_future_is_as_foretold_in_every_group_of_customers(
+def test_the_future_is_as_forecast_in_every_group_of_customers(
     name: str, people: dict[str, People]
 ) -> None:
     """By the true model: expected purchases, the chance of none, and of being there."""
@@ -273,7 +273,7 @@ class TestShiftedBetaGeometric:
         running = kept @ model.log_likelihood(lengths, np.full(4, fill_value=False))
         assert value * 24 == pytest.approx(ended + running, rel=1e-12)
 
-    def test_chances_of_ending_and_standing_sum_to_one(self) -> None:
+    def test_chances_of_ending_and_of_running_sum_to_one(self) -> None:
         periods = np.arange(1.0, 8.0)
         ends = np.exp(self.truth.log_likelihood(periods, np.full(7, fill_value=True)))
         assert ends.sum() + self.truth.survival(np.array([7.0]))[0] == pytest.approx(1.0)

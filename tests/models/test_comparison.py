@@ -52,7 +52,7 @@ def test_no_number_of_flips_proves_a_difference_beyond_doubt() -> None:
     assert compare_models(np.ones(200), np.zeros(200), flips=99).p_value == 1 / 100
 
 
-def test_nobody_proves_nothing() -> None:
+def test_no_customers_prove_nothing() -> None:
     assert np.isnan(compare_models(np.zeros(0), np.zeros(0)).p_value)
 
 

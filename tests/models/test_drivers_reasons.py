@@ -66,7 +66,7 @@ def test_the_content_and_the_silent_state_nothing() -> None:
     assert reasons_of("eve", stated) == []
 
 
-def test_cancellation_codes_are_told_as_they_were_given() -> None:
+def test_cancellation_codes_are_reported_as_they_were_given() -> None:
     stated = stated_reasons(VECTORS, {"eve": "moved abroad", "nobody": "too dear"})
     assert reasons_of("eve", stated) == [
         ("cancellation code", "moved abroad", "named when cancelling")
@@ -172,7 +172,7 @@ def test_the_interval_holds_the_difference_and_stays_in_bounds(data: st.DataObje
     assert effect - 1e-9 <= high <= 1 + 1e-9
 
 
-def test_a_customers_reasons_stand_under_three_names() -> None:
+def test_a_customers_reasons_are_under_three_names() -> None:
     driver = {"feature": "recency_days", "text": "has not ordered for 74 days (raises churn)"}
     trials = trial("win", 2_000, 0.3, 0.5).replace({"customer_id": {"win1": "ada"}})
     tested = randomised_causes(grade_trials(trials, ["recency_days"]))
@@ -189,6 +189,6 @@ def test_a_customers_reasons_stand_under_three_names() -> None:
     )
 
 
-def test_who_said_and_was_tested_nothing_has_empty_reasons() -> None:
+def test_without_statements_or_tests_the_reasons_are_empty() -> None:
     told = churn_reasons("eve", None, stated_reasons(VECTORS))
     assert told.to_json() == {"model_attribution": [], "stated_reasons": [], "tested_causes": []}

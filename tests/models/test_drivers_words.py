@@ -73,7 +73,7 @@ def say(name: str, **figures: float | str | None) -> str:
         ("recency_days", {}, "days since the last order: no such order"),
     ],
 )  # fmt: skip
-def test_every_kind_of_figure_is_said_as_a_person_would(
+def test_every_kind_of_figure_is_written_as_a_person_would(
     name: str, figures: dict[str, float | str], words: str
 ) -> None:
     assert say(name, **figures) == words
@@ -98,7 +98,7 @@ def test_one_is_in_the_singular(plural: str, singular: str) -> None:
 
 
 @pytest.mark.parametrize("column", ALL.values(), ids=lambda column: column.name)
-def test_every_column_of_the_house_can_be_said(column: Column) -> None:
+def test_every_column_has_a_sentence(column: Column) -> None:
     values: list[float | str] = ["here"] if column.kind == "category" else [0.0, 1.0, 0.37, 42.0]
     said = [say(column.name, **{column.name: value}) for value in values]
     said.append(say(column.name))
@@ -119,6 +119,6 @@ def test_numbers_keep_three_digits(value: float) -> None:
     assert math.isclose(back, value, rel_tol=6e-3, abs_tol=1e-6)
 
 
-def test_a_scale_stands_behind_its_number() -> None:
+def test_a_scale_follows_its_number() -> None:
     column = Column("quality", "mean answer about quality", "0 worst to 1 best")
     assert described(column, 0.25, "EUR") == "mean answer about quality: 0.25 (0 worst to 1 best)"

@@ -123,7 +123,7 @@ def test_columns_that_say_the_same_of_everyone_teach_nothing() -> None:
 
 
 @pytest.mark.parametrize("in_time_order", [False, True])
-def test_progress_is_told_step_by_step(in_time_order: bool) -> None:
+def test_progress_is_reported_step_by_step(in_time_order: bool) -> None:
     table, left = customers(120)
     steps: list[int] = []
     model = GivenLabelModel({"months": "number"}, in_time_order=in_time_order, shapes=[QUICK])

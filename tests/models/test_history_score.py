@@ -74,7 +74,7 @@ def test_histories_of_its_own_kind_are_neither_stretched_nor_shrunk(fitted: Hist
     assert fitted.share == pytest.approx(0.7, abs=0.1)
 
 
-def test_outcomes_that_histories_do_not_foretell_ask_for_nothing_of_it(
+def test_outcomes_that_histories_do_not_predict_give_the_score_no_weight(
     taught: tuple[Floats, Floats],
 ) -> None:
     X, silent = taught

@@ -122,7 +122,7 @@ def test_customers_of_one_product_teach_nothing() -> None:
         NextProductModel().fit(profiles, held, PRODUCTS, COLUMNS)
 
 
-def test_progress_is_told_as_often_as_promised() -> None:
+def test_progress_is_reported_as_often_as_promised() -> None:
     told = []
     boosting = replace(QUICK, rounds=2)
     NextProductModel(boosting=boosting).fit(

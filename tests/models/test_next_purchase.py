@@ -81,7 +81,7 @@ def test_probabilities_are_calibrated_where_they_were_learned(
     assert chances.data.mean() == pytest.approx(happened.mean(), rel=0.02)
 
 
-def test_scores_and_probabilities_speak_of_the_same_candidates(model: NextPurchaseModel) -> None:
+def test_scores_and_probabilities_are_of_the_same_candidates(model: NextPurchaseModel) -> None:
     scores, chances = model.candidates([*ids(3, 1), "a stranger"])
     np.testing.assert_array_equal(scores.indices, chances.indices)
     np.testing.assert_array_equal(scores.indptr, chances.indptr)
@@ -123,7 +123,7 @@ def test_a_saved_choice_fitted_again_ranks_the_same_to_the_bit(
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".json", ".npz"}
 
 
-def test_choosing_tells_as_many_steps_as_promised(
+def test_choosing_reports_as_many_steps_as_promised(
     interactions: Interactions, truth: sparse.csr_matrix
 ) -> None:
     told: list[None] = []

@@ -128,7 +128,7 @@ def test_a_declaration_that_cannot_be_is_refused(text: str, said: str, tmp_path:
     assert said in raised.value.problem
 
 
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OfferError, match="there is no file of offers"):
         read_declarations(tmp_path / "none.toml")
 

@@ -24,7 +24,7 @@ def test_one_part_and_none_need_no_threads() -> None:
     assert parallel_map(lambda _: threading.get_ident(), []) == []
 
 
-def test_what_goes_wrong_in_one_part_is_said() -> None:
+def test_what_goes_wrong_in_one_part_is_reported() -> None:
     def work(part: int) -> int:
         if part == 7:
             raise ValueError("seven")

@@ -132,7 +132,7 @@ def test_snips_moves_with_the_scale_and_level_of_rewards(
     assert 1 - 1e-9 <= here.effective <= 80 + 1e-9
 
 
-def test_a_wild_weight_is_cut_and_said() -> None:
+def test_an_extreme_weight_is_cut_and_reported() -> None:
     rewards = np.zeros(100)
     rewards[:2] = 1
     propensity = np.full(100, 0.5)
@@ -192,7 +192,7 @@ def test_the_interval_of_plain_means_is_near_students_and_leans_with_the_data() 
     assert high - mean > 1.2 * (mean - low)
 
 
-def test_values_all_alike_have_no_width_and_one_value_tells_nothing() -> None:
+def test_equal_values_have_no_width_and_one_value_the_whole_range() -> None:
     same = np.full(10, 0.3)
     assert likelihood_interval(lambda theta: same - theta, 0.3, (0.3, 0.3)) == (0.3, 0.3)
     assert likelihood_interval(lambda theta: same[:1] - theta, 0.3, (0.0, 1.0)) == (0.0, 1.0)

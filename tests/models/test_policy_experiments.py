@@ -204,7 +204,7 @@ def test_sizes_as_designed_raise_no_alarm_however_often_looked_at() -> None:
     assert fixed > 30
 
 
-def test_a_filter_is_found_and_said() -> None:
+def test_a_filter_is_found_and_reported() -> None:
     check = check_sample_ratio({"control": 51_000, "new": 49_000}, {"control": 1, "new": 1})
     assert check.mismatch
     assert check.p_value == pytest.approx(stats.chisquare([51_000, 49_000]).pvalue)

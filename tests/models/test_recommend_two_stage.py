@@ -142,7 +142,7 @@ def test_little_to_learn_from_is_enough(
         assert (np.diff(scores.indptr) == shop.n_products).all()
 
 
-def test_a_short_list_keeps_what_every_source_said() -> None:
+def test_a_short_list_keeps_the_products_of_every_source() -> None:
     first = sparse.csr_matrix(np.array([[0, 4, 2], [0, 0, 0]], dtype=np.float32))
     second = sparse.csr_matrix(np.array([[5, 1, 0], [0, 0, 0]], dtype=np.float32))
     named = shortlist([first, second])

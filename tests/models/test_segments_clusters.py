@@ -110,7 +110,7 @@ def test_a_missing_figure_is_in_the_middle_and_equals_share_a_rank(
     assert ranks[3] == ranks[4] == pytest.approx(0.5, abs=0.01)
 
 
-def test_profiles_tell_each_kind_in_words_with_its_figures(
+def test_profiles_describe_each_kind_with_its_figures(
     found: BehaviourClusters, planted: pd.DataFrame
 ) -> None:
     largest, second, third = found.profiles_

@@ -135,7 +135,7 @@ def test_noise_under_the_margin_never_changes_a_stage(p_buys: float, noise: list
         (0.0, 99.0, 999.0, "ordinary"),
     ],
 )
-def test_the_bank_tells_current_from_possible_value(
+def test_the_bank_separates_current_from_possible_value(
     current: float, predicted: float, headroom: float, expected: str
 ) -> None:
     arguments = (np.array([current]), np.array([predicted]), BANK, np.array([headroom]))

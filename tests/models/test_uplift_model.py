@@ -127,7 +127,7 @@ def test_the_response_model_is_chosen_where_it_is_as_good() -> None:
     assert "not ahead" in next(c.because for c in choices if c.chosen == RESPONSE)
 
 
-def test_no_heterogeneity_is_said_where_all_gain_the_same() -> None:
+def test_no_heterogeneity_is_claimed_where_all_gain_the_same() -> None:
     choices = [chosen_in("flat", seed, 4_000) for seed in range(6)]
     assert sum(choice.chosen == NONE for choice in choices) >= 4
     for choice in choices:

@@ -54,7 +54,7 @@ def test_it_is_nearer_to_the_truth_than_learners_that_must_find_the_habit_in_the
     assert error["odds"] < 0.8 * min(error["t"], error["x"])
 
 
-def test_where_nothing_is_changed_nearly_nothing_is_said() -> None:
+def test_where_a_contact_changes_nothing_the_estimate_is_nearly_zero() -> None:
     rng = np.random.default_rng(3)
     trial, _ = world(20_000, 3)
     coin = (rng.random(len(trial)) < 0.5).astype(np.float64)

@@ -76,7 +76,7 @@ def encode(frame: pd.DataFrame) -> Encoder:
     return Encoder.fit(frame, columns)
 
 
-def test_a_taste_is_the_share_of_each_category_in_whichever_column_it_stands() -> None:
+def test_a_taste_is_the_share_of_each_category_in_whichever_column_it_is() -> None:
     frame, encoder = shop_of_tastes(2_000, seed=1)
     assert encoder.categories["favourite_category"] != encoder.categories["second_category"]
     X = encoder.transform(frame)

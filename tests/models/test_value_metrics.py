@@ -139,7 +139,7 @@ def test_misses_are_their_definitions(actual: np.ndarray, seed: int) -> None:
     assert card["decile_mape"] == pytest.approx(naive, nan_ok=True)
 
 
-def test_without_any_money_there_is_no_bias_to_tell() -> None:
+def test_without_any_money_the_bias_is_undefined() -> None:
     card = value_scorecard(np.zeros(3), np.ones(3))
     assert np.isnan(card["total_bias"])
     assert np.isnan(card["decile_mape"])

@@ -182,7 +182,7 @@ def test_one_outcome_alone_teaches_nothing(kind: type[Any], past: Any, outcome: 
 
 
 @every_model
-def test_progress_is_told_exactly_as_often_as_promised(kind: type[Any], past: Any) -> None:
+def test_progress_is_reported_exactly_as_often_as_promised(kind: type[Any], past: Any) -> None:
     told = []
     model = kind(HORIZON_DAYS, boosting=BoostingParameters(rounds=2, members=2))
     known = {**vars(past), "on_round": lambda: told.append(1)}

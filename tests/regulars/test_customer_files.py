@@ -39,7 +39,7 @@ def test_a_mark_of_byte_order_is_no_part_of_the_first_id(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "customer_id\n"])
-def test_naming_nobody_is_a_mistake(tmp_path: Path, text: str) -> None:
+def test_naming_no_customer_is_a_mistake(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match="names no customer"):
         read(tmp_path, text)
 

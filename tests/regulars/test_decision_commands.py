@@ -205,7 +205,7 @@ def test_a_shop_without_offers_is_told_how_to_have_some(
     assert "where it stopped" not in why.out
 
 
-def test_why_tells_each_gate_and_each_term(
+def test_why_prints_each_gate_and_each_term(
     regulars: Callable[..., Any], with_offers_too: Path, tmp_path: Path
 ) -> None:
     published = with_offers_too
@@ -228,7 +228,7 @@ def test_why_tells_each_gate_and_each_term(
     assert "choose from all, rich" in unknown.err
 
 
-def test_why_tells_a_logged_decision_again(regulars: Callable[..., Any], published: Path) -> None:
+def test_why_explains_a_logged_decision(regulars: Callable[..., Any], published: Path) -> None:
     settings = read_settings(published)
     version = current_version(settings.bundles)
     assert version is not None

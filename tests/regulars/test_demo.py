@@ -68,7 +68,7 @@ def test_one_command_walks_from_nothing_to_answers(config: Path) -> None:
     assert second.count("curl -s") == 5
 
 
-def test_a_taken_port_is_told_before_any_work(config: Path) -> None:
+def test_a_taken_port_is_reported_before_any_work(config: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

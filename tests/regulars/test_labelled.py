@@ -96,7 +96,7 @@ def test_train_then_score(shop: Settings) -> None:
         printed(score_labelled, shop, shop.base / "few.parquet", None, shop.base / "fresh.csv")
 
 
-def test_a_suspicion_is_told_with_its_remedy_and_nothing_is_promoted(shop: Settings) -> None:
+def test_a_suspicion_is_reported_with_its_remedy_and_nothing_is_promoted(shop: Settings) -> None:
     leaking = table()
     leaking["exit survey"] = np.where(leaking["left"] == "Yes", "price", "")
     leaking.to_csv(shop.base / "customers.csv", index=False)

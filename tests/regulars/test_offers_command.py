@@ -161,7 +161,7 @@ def test_changed_offers_are_put_into_the_current_bundle(regulars: Any, shop: Pat
         ("[policy.context]", "[policy]", "policy.cart_value: no such setting", "keys"),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy(
+def test_a_mistake_is_reported_with_its_remedy(
     regulars: Any, shop: Path, wrong: str, right: str, problem: str, remedy: str
 ) -> None:
     (shop.parent / "offers.toml").write_text(OFFERS.replace(wrong, right), encoding="utf-8")
@@ -174,7 +174,7 @@ def test_a_mistake_is_told_with_its_remedy(
     assert problem in regulars("train", "--config", shop).err
 
 
-def test_without_offers_or_bundle_the_next_step_is_said(regulars: Any, shop: Path) -> None:
+def test_without_offers_or_bundle_the_next_step_is_named(regulars: Any, shop: Path) -> None:
     assert "there is no bundle" in regulars("offers", "apply", "--config", shop).err
     shop.write_text(SETTINGS.partition("[serving]")[0], encoding="utf-8")
     for command in ("check", "apply"):

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-def test_reasons_are_told_by_source_and_written(
+def test_reasons_are_reported_by_source_and_written(
     regulars: Any, trained: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "reasons.jsonl"

@@ -46,7 +46,7 @@ def test_who_asks_for_everything_once_drives_out_nothing_that_is_asked_for_again
     assert [cache.get(often) for often in range(10)] == list(range(10))
 
 
-def test_what_nobody_asks_for_any_more_makes_room() -> None:
+def test_the_least_recently_used_entries_are_dropped() -> None:
     cache: AnswerCache[int] = AnswerCache(most_bytes=20_000)
     for key in range(100):
         cache.put(key, key, 500)
@@ -121,7 +121,7 @@ def test_what_a_shopper_does_counts_although_an_answer_was_kept(client: Any) -> 
     assert first["product_id"] not in left
 
 
-def test_a_profile_that_was_kept_tells_of_an_order_since(client: Any) -> None:
+def test_a_cached_profile_shows_an_order_since(client: Any) -> None:
     assert client.get("/v1/customers/ada").json()["ordered_since"] is None
     order = {"type": "purchase", "customer_id": "ada", "product_id": "p0", "order_id": "new"}
     client.post("/v1/events", json={"events": [order]})

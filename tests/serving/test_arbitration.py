@@ -166,7 +166,7 @@ def test_a_trace_says_of_every_offer_what_became_of_it(treated: Catalogue) -> No
     assert "tier is" in why.reason
 
 
-def test_placements_show_only_what_may_stand_there(treated: Catalogue) -> None:
+def test_placements_show_only_what_may_be_shown_there(treated: Catalogue) -> None:
     footer = replace(MUG, offer_id="o-footer", placements=("footer",))
     inputs = open_decision_inputs(treated).with_book(OfferBook((MUG, footer), POLICY))
     items = decided(inputs, "ada", placements=["banner", "footer"]).items

@@ -41,7 +41,7 @@ def told(caplog: pytest.LogCaptureFixture, *faults: Exception | None) -> list[st
     return [record.getMessage() for record in caplog.records]
 
 
-def test_a_fault_ends_one_turn_and_is_told_by_its_kind_alone(
+def test_a_fault_ends_one_turn_and_is_logged_by_its_kind_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (line,) = told(caplog, None, ValueError("ada@example.org bought p3"))
@@ -51,7 +51,7 @@ def test_a_fault_ends_one_turn_and_is_told_by_its_kind_alone(
     assert "ada" not in line
 
 
-def test_the_same_fault_again_and_again_is_told_once_until_it_is_over(
+def test_a_repeated_fault_is_logged_once_until_it_is_over(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lines = told(caplog, KeyError(), KeyError(), OSError(), OSError(), None, OSError())

@@ -151,7 +151,7 @@ def test_n_contacts_go_to_the_n_largest_gains() -> None:
     assert found.gain == pytest.approx(best)
 
 
-def test_nothing_to_gain_means_nobody() -> None:
+def test_where_nothing_is_gained_nobody_is_contacted() -> None:
     found = allocate(np.full((3, 2), -1.0), np.ones((3, 2)), Limits(contacts=3))
     assert found.action.tolist() == [NOTHING] * 3
     assert (found.gain, found.cost, found.contacts, found.gap) == (0.0, 0.0, 0, 0.0)

@@ -122,7 +122,7 @@ def test_a_key_is_sent_as_the_server_wants_it(shop: Any) -> None:
             Client("http://localhost", send=through(opened)).customer("ada")
 
 
-def test_no_answer_and_no_address_are_said() -> None:
+def test_no_answer_and_no_address_are_reported() -> None:
     with pytest.raises(CallError, match="no answer from http"):
         Client("http://127.0.0.1:1", sleep=lambda _: None).models()
     with pytest.raises(CallError, match="is no address"):

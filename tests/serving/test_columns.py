@@ -36,7 +36,7 @@ def in_parts(values: list[object], kind: pa.DataType, cut: int) -> list[pa.Chunk
 
 @settings(deadline=None)
 @given(NUMBERS, st.integers(0, 20))
-def test_numbers_are_read_as_they_stand_and_nulls_as_nan(
+def test_numbers_are_read_as_stored_and_nulls_as_nan(
     given_column: tuple[pa.DataType, list[object]], cut: int
 ) -> None:
     kind, values = given_column
@@ -47,7 +47,7 @@ def test_numbers_are_read_as_they_stand_and_nulls_as_nan(
 
 @settings(deadline=None)
 @given(st.lists(st.booleans()), st.integers(0, 20))
-def test_booleans_are_read_as_they_stand(values: list[object], cut: int) -> None:
+def test_booleans_are_read_as_stored(values: list[object], cut: int) -> None:
     for column in in_parts(values, pa.bool_(), cut)[:1] + in_parts(values, pa.bool_(), cut)[2:]:
         assert booleans(column).tolist() == values
 

@@ -125,7 +125,7 @@ def test_decisions_are_written_while_the_log_runs() -> None:
     assert asyncio.run(scene()) == ["d001"]
 
 
-def test_a_fault_that_nobody_foresaw_loses_no_decision_and_does_not_end_the_log(
+def test_an_unexpected_fault_loses_no_decision_and_does_not_end_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class FaultyStore(FailingStore):

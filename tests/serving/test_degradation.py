@@ -105,7 +105,7 @@ def test_a_store_that_comes_back_is_believed_again(shop: Any, ailing: Ailing) ->
         assert client.get("/health/ready").status_code == 200
 
 
-def test_a_worker_that_nobody_asks_hears_of_news_all_the_same(shop: Any) -> None:
+def test_an_idle_worker_reads_news_all_the_same(shop: Any) -> None:
     async def scene() -> bool:
         idle, other = shop.server(), SqlStore(shop.database_url)
         listening = asyncio.create_task(idle.listen(0.001))

@@ -118,7 +118,7 @@ def test_the_image_is_built_of_what_the_project_is_made_of() -> None:
     assert {source.split("/")[0] for source in sources} == kept
 
 
-def test_the_container_runs_as_nobody_in_particular_and_writes_in_one_place_only() -> None:
+def test_the_container_runs_unprivileged_and_writes_in_one_place_only() -> None:
     assert re.findall(r"^USER (\S+)$", CONTAINERFILE, re.MULTILINE) == ["10001"]
     assert CONTAINERFILE.count("FROM ") == 2
     for name in ("server", "job"):
@@ -136,7 +136,7 @@ def test_the_health_check_asks_an_address_that_answers(reader: Any) -> None:
     assert reader.get(path).status_code == 200
 
 
-def test_nobody_is_stopped_before_requests_in_hand_are_finished() -> None:
+def test_no_worker_is_stopped_before_its_requests_are_finished() -> None:
     unit = ConfigParser(strict=False, interpolation=None, delimiters="=")
     unit.read(DEPLOY / "regulars.service")
     assert int(unit["Service"]["TimeoutStopSec"]) > SHUTDOWN_SECONDS
@@ -144,7 +144,7 @@ def test_nobody_is_stopped_before_requests_in_hand_are_finished() -> None:
     assert int(grace.removesuffix("s")) > SHUTDOWN_SECONDS
 
 
-def test_what_is_mounted_is_there_and_no_secret_or_host_stands_in_any_file() -> None:
+def test_what_is_mounted_exists_and_no_file_contains_a_secret_or_host() -> None:
     for service in COMPOSE["services"].values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]

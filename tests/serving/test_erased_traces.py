@@ -70,7 +70,7 @@ def ids(store: SqlStore, column: Any) -> set[str]:
     return {next(iter(row.values())) for row in store.rows(sql.select(column))}
 
 
-def test_no_file_holds_the_id_nor_what_was_said(tmp_path: Path) -> None:
+def test_no_file_holds_the_id_or_what_the_customer_sent(tmp_path: Path) -> None:
     """Deleted rows live on in free pages, in the write-ahead log and in indexes, if one lets them.
 
     Enough rows, of all lengths, for pages to split and move.
@@ -89,7 +89,7 @@ def test_no_file_holds_the_id_nor_what_was_said(tmp_path: Path) -> None:
     store.close()
 
 
-def test_an_erasure_does_not_wait_for_who_reads_and_the_next_one_leaves_no_trace(
+def test_an_erasure_does_not_wait_for_readers_and_the_next_one_leaves_no_trace(
     tmp_path: Path,
 ) -> None:
     store, other = (SqlStore(f"sqlite:///{tmp_path / 'events.db'}") for _ in range(2))

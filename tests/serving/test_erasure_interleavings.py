@@ -112,7 +112,7 @@ def test_what_is_sent_while_a_worker_reads_of_the_erasure_counts(workers: list[W
     asyncio.run(play())
 
 
-def test_another_erasure_is_heard_of_though_it_comes_meanwhile(workers: list[Worker]) -> None:
+def test_an_erasure_while_news_is_read_is_not_missed(workers: list[Worker]) -> None:
     here, there = workers
 
     async def play() -> None:

@@ -13,7 +13,7 @@ def index_of(ids: list[str]) -> IdIndex:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 70_000])
-def test_every_id_is_found_where_it_stands_and_no_other(count: int) -> None:
+def test_every_id_is_found_at_its_position_and_no_other(count: int) -> None:
     ids = sorted(f"c{number}" for number in range(count))
     index = index_of(ids)
     assert len(index) == count

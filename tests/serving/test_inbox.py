@@ -114,7 +114,7 @@ def test_one_unfit_event_does_not_take_others_with_it() -> None:
     assert [id_ for id_, _ in stored] == ["a", "b", "c"]
 
 
-def test_when_the_store_fails_every_sender_is_told_and_nothing_is_remembered() -> None:
+def test_when_the_store_fails_every_sender_gets_the_error_and_nothing_is_remembered() -> None:
     store = SlowStore()
     store.well = False
     answers, stored = scene(store, [["a"], ["b"]])
@@ -137,7 +137,7 @@ def test_writing_goes_on_after_a_failure() -> None:
     assert asyncio.run(play()) == {"a"}
 
 
-def test_a_fault_in_remembering_is_told_to_its_sender_alone() -> None:
+def test_a_fault_in_remembering_is_raised_to_its_sender_alone() -> None:
     store, remembered = SlowStore(), list[str]()
 
     def remember(each: Event, _new: bool) -> None:
@@ -175,7 +175,7 @@ class SlowDisk:
         return {each.event_id for each in events}
 
 
-def test_whoever_was_just_answered_is_in_the_next_group_too() -> None:
+def test_a_sender_just_answered_is_in_the_next_group_too() -> None:
     disk, rounds = SlowDisk(), 4
 
     async def play() -> None:
@@ -196,7 +196,7 @@ def test_whoever_was_just_answered_is_in_the_next_group_too() -> None:
     assert disk.sizes == [4, 8, 8, 8, 4]
 
 
-def test_a_sender_that_gave_up_is_told_nothing_and_nobody_else_is_either() -> None:
+def test_a_sender_that_gave_up_gets_no_answer_and_no_error_is_logged() -> None:
     store, unheard = SlowStore(), list[dict[str, Any]]()
     store.well = False
 

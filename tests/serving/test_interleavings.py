@@ -208,7 +208,7 @@ def test_orders_are_counted_in_one_thread_while_another_adds_one() -> None:
     assert last == 5
 
 
-def test_a_row_that_nobody_can_read_degrades_answers_and_fails_none(
+def test_an_unreadable_row_degrades_answers_and_fails_none(
     shop: Any, slow: SlowToRead, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Unreadable(SlowToRead):

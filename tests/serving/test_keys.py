@@ -99,7 +99,7 @@ def test_a_wrong_key_to_create_is_refused(tmp_path: Path) -> None:
     assert len(load_keys(path)) == 1
 
 
-def test_a_missing_or_damaged_keys_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_keys_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no keys file"):
         load_keys(tmp_path / "keys.json")
     (tmp_path / "keys.json").write_text('[{"name": "shop"}]')
@@ -130,7 +130,7 @@ def test_changes_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
 
 
-def test_a_folder_for_keys_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_for_keys_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot keep keys in .*nowhere: No such file"):
         create_key(tmp_path / "nowhere" / "keys.json", "shop", ["storefront"])
 

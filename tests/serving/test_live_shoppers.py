@@ -166,7 +166,7 @@ def test_the_latest_interests_are_remembered_once() -> None:
 
 @settings(deadline=None)
 @given(st.permutations(range(MAX_INTERESTS_EACH + 6)), st.integers(0, 3))
-def test_in_whatever_order_they_are_told_the_same_interests_are_remembered(
+def test_in_whatever_order_they_arrive_the_same_interests_are_remembered(
     told: list[int], at_a_time: int
 ) -> None:
     shoppers = Shoppers()

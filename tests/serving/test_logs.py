@@ -46,20 +46,20 @@ def test_of_an_error_its_kind_and_place_are_kept_and_not_its_words() -> None:
     assert "invalid literal" not in str(line)
 
 
-def test_of_a_task_that_failed_unheard_its_words_are_not_kept() -> None:
+def test_of_a_task_whose_error_was_never_retrieved_no_message_is_logged() -> None:
     said = "Task exception was never retrieved\nfuture: <Task exception=KeyError('ada')>"
     line = written(record("asyncio", said))
     assert line["message"] == "Task exception was never retrieved"
     assert "ada" not in str(line)
 
 
-def test_whoever_speaks_is_written_in_lines_of_json_once() -> None:
+def test_every_logger_writes_each_record_once_as_a_line_of_json() -> None:
     settings = logging_settings(access_log=True)
     assert settings["root"]["handlers"] == ["stdout"]
     assert not any(each["propagate"] for each in settings["loggers"].values())
 
 
-def test_the_access_log_can_be_silenced_and_trouble_is_still_told() -> None:
+def test_the_access_log_can_be_silenced_and_errors_are_still_logged() -> None:
     quiet = logging_settings(access_log=False)["loggers"]
     assert quiet["regulars"]["level"] == "WARNING"
     assert logging_settings(access_log=True)["loggers"]["regulars"]["level"] == "INFO"

@@ -27,7 +27,7 @@ def counted(text: str) -> dict[str, float]:
     return {version: float(count) for version, count in found}
 
 
-def test_requests_are_told_of_the_bundle_that_is_served_and_the_one_before(
+def test_requests_are_counted_for_the_served_bundle_and_the_one_before(
     client: Any, shop: Any
 ) -> None:
     def serve(version: str) -> None:
@@ -47,7 +47,7 @@ def test_requests_are_told_of_the_bundle_that_is_served_and_the_one_before(
     assert 'model_version="v1"' not in told
 
 
-def test_of_several_workers_the_same_is_told(tmp_path: Path) -> None:
+def test_several_workers_report_the_same_metrics(tmp_path: Path) -> None:
     said = subprocess.run(  # noqa: S603  our own statements
         [sys.executable, "-W", "error", "-c", MANY_BUNDLES],
         env=os.environ | {MULTIPROCESS_FOLDER: str(tmp_path)},

@@ -106,7 +106,7 @@ def test_what_is_new_keeps_customers_as_far_as_it_is_proven(
     assert terms.offer_value_lower == pytest.approx(terms.offer_value - terms.breadth + bounds[0])
 
 
-def test_more_of_the_same_keeps_nobody(shop: Callable[..., DecisionInputs]) -> None:
+def test_more_of_the_same_is_not_something_new(shop: Callable[..., DecisionInputs]) -> None:
     terms = terms_of(shop(PROVEN), "ada", "o-food")
     assert (terms.breadth_effect, terms.breadth, terms.breadth_evidence) == (None, 0.0, None)
 
@@ -154,7 +154,7 @@ def test_without_a_rate_the_next_product_is_not_priced(shop: Callable[..., Decis
 
 
 @pytest.mark.parametrize("following", [[None] * 6, [None, "p4", None, "p4", "p4", None]])
-def test_where_nobody_takes_what_can_be_sold_no_next_product_is_priced(
+def test_where_no_next_product_can_be_sold_none_is_priced(
     shop: Callable[..., DecisionInputs], following: list[str | None]
 ) -> None:
     products = pa.array(following, pa.large_string())

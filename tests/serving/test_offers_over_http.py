@@ -68,7 +68,7 @@ def test_two_of_one_answer_count_as_two(mail: Any) -> None:
     assert [item["action"] for item in items] == ["offer"]
 
 
-def test_whoever_asks_at_the_same_time_one_contact_is_made(mail: Any) -> None:
+def test_however_many_ask_at_the_same_time_one_contact_is_made(mail: Any) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: asked(mail), range(16)))
     made = [item for answer in answers for item in answer["items"] if item["action"] == "offer"]

@@ -187,7 +187,7 @@ def test_without_a_bundle_the_server_does_not_start(shop: Any) -> None:
     assert "regulars train" in caught.value.remedy
 
 
-def test_a_taken_port_is_said_before_anything_is_loaded(shop: Any) -> None:
+def test_a_taken_port_is_reported_before_anything_is_loaded(shop: Any) -> None:
     with bind("127.0.0.1", 0) as taken:
         taken.listen()
         port = taken.getsockname()[1]
@@ -196,7 +196,7 @@ def test_a_taken_port_is_said_before_anything_is_loaded(shop: Any) -> None:
     assert "--port" in caught.value.remedy
 
 
-def test_an_address_of_another_machine_is_said(shop: Any) -> None:
+def test_an_address_of_another_machine_is_reported(shop: Any) -> None:
     with pytest.raises(SettingsError, match=r"cannot listen on 192\.0\.2\.1"):
         bind("192.0.2.1", 8000)
 

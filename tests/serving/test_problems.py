@@ -88,7 +88,7 @@ def test_a_body_that_is_not_json_is_a_problem(reader: Any, body: bytes) -> None:
         (b'{"items": ["p0"], "m": 3}', "application/json", "body.m", "no such field"),
     ],
 )
-def test_what_a_storefront_gets_wrong_first_is_told_in_plain_words(
+def test_what_a_storefront_gets_wrong_first_is_reported_in_plain_words(
     reader: Any, content: bytes, media_type: str, path: str, words: str
 ) -> None:
     headers = {"content-type": media_type}
@@ -98,7 +98,7 @@ def test_what_a_storefront_gets_wrong_first_is_told_in_plain_words(
     assert words in error.detail
 
 
-def test_our_own_checks_speak_in_their_own_words(reader: Any) -> None:
+def test_our_own_checks_have_their_own_messages(reader: Any) -> None:
     response = reader.post("/v1/recommendations", json={"customer_id": "a", "customers": ["b"]})
     (error,) = assert_problem(response, 422).errors
     assert error.detail == "give customers, or customer_id and session_id, not both"
@@ -116,7 +116,7 @@ def test_a_body_too_long_is_refused_whether_declared_or_not(reader: Any, declare
     assert "2,097,152 bytes" in assert_problem(response, 413).detail
 
 
-def test_a_fault_of_the_server_tells_nothing_of_its_inside(
+def test_an_error_of_the_server_reveals_nothing_internal(
     shop: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     message, broken, now = "secret inside", Event(), shop.now

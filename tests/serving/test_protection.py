@@ -33,14 +33,14 @@ def test_a_bucket_never_gives_more_than_its_rate_and_one_burst(
 
 
 @given(st.floats(0.1, 1_000))
-def test_who_waits_as_long_as_told_is_let_in(rate: float) -> None:
+def test_a_client_that_waits_as_long_as_asked_is_let_in(rate: float) -> None:
     bucket = Bucket(rate, max(rate, 1.0), 0.0)
     while not (wait := bucket.take(0.0)):
         pass
     assert bucket.take(wait + 1e-6) == 0
 
 
-def test_a_key_that_asks_too_often_is_told_when_to_ask_again(shop: Any) -> None:
+def test_a_key_that_asks_too_often_learns_when_to_ask_again(shop: Any) -> None:
     path = shop.folder / "keys.json"
     slow = create_key(path, "slow", ["storefront"], requests_per_second=2)
     free = create_key(path, "free", ["storefront"])
@@ -136,7 +136,7 @@ def test_who_was_answered_or_failed_no_longer_counts_as_being_answered() -> None
         assert exchange(one_at_a_time, "/v1/events", {"type": "http.request"})[0] == 200
 
 
-def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() -> None:
+def test_past_its_limit_the_server_says_so_at_once_and_health_still_answers() -> None:
     full = Protect(reading, no_keys, max_in_flight=0)
     status, problem = exchange(full, "/v1/events", {"type": "http.request"})
     assert status == 503
@@ -144,7 +144,7 @@ def test_past_its_limit_the_server_says_so_at_once_and_still_tells_its_health() 
     assert exchange(full, "/health/live", {"type": "http.request"})[0] == 200
 
 
-def test_whoever_has_no_key_is_refused_before_anything_of_the_request_is_read() -> None:
+def test_a_request_without_a_key_is_refused_before_its_body_is_read() -> None:
     async def app(*_: Any) -> None:
         raise AssertionError("it was let through")
 
@@ -154,7 +154,7 @@ def test_whoever_has_no_key_is_refused_before_anything_of_the_request_is_read() 
     assert exchange(locked, "/v1/nothing", started)[0] == 401
 
 
-def test_whoever_asks_for_what_needs_no_key_takes_no_ones_place() -> None:
+def test_requests_that_need_no_key_take_up_no_place() -> None:
     held, done = asyncio.Event(), asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

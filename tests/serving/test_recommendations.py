@@ -65,7 +65,7 @@ def test_an_unknown_customer_is_served_what_new_customers_buy(reader: Any) -> No
     assert answer["fallback"] == "new_customer"
 
 
-def test_what_is_known_of_a_new_customer_is_heard(reader: Any) -> None:
+def test_what_is_known_of_a_new_customer_counts(reader: Any) -> None:
     body = {"customer_id": "nobody", "n": 3, "context": {"acquisition_channel": "search"}}
     assert ids(reader.post("/v1/recommendations", json=body).json()) == ["p5", "p6", "p0"]
     body["context"] = {"acquisition_channel": "billboard"}
@@ -93,7 +93,7 @@ def test_filters_narrow_and_the_shortfall_says_so(reader: Any) -> None:
     assert ids(excluded) == ["p0", "p6"]
 
 
-def test_the_shortfall_tells_stock_from_catalogue(reader: Any) -> None:
+def test_the_shortfall_distinguishes_stock_from_catalogue(reader: Any) -> None:
     stock = reader.get("/v1/customers/ada/recommendations?n=7").json()["shortfall"]
     assert (stock["missing"], stock["reason"]) == (1, "stock")
     small = reader.get("/v1/customers/ada/recommendations?n=9").json()["shortfall"]
@@ -215,7 +215,7 @@ def test_diversity_puts_what_is_unlike_first(reader: Any) -> None:
     assert reader.get("/v1/customers/ada/recommendations?diversity=1.1").status_code == 422
 
 
-def test_a_customers_habits_are_heard_beside_the_cart(reader: Any) -> None:
+def test_a_customers_habits_count_beside_the_cart(reader: Any) -> None:
     # p3 goes with p5 (3.0) and p6 (2.0); änne buys nothing but tea, ada bread and once butter.
     cart = {"items": ["p3"], "n": 3}
     assert ids(reader.post("/v1/cross-sell", json=cart).json()) == ["p5", "p6", "p0"]

@@ -116,7 +116,7 @@ def test_a_newcomer_has_a_profile_once_scored(client: Any, beside: SqlStore) -> 
     assert profile["history"] == []
 
 
-def test_orders_that_new_scores_count_are_not_said_to_be_unknown_to_them(
+def test_orders_that_new_scores_count_are_not_listed_as_uncounted(
     client: Any, beside: SqlStore
 ) -> None:
     def buy(order: str) -> None:
@@ -228,7 +228,7 @@ def test_who_was_overtaken_writes_nothing(store: SqlStore) -> None:
     assert store.scores.mark() == Mark("v1", 1, NOW)
 
 
-def test_workers_hear_of_scores_as_of_events(store: SqlStore) -> None:
+def test_workers_read_scores_as_they_read_events(store: SqlStore) -> None:
     heard = store.latest_group()
     keep(store, made(), made("cleo"))
     news = store.news(heard)
@@ -241,7 +241,7 @@ def test_workers_hear_of_scores_as_of_events(store: SqlStore) -> None:
     assert store.rescored("v1", 1) == [again], "of many the latest"
 
 
-def test_how_far_scoring_has_come_is_told(store: SqlStore) -> None:
+def test_how_far_scoring_has_come_is_reported(store: SqlStore) -> None:
     assert store.rescoring() is None
     mark = store.scores.begin("v1", AS_OF, NOW, NOW)
     state = store.rescoring()

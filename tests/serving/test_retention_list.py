@@ -91,7 +91,7 @@ def test_the_gain_is_the_definition(inputs_of: Callable[..., DecisionInputs]) ->
     assert (ada["evidence"], ada["channel"], ada["offer_id"]) == ("randomised", "email", "o-bread")
 
 
-def test_only_who_gains_and_agreed_is_on_it_best_first(
+def test_the_list_has_only_customers_who_gain_and_agreed_best_first(
     inputs_of: Callable[..., DecisionInputs],
 ) -> None:
     rows = drawn(inputs_of(HELLO)).rows

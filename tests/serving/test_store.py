@@ -38,7 +38,7 @@ def event(event_id: str, kind: str = "reject", ts: datetime = NOW) -> Event:
     )
 
 
-def test_what_is_stored_is_new_and_what_is_not_is_said(store: SqlStore) -> None:
+def test_stored_events_are_new_and_the_others_are_reported(store: SqlStore) -> None:
     assert store.add_events([event("a"), event("b")], NOW) == {"a", "b"}
     assert store.add_events([event("b"), event("c"), event("c")], NOW) == {"c"}
     assert store.add_events([], NOW) == set()
@@ -63,7 +63,7 @@ def test_a_group_is_written_whole_or_not_at_all(store: SqlStore, tmp_path: Path)
     assert store.add_events([event("b"), event("c")], NOW) == {"b", "c"}
 
 
-def test_senders_side_by_side_are_each_told_what_was_new_of_theirs(store: SqlStore) -> None:
+def test_senders_side_by_side_each_learn_what_was_new_of_theirs(store: SqlStore) -> None:
     everything = [event(f"e{number:02}") for number in range(40)]
     sent = [everything[first : first + 10] for first in range(0, 35, 5)]
     with ThreadPoolExecutor(len(sent)) as senders:
@@ -79,7 +79,7 @@ def test_groups_that_come_later_have_larger_ids() -> None:
     assert group_id(NOW) != group_id(NOW)
 
 
-def test_whoever_has_its_turn_is_alone_before_it_reads(store: SqlStore, tmp_path: Path) -> None:
+def test_a_writer_is_alone_before_it_reads(store: SqlStore, tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "events.db", timeout=0)
     with store._connected() as connection:
         take_turn(connection)
@@ -99,7 +99,7 @@ def test_a_file_with_pages_of_another_size_is_used_as_it_is(tmp_path: Path) -> N
     store.close()
 
 
-def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Path) -> None:
+def test_two_stores_on_one_file_read_each_others_events(store: SqlStore, tmp_path: Path) -> None:
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
     before, group = other.version(), other.latest_group()
     assert other.version() == before
@@ -116,7 +116,7 @@ def test_two_stores_on_one_file_hear_of_each_other(store: SqlStore, tmp_path: Pa
     other.close()
 
 
-def test_a_store_does_not_hear_of_what_it_wrote_itself(store: SqlStore, tmp_path: Path) -> None:
+def test_a_store_does_not_read_back_what_it_wrote_itself(store: SqlStore, tmp_path: Path) -> None:
     other = SqlStore(f"sqlite:///{tmp_path / 'events.db'}")
     group = store.latest_group()
     assert store.only_own_since(group) == group

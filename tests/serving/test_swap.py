@@ -90,7 +90,7 @@ def test_a_bundle_that_is_activated_is_served_without_anybody_asking(
     until(lambda: served() == "v1")
 
 
-def test_a_damaged_bundle_is_told_to_operators_until_another_is_served(
+def test_a_damaged_bundle_is_reported_to_operators_until_another_is_served(
     client: Any, shop: Any
 ) -> None:
     def told() -> list[str]:

@@ -113,12 +113,12 @@ def test_outcomes_are_of_contracts_and_known_when_the_window_ends(
     assert 0 < report.contest.actual.mean() < 1
 
 
-def test_it_tells_who_lets_a_pass_lapse(report: JobReport) -> None:
+def test_it_predicts_who_lets_a_pass_lapse(report: JobReport) -> None:
     assert report.scorecard["roc_auc"].to_dict()["churn"] > 0.6
     assert "contract" in report.definition["label"]
 
 
-def test_scores_are_of_who_holds_a_contract_and_value_of_who_orders(
+def test_scores_are_for_contract_holders_and_value_for_those_who_order(
     shop: Opened, scored: CustomerScores
 ) -> None:
     everyone, frame = scored.vectors.frame, scored.frame

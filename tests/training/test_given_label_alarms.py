@@ -116,7 +116,7 @@ def drift_of(then_rate: float, now_rate: float, n: int = 4_000, *, mean_score: f
     return measure_time_drift(table[:n], table[n:], {"x": "number"}, outcomes, scores, scores[n:])
 
 
-def test_a_label_that_becomes_more_frequent_is_said() -> None:
+def test_a_label_that_becomes_more_frequent_is_reported() -> None:
     drift = drift_of(0.1, 0.3)
     (note,) = drift.notes
     assert note.startswith("drift: the label's rate goes from 10.4%")
@@ -128,7 +128,7 @@ def test_steady_times_say_nothing() -> None:
     assert drift_of(0.2, 0.21).notes == ()
 
 
-def test_ranking_that_is_lost_and_columns_that_moved_are_said() -> None:
+def test_ranking_that_is_lost_and_columns_that_moved_are_reported() -> None:
     rng = np.random.default_rng(0)
     outcomes = (rng.random(6_000) < 0.3) * 1.0
     at_random = outcomes + rng.normal(size=6_000)
@@ -146,7 +146,7 @@ def test_ranking_that_is_lost_and_columns_that_moved_are_said() -> None:
     assert "x" in drift.notes[-1]
 
 
-def test_an_order_of_rows_that_tells_the_label_is_said() -> None:
+def test_an_order_of_rows_that_predicts_the_label_is_reported() -> None:
     rng = np.random.default_rng(0)
     outcomes = (rng.random(5_000) < np.linspace(0.05, 0.3, 5_000)) * 1.0
     note = order_note(outcomes)

@@ -147,7 +147,7 @@ def test_what_the_settings_name_and_the_table_lacks(
     assert remedy in raised.value.remedy
 
 
-def test_too_few_of_a_label_is_said(tmp_path: Path) -> None:
+def test_too_few_of_a_label_is_reported(tmp_path: Path) -> None:
     frame = plain()
     frame["left"] = np.where(np.arange(N) < 4, "Yes", "No")
     with pytest.raises(DataError, match="4 of 60 rows have the label 'Yes'"):

@@ -91,7 +91,7 @@ def test_without_champions_there_is_none(client: Client) -> None:
     assert importance.shares.empty
 
 
-def test_one_champion_is_told_of_without_the_other(
+def test_one_champion_is_reported_without_the_other(
     client: Client, tmp_path: Path, models: tuple[ChurnModel, ValueModel]
 ) -> None:
     publish(client, tmp_path / "churn", "churn", models[0])

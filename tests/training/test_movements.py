@@ -170,7 +170,7 @@ def test_margins_add_up_for_any_two_dates(before: pd.DataFrame, after: pd.DataFr
 
 @settings(max_examples=10, deadline=None)
 @given(populations)
-def test_whoever_does_not_move_stayed(same: pd.DataFrame) -> None:
+def test_customers_who_do_not_move_stayed(same: pd.DataFrame) -> None:
     moved = movement(same, same, "tier").moves
     assert set(moved["direction"]) <= {"stayed"}
     assert (moved["change"] == 0).all()

@@ -115,7 +115,7 @@ def test_a_shop_without_contracts_has_none(folder: Path) -> None:
         assert following.isna().all(axis=None)
 
 
-def test_where_too_few_hold_two_nothing_is_said(shop: Shop) -> None:
+def test_where_too_few_hold_two_there_is_no_prediction(shop: Shop) -> None:
     """Ten days in, hardly anybody holds anything."""
     early = shop.prepared.first_day + (shop.as_of - shop.prepared.first_day) / 50
     vectors = build_vectors(shop.engine, shop.prepared.rollups, discover_families(), [early])

@@ -23,7 +23,7 @@ def test_the_table_s_offers_are_there_without_any_declaration(task: TrainingTask
     assert table.column("declaration").null_count == len(theirs) > 0
 
 
-def test_a_declaration_stands_in_the_place_of_the_table_s_offer(task: TrainingTask) -> None:
+def test_a_declaration_replaces_the_table_s_offer(task: TrainingTask) -> None:
     declared = Declarations(
         offers=(
             Declaration(offer_id="A", name="A new one", starts_on=date(2026, 1, 1)),
@@ -47,7 +47,7 @@ def test_a_shop_without_the_table_has_the_declared_ones(task: TrainingTask) -> N
     assert offers_of(task.engine, bare, declared).num_rows == 1
 
 
-def test_consent_is_what_the_customer_said_last(task: TrainingTask) -> None:
+def test_consent_is_the_customers_latest(task: TrainingTask) -> None:
     theirs = task.engine.frame(task.prepared.clean["customers"])
     ids = [*theirs["customer_id"].sort_values()[:50], "nobody"]
     consent = email_consent(task.engine, task.prepared, np.array(ids, dtype=str))

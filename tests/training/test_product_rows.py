@@ -164,7 +164,7 @@ def test_new_customers_are_shown_what_named_first_orders_best() -> None:
     assert found.shares[2] == pytest.approx(80 / 161)
 
 
-def test_what_is_known_at_sign_up_tells_where_it_helps() -> None:
+def test_what_is_known_at_sign_up_is_used_where_it_helps() -> None:
     products = [f"p{k:03}" for k in range(60)]
     orders = []
     countries = {}

@@ -118,7 +118,7 @@ def test_scores_are_in_range_and_fit_together(scored: pd.DataFrame) -> None:
     assert set(scored.loc[~scored.index.isin(known.index), "stage"]) <= {"lost", "prospect"}
 
 
-def test_drivers_are_told_strongest_first(scored: pd.DataFrame) -> None:
+def test_drivers_are_reported_strongest_first(scored: pd.DataFrame) -> None:
     drivers = json.loads(scored["drivers"].dropna().iloc[0])
     assert all(
         set(driver) >= {"feature", "meaning", "value", "effect", "family", "text"}
@@ -139,7 +139,9 @@ def test_a_customer_alone_gets_the_scores_of_the_batch(
     assert few.vectors.frame[C.CUSTOMER_ID].tolist() == wanted
 
 
-def test_nobody_in_the_look_back_is_said_plainly(task: TrainingTask, champions: Champions) -> None:
+def test_nobody_in_the_look_back_is_reported_plainly(
+    task: TrainingTask, champions: Champions
+) -> None:
     late = replace(scoring(task, champions), as_of=date(2028, 1, 1))
     with pytest.raises(DataError, match="nobody ordered in the 365 days") as raised:
         score_customers(late)
@@ -319,7 +321,7 @@ def test_champions_cite_their_versions(champions: Champions) -> None:
     assert named.version == "churn.1-value.7-recommend.1"
 
 
-def test_offers_travel_with_the_columns_that_their_rules_speak_of(
+def test_offers_travel_with_the_columns_that_their_rules_read(
     task: TrainingTask, bundle: Bundle
 ) -> None:
     assert Policy.model_validate(bundle.manifest.offer_policy) == DECLARED.policy

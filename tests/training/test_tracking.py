@@ -58,9 +58,7 @@ def saying(report: JobReport, ours: np.ndarray, champion: np.ndarray | None = No
     return replace(report, contest=contest, figures={}, judgement=None)
 
 
-def test_a_run_has_everything_that_the_report_said(
-    client: Client, mlruns: Path, churn: JobReport
-) -> None:
+def test_a_run_has_everything_in_the_report(client: Client, mlruns: Path, churn: JobReport) -> None:
     noted = replace(churn, notes=("few customers",))
     pages = {"scorecard.html": "<p>a page</p>"}
     run_id, folder = track(client, noted, mlruns, SHOP.name, "data-1", pages)

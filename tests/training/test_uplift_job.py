@@ -67,12 +67,12 @@ def report(task: TrainingTask) -> UpliftReport:
     return train_uplift(task)
 
 
-def test_the_lot_is_recognised_and_said(report: UpliftReport) -> None:
+def test_random_assignment_is_recognised_and_reported(report: UpliftReport) -> None:
     assert report.definition["evidence"] == "randomised"
     assert "14 days" in str(report.definition["outcome"])
 
 
-def test_ours_stands_beside_the_response_model_and_random(report: UpliftReport) -> None:
+def test_ours_is_compared_with_the_response_model_and_random(report: UpliftReport) -> None:
     assert list(report.scorecard.index) == ["uplift", "response", "random"]
     assert report.scorecard.loc["random", "qini"] == pytest.approx(0.0, abs=1e-9)
     assert (report.scorecard["low"] <= report.scorecard["high"]).all()

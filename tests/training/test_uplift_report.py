@@ -78,7 +78,7 @@ VECTORS = Vectors(
 SCORED = pd.DataFrame({"churn_probability": [0.3, np.nan]})
 
 
-def test_effects_are_written_for_who_is_scored() -> None:
+def test_effects_are_written_for_scored_customers() -> None:
     effects = score_effects(champions(UPLIFT_MODEL), VECTORS, SCORED)
     assert (effects.evidence, effects.response_days, effects.contact_cost) == (
         "randomised", 10, 0.3,

@@ -166,7 +166,7 @@ def test_links_lead_somewhere_and_names_are_unique(page: Page) -> None:
     assert {"family-habits", "family-profile"} <= set(ids)
 
 
-def test_each_column_is_told_with_its_meaning_unit_and_missing(page: Page) -> None:
+def test_each_column_is_reported_with_its_meaning_unit_and_missing(page: Page) -> None:
     for column in (*HABITS, *PROFILE[:1]):
         unit = "SEK" if column.unit == "money" else column.unit
         assert f"{column.name} {column.meaning} [{unit}]" in page.text

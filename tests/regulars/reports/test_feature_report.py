@@ -35,7 +35,9 @@ def show(
     return " ".join(output.getvalue().split())
 
 
-def test_a_trained_shop_is_told_what_its_champions_read(trained: Path, tmp_path: Path) -> None:
+def test_the_report_of_a_trained_shop_shows_what_its_champions_read(
+    trained: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "features.html"
     output = show(trained, out)
     assert "Most important for churn:" in output
@@ -64,7 +66,9 @@ def test_the_figures_go_to_a_csv(trained: Path, tmp_path: Path) -> None:
     assert 1 <= recency["p5_now"] <= recency["median_now"] <= recency["p95_now"] <= 365
 
 
-def test_an_untrained_shop_is_told_so_and_shown_the_rest(config: Path, tmp_path: Path) -> None:
+def test_the_report_of_an_untrained_shop_says_so_and_shows_the_rest(
+    config: Path, tmp_path: Path
+) -> None:
     settings = read_settings(config)
     nowhere = settings.paths.model_copy(update={"mlruns": tmp_path / "mlruns"})
     out = tmp_path / "features.html"
@@ -112,7 +116,7 @@ def test_a_champion_of_other_columns_is_named(
     assert 0 < shares.sum() < 1
 
 
-def test_nobody_in_the_look_back_is_said_plainly(config: Path, tmp_path: Path) -> None:
+def test_nobody_in_the_look_back_is_reported_plainly(config: Path, tmp_path: Path) -> None:
     settings = read_settings(config)
     days = pd.read_parquet(config.parent / "data" / "orders")["ts"].dt.date
     idle = max(set(pd.date_range(days.min(), days.max()).date) - set(days))

@@ -64,7 +64,7 @@ def kept_in(settings: Settings) -> Path:
     return champions.cards["value"].folder / "segments"
 
 
-def test_every_view_is_told_and_how_customers_moved_in_it(
+def test_every_view_is_reported_and_how_customers_moved_in_it(
     written: tuple[str, Path], settings: Settings
 ) -> None:
     output, _ = written
@@ -143,14 +143,14 @@ def test_the_report_is_a_page_of_its_own(settings: Settings, tmp_path: Path, nam
         ("segments.csv", date(1999, 1, 1), "there are no orders before 1999-01-01"),
     ],
 )
-def test_what_cannot_be_is_told_before_any_work(
+def test_an_impossible_request_is_refused_before_any_work(
     settings: Settings, tmp_path: Path, out: str, since: date | None, problem: str
 ) -> None:
     with pytest.raises(DataError, match=problem):
         show(settings, tmp_path / out, since=since)
 
 
-def test_a_shop_that_asks_its_customers_hears_what_churners_had_said() -> None:
+def test_a_shop_with_surveys_sees_what_churners_had_stated() -> None:
     """Of ada, bob and cyd, who were unhappy, ada and cyd ordered no more."""
     ids = ["ada", "bob", "cyd", "dan"]
     before, after = (

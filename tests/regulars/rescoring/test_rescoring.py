@@ -158,7 +158,7 @@ def test_without_registry_or_history_the_server_goes_on(
         assert scene.workers[0].get("/health/ready").json()["scores"] == "bundle"
 
 
-def test_the_command_scores_who_waits_and_says_how_many(
+def test_the_command_scores_waiting_customers_and_says_how_many(
     regulars: Callable[..., Any], published: tuple[Settings, date]
 ) -> None:
     settings, _ = published

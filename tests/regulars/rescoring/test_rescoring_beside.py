@@ -68,7 +68,7 @@ def test_errors_are_met_later_and_later_and_forgotten_once_it_goes_well() -> Non
     assert steps == []
 
 
-def test_what_nobody_foresaw_ends_the_process_for_another_to_begin() -> None:
+def test_an_unexpected_error_ends_the_process() -> None:
     with pytest.raises(ZeroDivisionError):
         pauses(Scripted(Step(), ZeroDivisionError()))
 
@@ -129,7 +129,7 @@ def test_a_process_that_ends_is_started_again_and_ended_with_the_server() -> Non
         (-signal.SIGTERM, []),
     ],
 )
-def test_only_an_end_that_nobody_asked_for_is_told(
+def test_only_an_unexpected_end_is_reported(
     exitcode: int, told: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     made, stopping = [Process(ends=True, exitcode=exitcode)], threading.Event()

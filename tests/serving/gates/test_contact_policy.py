@@ -27,7 +27,7 @@ NOW = datetime(2026, 6, 2, 12, tzinfo=UTC)
         ("ben", "web", Stop.PASSED),
     ],
 )
-def test_nobody_is_reached_who_did_not_agree(
+def test_no_customer_without_consent_is_contacted(
     offer_shop: Any, customer: str, channel: str, stop: Stop
 ) -> None:
     assert offer_shop.stop(offer_shop.offer(), customer, channel) == stop
@@ -37,7 +37,7 @@ def test_nobody_is_reached_who_did_not_agree(
     ("hour", "stop"), [(5, Stop.QUIET_HOURS), (6, Stop.PASSED), (17, Stop.PASSED),
                        (18, Stop.QUIET_HOURS)]
 )  # fmt: skip
-def test_quiet_hours_are_told_in_the_policy_s_own_time(
+def test_quiet_hours_are_in_the_policy_s_own_time_zone(
     offer_shop: Any, hour: int, stop: Stop
 ) -> None:
     assert offer_shop.stop(offer_shop.offer(), now=NOW.replace(hour=hour)) == stop
@@ -76,7 +76,7 @@ def test_an_answer_ends_fatigue(offer_shop: Any) -> None:
         assert offer_shop.stop(offer_shop.offer(), past=past, answered=answered) == stop
 
 
-def test_whom_nobody_can_count_for_is_not_contacted(offer_shop: Any) -> None:
+def test_a_capped_offer_is_not_made_to_somebody_without_an_id(offer_shop: Any) -> None:
     offers = [
         offer_shop.offer(offer_id="capped", channels=[], caps={"day": 1}),
         offer_shop.offer(offer_id="free", channels=[]),

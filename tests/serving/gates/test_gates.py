@@ -95,7 +95,7 @@ def test_obstacles_come_in_the_order_of_the_gates(offer_shop: Any) -> None:
     assert offer_shop.stop(with_caps, **{**late, "now": NOW}) == Stop.OFFER_CAP_DAY
 
 
-def test_by_a_channel_that_nobody_declared_nothing_is_offered(offer_shop: Any) -> None:
+def test_nothing_is_offered_on_an_undeclared_channel(offer_shop: Any) -> None:
     for channels in ([], ["web"]):
         offer = offer_shop.offer(channels=channels)
         assert offer_shop.stop(offer, channel="web") == Stop.PASSED

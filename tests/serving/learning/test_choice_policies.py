@@ -162,7 +162,7 @@ def test_the_server_logs_the_variant_and_the_propensity_of_what_it_answered(shop
     assert len(led) == 4
 
 
-def test_the_server_holds_out_who_is_held_out(shop: Any) -> None:
+def test_the_server_offers_nothing_to_the_holdout(shop: Any) -> None:
     # Six customers of the small shop: a holdout of nearly all of them has some.
     described = settings(spring={**SPRING, "holdout": 0.5})
     experiments = Experiments(described)

@@ -146,7 +146,7 @@ def test_actions_are_named_by_their_place_by_value(sqlite_log: Any, two_offers: 
         assert target["action"].tolist() == [action]
 
 
-def test_what_was_never_tried_is_said(sqlite_log: Any, two_offers: Any) -> None:
+def test_decisions_outside_what_was_explored_are_counted(sqlite_log: Any, two_offers: Any) -> None:
     """The likeliest offer is not among the best one by value, which alone is tried."""
     narrow = ChoicePolicy("champion", "value", ExplorationSettings(share=0.5, among=1))
     allowed = two_offers((1.0, 2.0), (0.9, 0.2))
@@ -183,7 +183,7 @@ def test_a_span_of_the_log_is_half_open(sqlite_log: Any, two_offers: Any) -> Non
     assert events["ts"].tolist() == shown["ts"].tolist()
 
 
-def test_events_of_recommendations_are_told_by_their_answer(any_log: Any) -> None:
+def test_events_of_recommendations_are_found_by_their_answer(any_log: Any) -> None:
     at = datetime(2026, 6, 1, tzinfo=UTC)
     click = {"event_id": "e1", "type": "click", "ts": at, "customer_id": "ada"}
     any_log.store.add_events([Event.model_validate(click | {"recommendation_id": "r1"})], at)

@@ -80,7 +80,7 @@ def told_again(book: OfferBook, row: dict[str, Any]) -> list[dict[str, Any]]:
     return words
 
 
-def test_the_log_tells_what_the_answer_told(shop: Any, bundle: Bundle) -> None:
+def test_the_logged_trace_equals_the_answers(shop: Any, bundle: Bundle) -> None:
     book, codes = open_offer_book(bundle), set()
     with shop.open() as client:
         answers = [
@@ -103,7 +103,7 @@ def test_the_log_tells_what_the_answer_told(shop: Any, bundle: Bundle) -> None:
     } <= codes  # fmt: skip
 
 
-def test_it_is_kept_though_nobody_asked_for_it(shop: Any, bundle: Bundle) -> None:
+def test_the_trace_is_logged_even_if_not_requested(shop: Any, bundle: Bundle) -> None:
     with shop.open() as client:
         quiet = client.get("/v1/customers/ada/next-best-offer").json()
         told = client.get("/v1/customers/ada/next-best-offer?trace=true").json()

@@ -137,7 +137,7 @@ def test_within_an_answer_the_product_itself_is_closer_than_its_category() -> No
     assert join(items, [other])["accepted"].tolist() == [1, 0]
 
 
-def test_nobody_is_given_what_another_customer_did() -> None:
+def test_no_customer_is_credited_with_anothers_events() -> None:
     other = {"customer_id": "ben"}
     events = [
         event("purchase", DAY, **other),
@@ -172,7 +172,7 @@ def test_an_acceptance_without_a_purchase_earns_what_the_answer_named() -> None:
     assert join([item], [accepted, bought])["earned"].tolist() == [3.0]
 
 
-def test_clicks_and_rejections_are_told_and_are_no_acceptance() -> None:
+def test_clicks_and_rejections_are_outcomes_but_no_acceptance() -> None:
     events = [event("click", 2 * DAY), event("click", DAY), event("reject", 3 * DAY)]
     outcome = join([shown("d1")], events).iloc[0]
     assert outcome["clicked_at"] == START + DAY
