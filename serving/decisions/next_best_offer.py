@@ -1,6 +1,6 @@
 """The next best offer: every allowed action priced in money, the best of them, or nothing.
 
-DEFINITIONS, Decisions. Offers pass the gates (:mod:`serving.decisions.gates.gate`), are priced
+DEFINITIONS, Decisions. Offers pass the gates (:mod:`serving.decisions.gates`), are priced
 beside products and doing nothing (:mod:`serving.decisions.pricing.arbitration`), and are chosen by
 the policy that decides for the customer (:mod:`serving.decisions.policies.exploration`). Scores
 made since the bundle are used where there are any; decisions in bulk use the bundle's alone.
@@ -19,7 +19,7 @@ from serving.catalogue import Catalogue
 from serving.customers.rescored import Rescored
 from serving.decisions.candidates import NOTHING, Candidates
 from serving.decisions.gates.contact_policy import ContactHistory
-from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.gate_one import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.decisions.inputs import DecisionInputs

@@ -40,7 +40,7 @@ def trace(
     context: Context,
     now: datetime,
 ) -> list[TraceEntry]:
-    """Put the result of :func:`serving.decisions.gates.gate.gate_one` into words, by offer.
+    """Put the result of :func:`serving.decisions.gates.gate_one.gate_one` into words, by offer.
 
     Offers that passed all gates are completed by :func:`arbitrated`.
     """

@@ -15,7 +15,7 @@ from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Channel, Declaration, Declarations, Fatigue, Policy
 from serving.decisions.gates.contact_policy import Contact, ContactHistory
 from serving.decisions.gates.customer_columns import CustomerColumns, open_customer_columns
-from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.gate_one import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import OfferBook, open_offer_book

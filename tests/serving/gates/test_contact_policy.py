@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.gate_one import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.products.shoppers import Shoppers

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from models.offers.declarations import Caps, Declaration
 from serving.decisions.gates.contact_policy import ContactHistory
-from serving.decisions.gates.gate import gate, gate_one
+from serving.decisions.gates.gate import gate
+from serving.decisions.gates.gate_one import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.events import Event

@@ -12,7 +12,7 @@ from models.bundle.folder import Bundle
 from models.offers.bundling import with_offers
 from models.offers.declarations import Caps, Declarations
 from serving.decisions.gates.contact_policy import ContactHistory
-from serving.decisions.gates.gate import gate_one
+from serving.decisions.gates.gate_one import gate_one
 from serving.decisions.gates.moment import Context
 from serving.decisions.gates.stops import Stop
 from serving.decisions.offers import open_offer_book
