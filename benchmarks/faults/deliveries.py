@@ -11,13 +11,14 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
+from benchmarks.faults.beside import running_beside
 from benchmarks.serving.http1 import answer_end, body_of, post, status_of
 
 _CONNECTIONS: Final = 8
@@ -49,17 +50,9 @@ class Deliveries:
     refused: int = 0
     last_at: float = 0.0
 
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Send from a thread of its own; what is under way at the end is waited for."""
-        ending = threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(self._send_all(ending)))
-        thread.start()
-        try:
-            yield
-        finally:
-            ending.set()
-            thread.join()
+    def sending(self) -> AbstractContextManager[None]:
+        """Send from a thread of its own; requests in progress at the end are waited for."""
+        return running_beside(lambda ending: asyncio.run(self._send_all(ending)))
 
     def wait_for_more(self, seconds: float = 120.0) -> float:
         """Wait until one more event is acknowledged; return how many seconds that took."""

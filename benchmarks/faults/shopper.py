@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import httpx
 
+from benchmarks.faults.beside import running_beside
 from benchmarks.table import Row
 
 
@@ -22,17 +22,9 @@ class Shopper:
     unanswered: int = 0
     slowest: float = 0.0
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self) -> AbstractContextManager[None]:
         """Ask from a thread of its own, a hundred times a second at most."""
-        ending = threading.Event()
-        thread = threading.Thread(target=self._ask, args=(ending,))
-        thread.start()
-        try:
-            yield
-        finally:
-            ending.set()
-            thread.join()
+        return running_beside(self._ask)
 
     def row(self, what: str) -> Row:
         """Return whether every question was answered."""

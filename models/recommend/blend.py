@@ -101,8 +101,8 @@ class Blend:
     ) -> tuple[Candidates, NDArray[np.bool_]]:
         """Score, and say for each stored score whether it is personal.
 
-        It is where a source that knows the customer named the product; the rest is there for its
-        popularity alone.
+        A score is personal where a source that knows the customer named the product; the other
+        products are there for their popularity alone.
         """
         wanted = np.asarray(customers, dtype=np.int64)
         scores, is_personal = [], []

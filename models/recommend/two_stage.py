@@ -185,8 +185,7 @@ class TwoStage:
     ) -> tuple[Candidates, NDArray[np.bool_]]:
         """Score, and say for each stored score whether it is personal.
 
-        It is where a source that knows the customer named the product; the rest is there for its
-        popularity alone.
+        As in :meth:`models.recommend.blend.Blend.score_with_origin`.
         """
         wanted = np.asarray(customers, dtype=np.int64)
         personal = [k for k, source in enumerate(self.sources) if source.name not in IMPERSONAL]
