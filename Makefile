@@ -36,7 +36,7 @@ check: $(ENGINES) ## Lint, types, import rules, doctests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q --doctest-modules --ignore serving/storage/migrations/env.py features models training serving regulars
 
-format: $(READY) ## Put the code in shape
+format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

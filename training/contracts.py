@@ -104,7 +104,7 @@ def _build(task: TrainingTask, windows: Windows) -> _Table:
 
 
 def _require_both_outcomes(rows: Rows, where: str, horizon_days: int) -> None:
-    """Refuse rows that tell nothing apart; the served model's are those of both, and more."""
+    """Refuse rows of a single outcome; the served model learns from these rows and more."""
     churned = int(rows.churned.sum())
     if 0 < churned < len(rows):
         return

@@ -97,7 +97,7 @@ class Forecast:
 
 
 def forecast_rows(purchases: pd.DataFrame) -> list[Row]:
-    """Return how well the holdout was foretold, by the full model and by published ones."""
+    """Return how well the holdout was forecast, by the full model and by published ones."""
     full = forecast(purchases, "pareto_nbd", "all", recalibrated=True)
     plain = {
         "Pareto/NBD x Gamma-Gamma": forecast(purchases, "pareto_nbd", "repeat"),
@@ -131,7 +131,7 @@ def forecast_rows(purchases: pd.DataFrame) -> list[Row]:
 def forecast(
     purchases: pd.DataFrame, kind: Kind, spend: SpendHistory, *, recalibrated: bool = False
 ) -> Forecast:
-    """Foretell the holdout from what was known at its start, money undiscounted."""
+    """Forecast the holdout from what was known at its start, money undiscounted."""
     said = predict(purchases, AS_OF, UNTIL, kind, spend)
     if recalibrated:
         known = purchases[purchases[C.TS] < pd.Timestamp(AS_OF)]
@@ -152,7 +152,7 @@ def forecast(
 def predict(
     purchases: pd.DataFrame, as_of: date, until: date, kind: Kind, spend: SpendHistory
 ) -> pd.DataFrame:
-    """Fit at a cutoff and foretell until a later date, with nothing from the cutoff on."""
+    """Fit at a cutoff and forecast until a later date, with nothing from the cutoff on."""
     known = vectors(purchases, as_of)
     return Outlook.fit(known, kind, spend).predict(known, (until - as_of).days, 0.0)
 

@@ -1,7 +1,7 @@
 """A value horizon that the history cannot teach, judged where it later could.
 
 UCI Online Retail II at 12 June 2011: one model learns 180 days, another 90 alone and goes on to
-180 as BG/NBD foretells. Both know what was known on that day; the 180 days that followed judge.
+180 as BG/NBD predicts. Both know what was known on that day; the 180 days that followed judge.
 The least that extrapolation must do is to beat what BG/NBD with Gamma-Gamma says by itself, and
 to stay near the model that could learn the horizon.
 """

@@ -1,11 +1,11 @@
-"""The most that a shop's records can tell of what an e-mail changes.
+"""The most that can be learned from a shop's records of what an e-mail changes.
 
 The reader knows how the simulated customers were made - how purchase, dropout and visit rates,
 tastes and the effects of e-mails are spread, what each channel and region does to them, the
 season - and what the shop recorded of each customer, but neither anybody's own rates nor who is
 still there. It weighs draws of all that is hidden by Bayes' rule: the Pareto/NBD posterior
 (Schmittlein, Morrison & Colombo 1987) with visits as a second sign of life, and orders counted
-apart where an e-mail was at work, and opened e-mails where they tell. No list drawn from records
+apart where an e-mail was at work, and opened e-mails where they help. No list drawn from records
 can be expected to gain more, but for two simplifications: the rates of a silence are taken as
 even, and tastes read from half of the goods bought and viewed, since favourites come again.
 """
@@ -42,7 +42,7 @@ class Read:
 
     ``exposure`` and ``silence`` are days weighed by the season, until the last sign of life and
     since. ``orders`` leave out the one that won the customer, ``visits`` those that ended in one.
-    ``opens`` are None where they tell nothing.
+    ``opens`` are None where they are not informative.
     """
 
     orders: Floats
@@ -68,7 +68,7 @@ def expected_effect(plan: ShopPlan, data: Path, customer_ids: list[str]) -> pd.S
 
 
 def read(plan: ShopPlan, data: Path, customer_ids: list[str]) -> Read:
-    """Count what a simulated shop's tables hold; the truth tells who was there at the start."""
+    """Count what a simulated shop's tables hold; the truth says who was there at the start."""
     tables = {name: pd.read_parquet(data / name) for name in ("orders", "events", "products")}
     who, start = pd.Index(customer_ids), pd.Timestamp(plan.start)
     bought = tables["orders"][tables["orders"][C.QUANTITY] > 0]

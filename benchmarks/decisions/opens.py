@@ -1,4 +1,4 @@
-"""What opened e-mails tell a reader who knows how the simulated customers were made.
+"""What opened e-mails reveal to a reader who knows how the simulated customers were made.
 
 Customers open e-mails at rates of their own, and fewer once they have left. So the opens before
 the last sign of life tell the rate, and with it of the effect; those since tell besides whether

@@ -12,14 +12,14 @@ far as few orders say little (empirical Bayes). What is sent is the e-mail alone
 out, as the simulator knows of no more or less by a discount.
 
 The best possible list knows all of it: own rates and effects, of which much is chance that no
-record shows, and even who has silently left. Two figures stand between it and ours: what is
+record shows, and even who has silently left. Two figures lie between it and ours: what is
 gained by who knows all rates, but of life and death no more than the history tells; and what the
 records themselves allow (:mod:`benchmarks.decisions.informed_reader`), by one who knows how the
 simulator draws its customers. The learners were tuned on shops of other seeds than this one.
 
 Two shops: the standard one writes once a month, and which e-mail is opened is chance. The other
 writes every week, half of the customers held out each time; there, as in shops, who responds more
-opens more, and who has left opens less. A longer history would tell hardly more, as customers stay
+opens more, and who has left opens less. A longer history would hardly help, as customers stay
 for little more than a year: with four years of weekly e-mails the records allow a list of 0.80 of
 the best possible one's gain, with two years 0.79.
 """

@@ -54,14 +54,14 @@ def rows(progress: Progress) -> list[Row]:
     profiles = read_profiles(table)
     part = (unit_uniforms(table["ID"].tolist(), "zimnat") * _FOLDS).astype(np.int64)
     tick = progress("Zimnat: three parts", _FOLDS)
-    told: dict[str, list[Floats]] = {}
+    parts_by_name: dict[str, list[Floats]] = {}
     for number in range(_FOLDS):
         judged = _judge(profiles, held, products, part == number)
         for name, losses in judged.items():
-            told.setdefault(name, []).append(losses)
+            parts_by_name.setdefault(name, []).append(losses)
         tick()
     means = {}
-    for name, parts in told.items():
+    for name, parts in parts_by_name.items():
         hits, losses, weights = np.concatenate(parts, axis=1)
         weights = weights / weights.sum()
         means[name] = (float(weights @ hits), float(weights @ losses))
@@ -147,7 +147,7 @@ def _neighbours(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -
 
 
 def _ease(crowd: Floats, people: Floats, held: Booleans, left: Booleans) -> Floats:
-    """Return what the products left speak for, by the closed form of Steck 2019."""
+    """Return the scores of products given those left, by the closed form of Steck 2019."""
     owned = held.astype(np.float64)
     return left @ ease_weights(owned.T @ owned, _EASE_PENALTY)
 

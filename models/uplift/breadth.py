@@ -32,7 +32,7 @@ class BreadthEffect:
         Change in P(churned) over the churn horizon, each with its 95 % interval: as found, and
         with everything else known held alike.
     overlap_auc, share_outside
-        How well the others' features tell who holds more (one half: not at all), and the share
+        How well the others' features predict who holds more (one half: not at all), and the share
         of customers of whom that is nearly a rule, who are left out of ``adjusted``.
     retention
         The fall in P(churned) that an offer may count on: 0 unless the whole adjusted interval

@@ -85,7 +85,7 @@ class Trial:
             if fewest < FEWEST_OF_EACH:
                 raise TrainingError(
                     f"{len(own)} customers were {name}, {int(own.sum())} of them with the outcome: "
-                    "too few to tell an effect by",
+                    "too few to estimate an effect from",
                     f"hold out and treat more customers, until each arm has {FEWEST_OF_EACH} "
                     "with and without the outcome; until then the list ranks by risk and value",
                 )

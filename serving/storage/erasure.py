@@ -47,7 +47,7 @@ def erase_rows(
     customer_id: str,
     clock: Callable[[], datetime],
 ) -> int:
-    """Delete all rows of a customer, note the hash, and tell all workers; return how many rows.
+    """Delete all rows of a customer, record the hash, and notify all workers; return how many rows.
 
     What was done without an id in visits in which the customer was named is deleted, too.
     """
