@@ -22,7 +22,7 @@ ValueAtRisk = Annotated[
     float | None, Field(description="Money: churn_probability x value_if_retained.")
 ]
 ValueIfRetained = Annotated[
-    float | None, Field(description="Expected margin over value_horizon_days of who buys.")
+    float | None, Field(description="Expected margin over value_horizon_days, given an order.")
 ]
 PredictedValue = Annotated[
     float | None, Field(description="Expected discounted margin over value_horizon_days.")
@@ -63,14 +63,14 @@ class CustomerProfile:
     churn_probability: ChurnProbability
     p_alive: Annotated[
         float | None,
-        Field(description="By BG/NBD, which holds everyone with one order day to be alive."),
+        Field(description="By BG/NBD, by which everyone with one order day is alive."),
     ]
     clv_simple: Annotated[
         float | None, Field(description="Last year's margin x mean years of a relationship.")
     ]
     clv_historic: Annotated[float | None, Field(description="Margin to date.")]
     clv_predicted: PredictedValue
-    clv_lower: Annotated[float | None, Field(description="90 % of outcomes lie between these.")]
+    clv_lower: Annotated[float | None, Field(description="90 % of outcomes lie between these two.")]
     clv_upper: float | None
     expected_orders_365d: Annotated[float | None, Field(description="Buy-till-you-die model.")]
     value_if_retained: ValueIfRetained
@@ -83,7 +83,7 @@ class CustomerProfile:
     email_consent: bool | None
     ordered_since: Annotated[
         OrderedSince | None,
-        Field(description="Null where the scores above know of every order."),
+        Field(description="Null where the scores above count every order."),
     ]
     drivers: Annotated[
         list[dict[str, Any]],

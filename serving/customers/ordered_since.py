@@ -44,7 +44,7 @@ class OrderedSince:
             "as_of; null where too few had. Not this customer's own score."
         ),
     ]
-    peers: Annotated[int, Field(description="How many customers that is the mean of.")]
+    peers: Annotated[int, Field(description="How many customers the mean is over.")]
 
 
 class RecentBuyers:

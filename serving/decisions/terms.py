@@ -51,7 +51,7 @@ class Terms:
     ]
     retention: Annotated[float, Field(description="uplift x remaining_value; 0 without them.")]
     retention_lower: Annotated[
-        float | None, Field(description="By the uplift's 95 % interval, as the next.")
+        float | None, Field(description="Lower bound, by the uplift's 95 % interval.")
     ]
     retention_upper: float | None
     breadth_effect: Annotated[
@@ -69,13 +69,13 @@ class Terms:
         Field(description="p_accept x breadth_effect x breadth_remaining_value; 0 without them."),
     ]
     breadth_lower: Annotated[
-        float | None, Field(description="By the effect's 95 % interval, as the next.")
+        float | None, Field(description="Lower bound, by the effect's 95 % interval.")
     ]
     breadth_upper: float | None
     breadth_evidence: Evidence | None
     offer_value: float
     offer_value_lower: Annotated[
-        float, Field(description="As far as errors were measured: of P(buys), uplift and breadth.")
+        float, Field(description="Lower bound, by the measured errors: P(buys), uplift, breadth.")
     ]
     offer_value_upper: float
     currency: str

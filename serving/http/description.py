@@ -10,7 +10,7 @@ from serving.http.middleware import DEGRADED
 from serving.http.problems import documented
 
 _REQUEST_ID: Final = {
-    "description": "Names this very request, also in the log.",
+    "description": "Id of this request, also in the log.",
     "schema": {"type": "string"},
 }
 _DEGRADED: Final = {

@@ -52,7 +52,7 @@ class ProblemAnswer:
     title: str
     status: int
     detail: Annotated[str, Field(description="What to do about it.")]
-    instance: Annotated[str, Field(description="Names this very request, also in the log.")]
+    instance: Annotated[str, Field(description="Id of this request, also in the log.")]
     errors: list[FieldError]
 
 

@@ -18,7 +18,7 @@ Scenario = Literal["home", "product", "cart", "email"]
 Count = Annotated[int, Field(ge=1, le=100, description="How many items.")]
 Diversity = Annotated[
     float,
-    Field(ge=0, le=1, description="How much being unlike the items before counts; 0 is not."),
+    Field(ge=0, le=1, description="Weight of being unlike the items before; 0 for none."),
 ]
 # Tuples, and a dictionary made when it is needed: defaults that could change are copied at length.
 Items = Annotated[tuple[Id, ...], Field(max_length=200)]
@@ -72,7 +72,7 @@ class RecommendationRequest(_Body):
 
     customer_id: Id | None = None
     session_id: Id | None = None
-    session_items: Items = Field((), description="Products looked at or put into the cart.")
+    session_items: Items = Field((), description="Products viewed or added to the cart.")
     customers: list[Id] | None = Field(
         None, min_length=1, max_length=500, description="A batch; instead of customer_id."
     )
@@ -155,16 +155,16 @@ class NextBestOfferRequest(_Body):
         "web", description="Where offers are made: web, email, ...; see the offers' policy."
     )
     context: Context = Field(default_factory=dict)
-    trace: bool = Field(default=False, description="Say of every offer what became of it, and why.")
-    why_not: Id | None = Field(None, description="Say so of this offer alone.")
+    trace: bool = Field(default=False, description="Explain what became of every offer.")
+    why_not: Id | None = Field(None, description="Explain this offer only.")
 
 
 class NextBestOfferQuery(_Body):
     """Parameters of a customer's next best offer; an unknown one is an error, not ignored."""
 
     n: Annotated[int, Field(ge=1, le=20, description="How many items.")] = 1
-    trace: bool = Field(default=False, description="Say of every offer what became of it, and why.")
-    why_not: Id | None = Field(None, description="Say so of this offer alone.")
+    trace: bool = Field(default=False, description="Explain what became of every offer.")
+    why_not: Id | None = Field(None, description="Explain this offer only.")
 
 
 class EventBatch(_Body):
