@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.recommend.selection import select
+from models.recommend.diversity import diversified
 from serving.answers import Source
 from serving.catalogue import Catalogue, Indices
 from serving.products.eligibility import Rules, fitting
@@ -73,13 +73,9 @@ def pick(
 
 def _varied(catalogue: Catalogue, pool: list[Pick], n: int, diversity: float) -> list[Pick]:
     products = np.array([each.product for each in pool], dtype=np.int64)
-    anything = np.ones(len(catalogue.products), dtype=np.bool_)
-    chosen = select(
-        products, n, anything, products[:0],
-        vectors=catalogue.bundle.directions, diversity=diversity,
-    )  # fmt: skip
+    chosen = diversified(products, n, catalogue.bundle.directions, diversity)
     by_product = {each.product: each for each in pool}
-    return [by_product[product] for product in chosen.products.tolist()]
+    return [by_product[product] for product in chosen.tolist()]
 
 
 def rounded(score: float) -> float:
