@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from serving.http.whole_answers import WholeAnswers
 
 ARRIVED: Final = "arrived"
 """Set in a request's state once its whole body is there: reading it needs no timer."""
@@ -88,6 +90,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._silent_since = self.loop.time()
         has_room = len(self.connections) < self._limits.connections or self._make_room()
         super().connection_made(transport)
+        self._answers = WholeAnswers(transport)
         if not has_room:
             transport.abort()
             return
@@ -122,6 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ConnectionAbortedError("too many requests were sent ahead")
         self._request_due = self._silent_since + self._limits.body_seconds
         super().on_headers_complete()
+        self.cycle.transport = cast(asyncio.Transport, self._answers)
 
     def on_body(self, body: bytes) -> None:
         """Read a part of the body, which has a limit of its own."""
@@ -134,6 +138,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._overhead = 0
         self.scope["state"][ARRIVED] = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Send the head of an answer that has no body, as those to HEAD, and go on."""
+        self._answers.end()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         """Note since when the client does not read."""
