@@ -31,6 +31,8 @@ from serving.storage.sql_store import SqlStore
 
 _WORKER_CHECK_SECONDS: Final = 120
 SHUTDOWN_SECONDS: Final = 30
+# Beyond those freed again, before the garbage collector looks for circles: by default 700.
+_NEW_OBJECTS: Final = 10_000
 
 
 def serve(
@@ -106,6 +108,8 @@ def make_application(
     # The bundle's objects live as long as the process: the garbage collector may skip them.
     gc.collect()
     gc.freeze()
+    # What requests leave behind for a moment is no reason to look through all that is kept.
+    gc.set_threshold(_NEW_OBJECTS)
     # Nor does Arrow keep what opening it took.
     pa.default_memory_pool().release_unused()
     return app

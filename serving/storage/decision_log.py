@@ -44,15 +44,17 @@ class DecisionLog:
         self._interval_seconds = interval_seconds
         self._capacity = capacity
         self._most_bytes = most_bytes
-        self._waiting: deque[Decision] = deque()
+        # Each with its size in bytes.
+        self._waiting: deque[tuple[Decision, int]] = deque()
         self._bytes = 0
         self._flushing = asyncio.Lock()
         self._failing = False
 
     def add(self, decision: Decision) -> None:
         """Take a decision to be stored soon."""
-        self._waiting.append(decision)
-        self._bytes += _size(decision)
+        size_bytes = _size(decision)
+        self._waiting.append((decision, size_bytes))
+        self._bytes += size_bytes
         while len(self._waiting) > self._capacity or self._bytes > self._most_bytes:
             self._take(1)
             self._on_lost(1)
@@ -62,16 +64,20 @@ class DecisionLog:
         await repeat("storing decisions", self.flush, self._interval_seconds)
 
     async def flush(self) -> bool:
-        """Store all that waits, and what is on its way; False when the store failed."""
-        async with self._flushing:
-            return await self._flush()
+        """Store all that waits, and what is on its way; False when the store failed.
 
-    async def _flush(self) -> bool:
+        What comes meanwhile is left for the next time: it would be written in commits of a few.
+        """
+        async with self._flushing:
+            return await self._flush(len(self._waiting))
+
+    async def _flush(self, remaining: int) -> bool:
         size = _BATCH
-        while self._waiting:
-            batch = self._take(min(size, len(self._waiting)))
+        # Fewer wait than remain where room had to be made.
+        while (count := min(size, remaining, len(self._waiting))) > 0:
+            batch = self._take(count)
             try:
-                await asyncio.to_thread(self._store.add_decisions, batch)
+                await asyncio.to_thread(self._store.add_decisions, [made for made, _ in batch])
             except UnstorableError as error:
                 if len(batch) > 1:
                     # Halve until the unfit one is alone, so that no other is dropped with it.
@@ -91,23 +97,26 @@ class DecisionLog:
                 # The write may or may not happen; storing a decision twice changes nothing.
                 self._put_back(batch)
                 raise
+            remaining -= count
             size, self._failing = _BATCH, False
         return True
 
     async def close(self) -> None:
         """Store all that waits, or give it up."""
-        if not await self.flush():
+        while (is_stored := await self.flush()) and self._waiting:
+            pass
+        if not is_stored:
             self._on_lost(len(self._waiting))
             self._take(len(self._waiting))
 
-    def _take(self, count: int) -> list[Decision]:
+    def _take(self, count: int) -> list[tuple[Decision, int]]:
         taken = [self._waiting.popleft() for _ in range(count)]
-        self._bytes -= sum(map(_size, taken))
+        self._bytes -= sum(size_bytes for _, size_bytes in taken)
         return taken
 
-    def _put_back(self, taken: Sequence[Decision]) -> None:
+    def _put_back(self, taken: Sequence[tuple[Decision, int]]) -> None:
         self._waiting.extendleft(reversed(taken))
-        self._bytes += sum(map(_size, taken))
+        self._bytes += sum(size_bytes for _, size_bytes in taken)
 
 
 def _size(decision: Decision) -> int:

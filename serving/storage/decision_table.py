@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import sqlalchemy as sql
 
 from features.vocabulary import Columns as C
 from serving.storage.bulk_insert import insert_written, unless_there
-from serving.storage.erasure import erased_since, hold_off_erasure, visits_erased_since
+from serving.storage.erasure import (
+    UNDER_WAY,
+    erased_since,
+    hold_off_erasure,
+    visits_erased_since,
+)
 from serving.storage.sql_errors import unstorable
 from serving.storage.store import Decision
 from serving.storage.store_tables import DECISIONS
 from serving.storage.times import without_zone, written
+
+_AT_ONCE: Final = 100
+_ANY_ERASED: Final = (
+    "SELECT EXISTS(SELECT 1 FROM erased WHERE erased_at >= ?)"
+    " OR EXISTS(SELECT 1 FROM erased_visits WHERE erased_at >= ?)"
+)
 
 
 def insert_decisions(connection: sql.Connection, decisions: Sequence[Decision]) -> None:
@@ -30,6 +42,26 @@ def insert_decisions(connection: sql.Connection, decisions: Sequence[Decision]) 
         values = [made._asdict() | {C.TS: without_zone(made.ts)} for made in decisions]
         connection.execute(unless_there(DECISIONS), values)
     _delete_erased(connection, decisions)
+
+
+def insert_decisions_in_sqlite(
+    connection: sqlite3.Connection, decisions: Sequence[Decision]
+) -> bool:
+    """Do the same in SQLite, by its own driver, while nobody else can write.
+
+    Returns
+    -------
+    False, with nothing inserted, where anybody was erased lately: then each is to be looked at.
+    """
+    since = written(min(made.ts for made in decisions) - UNDER_WAY)
+    ((was_erased,),) = connection.execute(_ANY_ERASED, (since, since))
+    if was_erased:
+        return False
+    # Few at a time: no answer can be given while they are made ready.
+    for start in range(0, len(decisions), _AT_ONCE):
+        rows = [_written(made) for made in decisions[start : start + _AT_ONCE]]
+        insert_written(connection.execute, DECISIONS.name, Decision._fields, rows)
+    return True
 
 
 def write_json(value: Any) -> str:

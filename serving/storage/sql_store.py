@@ -16,7 +16,11 @@ from features.vocabulary import Columns as C
 from serving.customers.rescored import Rescored
 from serving.events import INTEREST_TYPES, Event
 from serving.storage.contact_store import ContactStore
-from serving.storage.decision_table import insert_decisions, write_json
+from serving.storage.decision_table import (
+    insert_decisions,
+    insert_decisions_in_sqlite,
+    write_json,
+)
 from serving.storage.erasure import empty_log, erase_rows
 from serving.storage.event_table import insert_in_postgresql, insert_in_sqlite
 from serving.storage.journal import group_id, take_turn
@@ -90,9 +94,10 @@ class SqlStore:
 
     def add_decisions(self, decisions: Sequence[Decision]) -> None:
         """Store decisions durably; one that is there already stays as it is."""
-        if decisions:
-            with self._connected() as connection:
-                insert_decisions(connection, decisions)
+        if not decisions or self._insert_at_once(decisions):
+            return
+        with self._connected() as connection:
+            insert_decisions(connection, decisions)
 
     def shopper_events(
         self,
@@ -217,6 +222,13 @@ class SqlStore:
         with self._connected() as connection:
             take_turn(connection)
             return insert_in_postgresql(connection, events, received_at, batch_id)
+
+    def _insert_at_once(self, decisions: Sequence[Decision]) -> bool:
+        """Insert decisions where that is quick: in SQLite, and while nobody was erased lately."""
+        if self._engine.dialect.name != "sqlite":
+            return False
+        with store_errors(), writing_at_once(self._engine) as driver:
+            return insert_decisions_in_sqlite(driver, decisions)
 
 
 def _ts_of_interest(place: int, since: datetime) -> sql.Select[Any]:
