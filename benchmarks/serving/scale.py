@@ -67,23 +67,28 @@ def rows(shop: Shop, pace: Pace) -> list[Row]:
 
 @dataclass(frozen=True)
 class _Cost:
-    """CPU seconds that a request takes of its worker, and of the load generator."""
+    """CPU seconds that a request takes of its worker, and of the load generator.
+
+    ``rate`` is one worker's in requests per second. It is more than one core allows: SQLite writes
+    in threads, beside Python.
+    """
 
     server: float
     generator: float
+    rate: float
 
     def allows(self, cores: int) -> float:
         """Return how many times one worker's rate two can reach at most, beside the generator."""
-        # A worker and the generator can use one core each, all of them what there is.
         shared = min(cores / (self.server + self.generator), 1 / self.generator)
-        return min(2 / self.server, shared) / min(1 / self.server, shared)
+        return min(2.0, shared / self.rate)
 
 
 def _cost(one: Running, requests: list[bytes], seconds: float) -> _Cost:
     before = cpu_seconds(one.pid)
     measured = load(one.port, requests, seconds=seconds)
-    taken = cpu_seconds(one.pid) - before
-    return _Cost(taken / measured.requests, measured.cpu_seconds / measured.requests)
+    server = (cpu_seconds(one.pid) - before) / measured.requests
+    generator = measured.cpu_seconds / measured.requests
+    return _Cost(server, generator, measured.requests_per_second)
 
 
 def _swap(shop: Shop, port: int, requests: list[bytes]) -> list[Row]:

@@ -44,9 +44,7 @@ def insert_decisions(connection: sql.Connection, decisions: Sequence[Decision]) 
     _delete_erased(connection, decisions)
 
 
-def insert_decisions_in_sqlite(
-    connection: sqlite3.Connection, decisions: Sequence[Decision]
-) -> bool:
+def insert_in_sqlite(connection: sqlite3.Connection, decisions: Sequence[Decision]) -> bool:
     """Do the same in SQLite, by its own driver, while nobody else can write.
 
     Returns

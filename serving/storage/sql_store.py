@@ -15,12 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.vocabulary import Columns as C
 from serving.customers.rescored import Rescored
 from serving.events import INTEREST_TYPES, Event
+from serving.storage import decision_table
 from serving.storage.contact_store import ContactStore
-from serving.storage.decision_table import (
-    insert_decisions,
-    insert_decisions_in_sqlite,
-    write_json,
-)
 from serving.storage.erasure import empty_log, erase_rows
 from serving.storage.event_table import insert_in_postgresql, insert_in_sqlite
 from serving.storage.journal import group_id, take_turn
@@ -60,7 +56,7 @@ class SqlStore:
             address = with_driver(url)
             self._engine = sql.create_engine(
                 address,
-                json_serializer=write_json,
+                json_serializer=decision_table.write_json,
                 connect_args=time_limits(address),
                 # Its errors would quote what shoppers did, wherever they are printed.
                 hide_parameters=True,
@@ -97,7 +93,7 @@ class SqlStore:
         if not decisions or self._insert_at_once(decisions):
             return
         with self._connected() as connection:
-            insert_decisions(connection, decisions)
+            decision_table.insert_decisions(connection, decisions)
 
     def shopper_events(
         self,
@@ -228,7 +224,7 @@ class SqlStore:
         if self._engine.dialect.name != "sqlite":
             return False
         with store_errors(), writing_at_once(self._engine) as driver:
-            return insert_decisions_in_sqlite(driver, decisions)
+            return decision_table.insert_in_sqlite(driver, decisions)
 
 
 def _ts_of_interest(place: int, since: datetime) -> sql.Select[Any]:

@@ -283,3 +283,68 @@ def test_a_new_connection_is_refused_while_all_others_are_being_answered() -> No
 
     (received,) = run_clients(ConnectionLimits(connections=1), client, app=slow)
     assert b"200 OK" in received
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_the_head_of_an_answer_goes_out_with_its_body(method: bytes) -> None:
+    class Recording(UnreadTransport):
+        """A transport that keeps what is written."""
+
+        def __init__(self) -> None:
+            super().__init__(0)
+            self.written: list[bytes] = []
+
+        def write(self, data: bytes) -> None:
+            self.written.append(data)
+
+        def pause_reading(self) -> None:
+            pass
+
+        def resume_reading(self) -> None:
+            pass
+
+    async def run() -> list[bytes]:
+        transport: Any = Recording()
+        config, state = Config(answer, log_config=None, lifespan="off"), ServerState()
+        protocol = BoundedProtocol(config, state, {})
+        protocol.connection_made(transport)
+        # The second is sent ahead: while it waits, the first one's head is the one to go out.
+        protocol.data_received(REQUEST.replace(b"GET", method) * 2)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while state.total_requests < 2:
+                await asyncio.sleep(0)
+        protocol.connection_lost(ConnectionError())
+        return list(transport.written)
+
+    body = b"xx" if method == b"GET" else b""
+    written = asyncio.run(run())
+    assert len(written) == 2
+    assert all(each.startswith(b"HTTP/1.1 200 OK\r\n") for each in written)
+    assert all(each.endswith(b"\r\n\r\n" + body) for each in written)
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked() -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        head = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+        writer.write(head + b"content-length: 1\r\n\r\n")
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"x")
+        return asked + await reader.readuntil(b"\r\n\r\nxx")
+
+    (received,) = run_clients(ConnectionLimits(), client)
+    assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+def test_an_answer_that_is_cut_short_is_not_ended() -> None:
+    async def breaks_off(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        raise ConnectionAbortedError
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(REQUEST)
+        return await read_until_closed(reader)
+
+    (received,) = run_clients(ConnectionLimits(), client, app=breaks_off)
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert received.endswith(b"\r\n\r\n")

@@ -157,6 +157,28 @@ def test_an_unexpected_fault_loses_no_decision_and_does_not_end_the_log(
     assert "d001" not in line
 
 
+def test_what_comes_during_a_write_waits_for_others() -> None:
+    """Written at once, decisions would be stored in commits of a few."""
+
+    class BusyStore(FailingStore):
+        """Is asked for another answer whenever it writes."""
+
+        log: DecisionLog
+
+        def add_decisions(self, decisions: Sequence[Decision]) -> None:
+            super().add_decisions(decisions)
+            self.log.add(decision(100 + len(self.taken)))
+
+    busy = BusyStore()
+    busy.log = DecisionLog(busy, lambda _lost: None)
+    for number in range(3):
+        busy.log.add(decision(number))
+    assert asyncio.run(busy.log.flush()) is True
+    assert busy.taken == ["d000", "d001", "d002"]
+    assert asyncio.run(busy.log.flush()) is True
+    assert busy.taken == ["d000", "d001", "d002", "d103"]
+
+
 def test_decisions_wait_in_order_while_the_store_fails() -> None:
     failing = FailingStore()
     lost: list[int] = []
