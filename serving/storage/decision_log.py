@@ -20,7 +20,7 @@ _OVERHEAD_BYTES: Final = 1_000
 class DecisionLog:
     """Gathers decisions and stores them together.
 
-    A decision is durable at most ``interval_seconds`` and one write later; a crash loses those
+    A decision is durable at most ``interval_seconds`` and two writes later; a crash loses those
     not yet written. While the store fails, up to ``capacity`` wait, of ``most_bytes`` in all, and
     the oldest are dropped.
     A decision that can never be stored is dropped alone.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+_WITHOUT_ZONE: Final = len("2026-06-02 12:00:00.000000")
 
 
 def without_zone(ts: datetime) -> datetime:
@@ -12,4 +15,5 @@ def without_zone(ts: datetime) -> datetime:
 
 def written(ts: datetime) -> str:
     """Return a time with its zone as SQLAlchemy writes it in SQLite."""
-    return without_zone(ts).isoformat(" ", "microseconds")
+    in_utc = ts if ts.tzinfo is UTC else ts.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds")[:_WITHOUT_ZONE]
