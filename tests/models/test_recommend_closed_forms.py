@@ -63,6 +63,16 @@ def test_ease_scores_are_history_times_the_dense_weights() -> None:
     assert model.left_out_ == 0
 
 
+def test_what_goes_with_an_older_order_fades_by_its_half_life() -> None:
+    alike = (("a", "vw", 9), ("b", "vw", 9), ("c", "xy", 9), ("d", "xy", 9))
+    shop = bought(*alike, ("z", "v", 40), ("z", "x", 90))
+    model = Cosine(half_life_days=50.0).fit(shop)
+    scores = model.score(shop.customer_index(["z"]), 4).toarray()[0]
+    older, later = scores[shop.product_index(["w", "y"])]
+    assert later == pytest.approx(2 * older)
+    assert older > 0
+
+
 def test_ease_leaves_out_the_unpopular_of_a_large_catalogue_and_says_so() -> None:
     shop = bought(("a", "xyz", 9), ("b", "xyz", 9), ("c", "xyv", 9), ("d", "xyw", 9))
     model = Ease(regularization=1.0, max_products=3).fit(shop)
