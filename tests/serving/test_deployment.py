@@ -168,6 +168,15 @@ def test_systemd_finds_the_unit_hardened() -> None:
     assert float(exposure) < 2
 
 
+def test_the_unit_lets_rescoring_lower_its_priority() -> None:
+    unit = (DEPLOY / "regulars.service").read_text(encoding="utf-8")
+    filters = re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE)
+    # What nice() calls belongs to @resources; of lines that disagree the later one holds.
+    (refused,) = (place for place, line in enumerate(filters) if "@resources" in line)
+    assert filters[refused].startswith("~")
+    assert any(line.split() == ["setpriority"] for line in filters[refused + 1 :])
+
+
 def test_the_guide_points_at_what_is_there_and_names_commands_that_exist() -> None:
     guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for link in re.findall(r"\]\((\.\./[^)]+)\)", guide):
