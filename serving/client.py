@@ -1,7 +1,7 @@
 """A client for Python: answers as :mod:`serving.answers` has them, and retries.
 
     client = Client("http://127.0.0.1:8000", key="reg_...")
-    for item in client.recommendations("C0008970", n=5).items:
+    for item in client.recommendations("C0007804", n=5).items:
         print(item.product_id, item.reasons)
 
 Calls that the server defers (429, 503) are sent again after the time that it names, and so are

@@ -48,7 +48,7 @@ EVENT_EXAMPLE: Final[dict[str, JsonValue]] = {
     "event_id": "e-1001",
     "type": "reject",
     "ts": "2026-05-03T10:15:00Z",
-    "customer_id": "C0008970",
+    "customer_id": "C0007804",
     "product_id": "P0007",
 }
 # At least one of these fields must be given, by type.

@@ -130,7 +130,7 @@ def why(
     Decides with the scores of the bundle, now or as on a day, and logs nothing. With --decision it
     explains a logged decision instead.
 
-    Example: regulars why C0008970 --channel email --offer winback-15
+    Example: regulars why C0007804 --channel email --offer winback-15
     """
     from regulars.console import make_console
     from regulars.reports.offer_trace import show_decision, show_logged_decision

@@ -29,7 +29,7 @@ def churn_reasons(
     The three are kept apart: what drives the score is not a cause, a stated reason is an opinion,
     and only a campaign with a randomly held-out group shows what changes churn.
 
-    Example: regulars churn-reasons C0008970 --out reasons.jsonl
+    Example: regulars churn-reasons C0007804 --out reasons.jsonl
     """
     from regulars.console import make_console
     from regulars.reports.reasons import show_churn_reasons

@@ -11,7 +11,7 @@ from serving.events import EVENT_EXAMPLE, MAX_ID_CHARACTERS, Id, RawEvent
 
 # Examples name customers and products of the simulated shop: they can be tried on it.
 CustomerPath = Annotated[
-    str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["C0008970"])
+    str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["C0007804"])
 ]
 ProductPath = Annotated[str, Path(min_length=1, max_length=MAX_ID_CHARACTERS, examples=["P0012"])]
 Scenario = Literal["home", "product", "cart", "email"]
@@ -63,9 +63,9 @@ class RecommendationRequest(_Body):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"customer_id": "C0008970", "n": 5, "filter": {"max_price": 40}},
+                {"customer_id": "C0007804", "n": 5, "filter": {"max_price": 40}},
                 {"session_id": "visit-1", "session_items": ["P0012", "P0007"], "n": 5},
-                {"customers": ["C0008970", "C0000001"], "n": 3, "scenario": "email"},
+                {"customers": ["C0007804", "C0000001"], "n": 3, "scenario": "email"},
             ]
         }
     )
@@ -140,7 +140,7 @@ class NextBestOfferRequest(_Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"customer_id": "C0008970", "placements": ["banner"], "n": 1}]
+            "examples": [{"customer_id": "C0007804", "placements": ["banner"], "n": 1}]
         }
     )
 

@@ -141,7 +141,7 @@ def publish_examples(tiny_bundle: Callable[..., Any]) -> Callable[[Path], None]:
 
     def publish(folder: Path) -> None:
         tiny = tiny_bundle()
-        people, goods = {"ada": "C0008970"}, {"p0": "P0007", "p1": "P0012"}
+        people, goods = {"ada": "C0007804"}, {"p0": "P0007", "p1": "P0012"}
         bundle = replace(
             tiny,
             customers=renamed(tiny.customers, people),
