@@ -8,8 +8,7 @@ particular to an engine in one file.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,6 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from features.settings import EngineSettings
 from features.spark_sql import spark_sql
 
 SOURCE_FILE = "source_file"
@@ -96,19 +94,3 @@ def bucket_of(key: ir.Column, buckets: int) -> ir.IntegerValue:
     if buckets == 1:
         return ibis.literal(0, "int64")
     return ((key.hash() % buckets) + buckets) % buckets
-
-
-@contextmanager
-def open_engine(settings: EngineSettings, temp_folder: Path) -> Iterator[Engine]:
-    """Open the engine that the settings name; what does not fit spills into ``temp_folder``."""
-    temp_folder.mkdir(parents=True, exist_ok=True)
-    if settings.kind == "spark":
-        from features.spark_engine import open_spark  # noqa: PLC0415  an optional extra
-
-        with open_spark(settings, temp_folder) as spark:
-            yield spark
-    else:
-        from features.duckdb_engine import open_duckdb  # noqa: PLC0415  it imports this module
-
-        with open_duckdb(settings, temp_folder) as duckdb:
-            yield duckdb

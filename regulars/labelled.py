@@ -153,7 +153,7 @@ def _read_labelled(settings: Settings) -> tuple[LabelledSettings, LabelledTable]
 
 @contextmanager
 def _engine(settings: Settings) -> Iterator[Engine]:
-    from features.engine import open_engine
+    from features.engines import open_engine
 
     # The table is read into memory as a whole: Spark would not help.
     limits = settings.engine.model_copy(update={"kind": "duckdb"})

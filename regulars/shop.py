@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.errors import DataError
 from features.prepare import Prepared, prepare
 from features.progress import Progress

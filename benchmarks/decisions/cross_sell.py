@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.table import Row
-from features.engine import open_engine
+from features.engines import open_engine
 from features.family import discover_families
 from features.labels import build_labels
 from features.prepare import prepare

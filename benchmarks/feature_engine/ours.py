@@ -17,7 +17,8 @@ from benchmarks.feature_engine.contender import Task, run_job
 from benchmarks.feature_engine.order_lines import LAST_DAY
 from benchmarks.feature_engine.raw import rolled_up
 from benchmarks.feature_engine.subset import subset_families
-from features.engine import compile_sql, open_engine
+from features.engine import compile_sql
+from features.engines import open_engine
 from features.family import AS_OF_DAY, Family, discover_families
 from features.prepare import Prepared, prepare
 from features.rollup import discover_rollups

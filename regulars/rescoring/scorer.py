@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.errors import BundleError, RegistryError
 from features.prepare import Prepared, open_prepared
 from features.vocabulary import Columns as C

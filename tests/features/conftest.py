@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.family import Family, discover_families
 from features.labels import build_labels
 from features.prepare import Prepared, prepare

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.labels import (
     build_labels_at_horizons,
     next_products,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from features.engine import open_engine
+from features.engines import open_engine
 from features.family import discover_families
 from features.prepare import Prepared, prepare
 from features.vectors import build_vectors

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
-from features.engine import Engine, EngineError, open_engine
+from features.engine import Engine, EngineError
+from features.engines import open_engine
 from features.errors import SettingsError
 from features.settings import EngineSettings
 from features.spark_session import cause, require_spark
@@ -158,7 +159,7 @@ def test_without_pyspark_the_message_says_what_to_install(tmp_path: Path) -> Non
     program = (
         "import sys; sys.modules['pyspark'] = None\n"
         "from pathlib import Path\n"
-        "from features.engine import open_engine\n"
+        "from features.engines import open_engine\n"
         "from features.settings import EngineSettings\n"
         f"with open_engine(EngineSettings(kind='spark'), Path({str(tmp_path)!r})): pass\n"
     )

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from features import labels
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.errors import SettingsError
 from features.family import discover_families
 from features.prepare import Prepared, prepare

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from features.engine import open_engine
+from features.engines import open_engine
 from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings, ShopSettings
 from features.simulate import ShopPlan, write_shop

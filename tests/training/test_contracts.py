@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.errors import TrainingError
 from features.labels import GRACE_DAYS, build_contract_labels
 from features.prepare import Prepared, prepare

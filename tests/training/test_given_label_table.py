@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from features.engine import open_engine
+from features.engines import open_engine
 from features.errors import DataError
 from features.settings import EngineSettings
 from training.given_label.settings import LabelledSettings

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.family import discover_families
 from features.prepare import Prepared, prepare
 from features.settings import DataSettings

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.errors import TrainingError
 from features.rollup import Rollups, to_epoch_day
 from features.settings import EngineSettings

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.engine import Engine, open_engine
+from features.engine import Engine
+from features.engines import open_engine
 from features.prepare import Prepared, prepare
 from features.settings import DataSettings, EngineSettings
 from models.drivers import grade_trials, randomised_causes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.engine import open_engine
+from features.engines import open_engine
 from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings
 from features.vocabulary import Columns as C

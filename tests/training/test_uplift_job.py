@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.engine import open_engine
+from features.engines import open_engine
 from features.errors import TrainingError
 from features.prepare import prepare
 from features.settings import DataSettings, EngineSettings
