@@ -74,5 +74,6 @@ def _twice_log_ratio(moments: Floats) -> float:
     low, high = (1 / n - 1) / most, (1 / n - 1) / least
     if slope(low) < 0 or slope(high) > 0:
         return float("inf")
-    multiplier = brentq(slope, low, high, xtol=1e-300, rtol=1e-12)
+    # Zero where the mean is: no relative tolerance is ever met there.
+    multiplier = brentq(slope, low, high, xtol=1e-12 * min(-low, high), rtol=1e-12)
     return float(2 * counts @ np.log1p(multiplier * values))

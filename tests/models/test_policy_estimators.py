@@ -11,7 +11,7 @@ from scipy import stats
 
 from features.errors import DataError
 from models.policy.estimators import Estimate, Log, off_policy_estimates
-from models.policy.intervals import likelihood_interval
+from models.policy.intervals import likelihood_interval, mean_interval
 from models.policy.outcome_model import cross_fit_rewards
 
 Floats = NDArray[np.float64]
@@ -190,6 +190,13 @@ def test_the_interval_of_plain_means_is_near_students_and_leans_with_the_data() 
         lambda theta: skewed - theta, mean, (skewed.min(), skewed.max())
     )
     assert high - mean > 1.2 * (mean - low)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_an_interval_is_found_whatever_few_values_the_rewards_have(seed: int) -> None:
+    values = np.random.default_rng(seed).choice([-0.2, 0.0, 4 / 0.9, 8.0], 20 + 13 * seed)
+    low, high = mean_interval(values)
+    assert low < values.mean() < high
 
 
 def test_equal_values_have_no_width_and_one_value_the_whole_range() -> None:
