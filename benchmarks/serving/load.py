@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,16 +45,11 @@ def load(
     *,
     connections: int = CONNECTIONS,
     seconds: float | None = 5.0,
-    yields: bool = False,
 ) -> Load:
-    """Load a server on this machine from a process of its own; without ``seconds`` once through.
-
-    With ``yields`` it interrupts no server that runs when an answer arrives: where all cores have
-    work, each interruption costs more than reading the answer. Latencies then count its waiting.
-    """
+    """Load a server on this machine from a process of its own; without ``seconds`` once through."""
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(
-        target=_run, args=(sending, port, list(requests), connections, seconds, yields)
+        target=_run, args=(sending, port, list(requests), connections, seconds)
     )
     process.start()
     sending.close()
@@ -117,15 +111,8 @@ class _Client(asyncio.Protocol):
 
 
 def _run(
-    sending: Connection,
-    port: int,
-    requests: list[bytes],
-    connections: int,
-    seconds: float | None,
-    yields: bool,
+    sending: Connection, port: int, requests: list[bytes], connections: int, seconds: float | None
 ) -> None:
-    if yields:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     sending.send(uvloop.run(_measure(port, requests, connections, seconds)))
 
 

@@ -18,18 +18,12 @@ from benchmarks.serving.load import Load, load
 class Target:
     """A server's port and the requests to load it with.
 
-    With ``each_once`` every load takes a part of its own, so that none is sent twice; for
-    ``yields`` see :func:`~benchmarks.serving.load.load`.
+    With ``each_once`` every load takes a part of its own, so that none is sent twice.
     """
 
     port: int
     requests: Sequence[bytes]
     each_once: bool = False
-    yields: bool = False
-
-    def load(self, requests: Sequence[bytes], seconds: float) -> Load:
-        """Load the server with some of the requests."""
-        return load(self.port, requests, seconds=seconds, yields=self.yields)
 
     def part(self, number: int, parts: int) -> Sequence[bytes]:
         """Return what the load of a number is to send, of so many loads."""
@@ -83,17 +77,17 @@ def side_by_side(targets: Mapping[str, Target], reference: Target, pace: Pace) -
     loads, beside = pace.rounds + 1, pace.rounds * len(targets) + 2
     references = (reference.part(number, beside) for number in range(beside))
     warm_up = min(pace.seconds, 0.5)
-    reference.load(next(references), warm_up)
+    load(reference.port, next(references), seconds=warm_up)
     for each in targets.values():
-        each.load(each.part(0, loads), warm_up)
+        load(each.port, each.part(0, loads), seconds=warm_up)
     taken: dict[str, list[Load]] = {name: [] for name in targets}
     around: dict[str, list[tuple[Load, Load]]] = {name: [] for name in targets}
-    before = reference.load(next(references), pace.seconds)
+    before = load(reference.port, next(references), seconds=pace.seconds)
     for round_ in range(pace.rounds):
         for name, target in targets.items():
             requests = target.part(round_ + 1, loads)
-            taken[name].append(target.load(requests, pace.seconds))
-            after = reference.load(next(references), pace.seconds)
+            taken[name].append(load(target.port, requests, seconds=pace.seconds))
+            after = load(reference.port, next(references), seconds=pace.seconds)
             around[name].append((before, after))
             before = after
         said = ", ".join(f"{name} {rate(loads[-1]):,.0f}/s" for name, loads in taken.items())

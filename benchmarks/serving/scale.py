@@ -42,8 +42,8 @@ def rows(shop: Shop, pace: Pace) -> list[Row]:
                     {"customers": shop.customers, "products": shop.products})  # fmt: skip
         swapped = _swap(shop, one.port, requests)
         with running(serve_ours, shop.bundles, shop.database("two"), 2) as two:
-            targets = {"two workers": Target(two.port, costly, each_once=True, yields=True)}
-            single = Target(one.port, costly, each_once=True, yields=True)
+            targets = {"two workers": Target(two.port, costly, each_once=True)}
+            single = Target(one.port, costly, each_once=True)
             measured = side_by_side(targets, single, pace)["two workers"]
             held = [memory_mb(worker) for worker in workers_of(two.pid)]
         others = Traffic.of_strangers(shop, _PER_LOAD, seed=1).fresh_sessions()
@@ -85,7 +85,7 @@ class _Cost:
 
 def _cost(one: Running, requests: list[bytes], seconds: float) -> _Cost:
     before = cpu_seconds(one.pid)
-    measured = load(one.port, requests, seconds=seconds, yields=True)
+    measured = load(one.port, requests, seconds=seconds)
     server = (cpu_seconds(one.pid) - before) / measured.requests
     generator = measured.cpu_seconds / measured.requests
     return _Cost(server, generator, measured.requests_per_second)
