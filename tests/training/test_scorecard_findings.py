@@ -84,9 +84,9 @@ def test_a_failure_hidden_in_one_segment_shows() -> None:
     assert "the level of churn is right" in " ".join(finding.text for finding in card.findings)
     text = warnings(card)
     observed = 100 * outcomes[new].mean()
-    assert f"stage new (400 customers): predicted {100 * CHANCES[new].mean():.0f} %" in text
+    assert f"stage: new (400 customers): predicted {100 * CHANCES[new].mean():.0f} %" in text
     assert f"observed {observed:.0f} %: churn is understated" in text
-    assert "stage known" not in text
+    assert "stage: known" not in text
 
 
 def test_a_segment_ranked_at_random_is_named() -> None:
@@ -98,8 +98,23 @@ def test_a_segment_ranked_at_random_is_named() -> None:
         pd.DataFrame({"channel": np.where(blind, "shop", "web")}),
     )
     notes = [finding.text for finding in card.findings if finding.tone == "note"]
-    assert any("Ranked clearly less well" in note and "channel shop" in note for note in notes)
-    assert not any("channel web" in note for note in notes)
+    assert any("Ranked clearly less well" in note and "channel: shop" in note for note in notes)
+    assert not any("channel: web" in note for note in notes)
+
+
+def test_the_worst_ranked_segments_are_named_and_the_others_counted() -> None:
+    blind = np.arange(N) % 2 == 0
+    chances = np.where(blind, expit(RANDOM.permutation(LOGITS)), CHANCES)
+    where = np.where(blind, (np.arange(N) % 10).astype(str), "web")
+    card = judged(happened(CHANCES), chances, pd.DataFrame({"channel": where}))
+    (note,) = [f.text for f in card.findings if "Ranked clearly less well" in f.text]
+    assert (note.count("channel: "), "and 2 others." in note) == (3, True)
+
+
+def test_a_campaign_by_the_textbook_is_not_taken_for_the_shops_own() -> None:
+    card = judged(happened(CHANCES))
+    (note,) = [f.text for f in card.findings if "retention campaign" in f.text]
+    assert "textbook figures, not the shop's own" in note
 
 
 def test_segments_drawn_at_random_raise_no_alarm() -> None:
@@ -155,7 +170,7 @@ def test_a_segment_that_bought_nothing_is_reported(value: Judgement) -> None:
     actual = np.where(lost, 0.0, value.actual)
     groups = pd.DataFrame({"stage": np.where(lost, "lost", "active")})
     text = warnings(judge_model(replace(value, actual=actual, groups=groups), resamples=50))
-    assert "stage lost (200 customers)" in text
+    assert "stage: lost (200 customers)" in text
     assert "observed 0.00: value is overstated by 100 %" in text
 
 

@@ -170,6 +170,10 @@ def test_names_from_the_data_are_text(page: Page) -> None:
     assert NASTY in page.text
 
 
+def test_words_stand_beside_our_figures_and_baselines_after_them(page: Page) -> None:
+    assert "metric churn in words base rate" in page.text
+
+
 def test_the_page_says_what_its_numbers_mean(page: Page) -> None:
     for phrase in (
         "Churn of corner shop", "judged on 600 customers beside one baseline", "as of: 2026-11-22",

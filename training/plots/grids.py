@@ -46,18 +46,20 @@ def matrices_plot(
 
 
 def cohort_plot(retention: pd.DataFrame) -> Figure:
-    """Draw the share of each cohort (row) active in each period since (column); NaN is blank.
+    """Draw the share of each cohort (row) active in each month since (column); NaN is blank.
 
     The latest cohorts where there are more than fit a page.
     """
     shown = retention.iloc[-_MOST_COHORTS:].dropna(axis=1, how="all").iloc[:, : _MOST_COHORTS + 1]
-    figure, (axes,) = new_figure(1.6 + 0.42 * shown.shape[1], 1.3 + 0.28 * len(shown))
+    figure, (axes,) = new_figure(max(3.4, 1.8 + 0.42 * shown.shape[1]), 1.3 + 0.28 * len(shown))
     texts = [[f"{100 * share:.0f}" for share in row] for row in shown.to_numpy()]
-    # The first period is 100 % by definition and would wash the others out.
+    # The first month is 100 % by definition and would wash the others out.
     later = shown.to_numpy()[:, 1:]
     top = float(np.nanmax(later)) if later.size and np.isfinite(later).any() else 1.0
     _cells(axes, shown, texts, top)
-    caption(axes, "Share of each cohort active again, %", "periods since the first order", "")
+    caption(
+        axes, "Share of each cohort active again, %", "months since the first order", "first order"
+    )
     return figure
 
 

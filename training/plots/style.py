@@ -79,6 +79,15 @@ def thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x[kept], y[kept]
 
 
+# As the field writes them.
+_WRITTEN = {
+    "als": "ALS",
+    "bg_nbd": "BG/NBD",
+    "bg_nbd_gamma_gamma": "BG/NBD x Gamma-Gamma",
+    "btyd": "buy till you die",
+}
+
+
 def plain(name: str) -> str:
-    """Write a name without underscores."""
-    return name.replace("_", " ")
+    """Write a name as one reads it: without underscores, models as the field names them."""
+    return _WRITTEN.get(name, name.replace("_", " "))

@@ -46,9 +46,10 @@ def tracking_plot(days: Floats, actual: Floats, expected: Mapping[str, Floats]) 
         below.plot(weeks, np.diff(curve, prepend=0.0) / lengths, **line)
     axes.set(xlim=(0, weeks[-1]), ylim=(0, None))
     below.set(xlim=(0, weeks[-1]), ylim=(0, None))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    for each in (axes, below):
+        each.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     caption(axes, "Cumulative order days of the test customers", "", "order days so far")
-    caption(below, "", "weeks after the cutoff", "a week")
+    caption(below, "", "weeks after the cutoff", "order days a week")
     legend(figure, axes)
     return figure
 

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from models.metrics.catalogue import say
 from models.metrics.classification import calibration_bins
-from models.metrics.profit import expected_maximum_profit
+from models.metrics.profit import Campaign, expected_maximum_profit
 from training.scorecard.judgement import Judgement
 from training.scorecard.segments import SegmentTable, fault_sentences, ranking_sentences
 from training.scorecard.table import MetricRow, listed
@@ -127,12 +127,13 @@ def _campaign(judgement: Judgement) -> Finding:
     campaign = judgement.campaign
     money = f" {judgement.currency}" if judgement.currency else ""
     profit, share = expected_maximum_profit(judgement.actual, judgement.ours, campaign)
+    whose = "textbook figures, not the shop's own: " if campaign == Campaign() else ""
     return Finding(
         "note",
         f"A retention campaign would contact {100 * share:.0f} % and earn {profit:,.2f}{money} "
-        f"per customer scored, if a customer is worth {campaign.clv:g}, the incentive costs "
+        f"per customer scored ({whose}a customer is worth {campaign.clv:g}, the incentive costs "
         f"{campaign.incentive:g}, a contact {campaign.contact_cost:g}, and "
-        f"{100 * campaign.mean_acceptance:.0f} % of those leaving accept. It assumes that scores "
+        f"{100 * campaign.mean_acceptance:.0f} % of those leaving accept). It assumes that scores "
         "show who can be retained, which only a held-out group can prove.",
     )
 

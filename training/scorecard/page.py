@@ -18,7 +18,6 @@ from training.scorecard.segments import (
     Segment,
     SegmentTable,
     fault_sentences,
-    ranking_sentences,
 )
 from training.scorecard.style import STYLE
 from training.scorecard.table import Comparison, MetricRow, capitalised
@@ -76,8 +75,9 @@ def _finding(tone: str, text: str) -> Element:
 def _figures(card: Scorecard) -> Element:
     judgement = card.judgement
     models = [judgement.model, *judgement.baselines]
-    heads = [element("th", name, scope="col")
-             for name in ("metric", *(plain(model) for model in models), "in words")]  # fmt: skip
+    # What the figures say stands beside ours: baselines may need scrolling.
+    names = ["metric", plain(models[0]), "in words", *(plain(model) for model in models[1:])]
+    heads = [element("th", name, scope="col") for name in names]
     rows = [_metric_row(judgement, row, models) for row in card.rows]
     return element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
 
@@ -98,7 +98,8 @@ def _metric_row(judgement: Judgement, row: MetricRow, models: list[str]) -> Elem
         ours = " ours" if model == judgement.model else ""
         cells.append(element("td", *(children or ["-"]), class_=f"figure{ours}"))
     name = element("th", metric.title, _small(f"{metric.meaning} ({_goal(metric)})"), scope="row")
-    return element("tr", name, *cells, element("td", row.verdict, class_="words"))
+    words = element("td", row.verdict, class_="words")
+    return element("tr", name, cells[0], words, *cells[1:])
 
 
 def _bounds(metric: Metric, found: Estimate) -> str:
@@ -133,7 +134,6 @@ def _segments(card: Scorecard) -> list[Element]:
     lines = [("warning", text) for text in fault_sentences(card.segments)]
     if not lines:
         lines = [("good", "The level and calibration of no segment are clearly worse.")]
-    lines += [("note", text) for text in ranking_sentences(card.segments)]
     findings = element("ul", *(_finding(tone, text) for tone, text in lines), class_="findings")
     tables = [part for table in card.segments for part in _segment_table(card.judgement, table)]
     return [element("h2", "By segment"), findings, *tables]

@@ -114,7 +114,8 @@ def _over_time(judgement: Judgement) -> Iterator[Picture]:
         yield Picture(
             "tracking",
             tracking_plot(seen.days, seen.actual, seen.expected),
-            "Orders of the test customers after the cutoff, week by week, beside those expected.",
+            "Days on which the test customers ordered after the cutoff, beside those expected: "
+            "in all, and week by week.",
         )
     if judgement.survival is not None:
         survival = judgement.survival
@@ -133,14 +134,15 @@ def _over_time(judgement: Judgement) -> Iterator[Picture]:
                 grid.age_days, grid.horizon_days,
             ),
             "Who ordered often and then stopped (top left) has most likely left; who ordered "
-            "often until now (top right) is expected to order most.",
+            "often until now (top right) is expected to order most. P(alive) is the chance that "
+            "someone is still a customer at all.",
         )  # fmt: skip
     if judgement.cohorts is not None:
         yield Picture(
             "cohorts",
             cohort_plot(judgement.cohorts),
-            "Each row is a cohort by first order; the shade starts after its first period, which "
-            "is 100 % by definition.",
+            "Each row is a cohort, by the month of the first order; the shade starts after that "
+            "month, which is 100 % by definition.",
         )
     if judgement.movement is not None:
         yield Picture(

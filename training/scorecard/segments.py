@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from features.wording import counted
 from models.metrics.bootstrap import Estimate, Resampled, bootstrap
 from models.metrics.classification import calibration_error_by_chance, order_scorer
 from models.metrics.order import Scorer, of_the_sample
@@ -32,6 +33,7 @@ _LEAST_RANKING = {"roc_auc": 0.03, "normalised_gini": 0.05}
 _LEAST_ECE = 0.03
 _LEAST_GAP = {"churn": 0.03, "value": 0.10}
 _RANKING_WORDS = {"roc_auc": "AUC", "normalised_gini": "Gini"}
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def _level(judgement: Judgement, observed: float, predicted: float, bias: Estima
 def fault_sentences(tables: tuple[SegmentTable, ...]) -> list[str]:
     """Return one sentence a segment with faults."""
     return [
-        f"{plain(table.group)} {plain(segment.name)} ({segment.n:,} customers): "
+        f"{plain(table.group)}: {plain(segment.name)} ({segment.n:,} customers): "
         f"{'; '.join(segment.faults)}."
         for table in tables
         for segment in table.segments
@@ -238,17 +240,22 @@ def fault_sentences(tables: tuple[SegmentTable, ...]) -> list[str]:
 
 
 def ranking_sentences(tables: tuple[SegmentTable, ...]) -> list[str]:
-    """Return one sentence on the segments that are ranked less well than all, if there are."""
-    named = [
-        f"{plain(table.group)} {plain(segment.name)} ({_RANKING_WORDS[metric]} "
-        f"{segment.metrics[metric].value:.3f})"
+    """Return one sentence on the segments that are ranked less well than all, if there are.
+
+    It names the worst; the tables show which others.
+    """
+    worse = sorted(
+        (segment.metrics[metric].value, plain(table.group), plain(segment.name), word)
         for table in tables
         for segment in table.segments
-        for metric in _RANKING_WORDS
+        for metric, word in _RANKING_WORDS.items()
         if segment.ranked_worse and metric in segment.metrics
-    ]
-    if not named:
+    )
+    if not worse:
         return []
+    named = [f"{group}: {name} ({word} {value:.3f})" for value, group, name, word in worse]
+    if others := named[_MOST_NAMED:]:
+        named = [*named[:_MOST_NAMED], counted(len(others), "other")]
     return [
         f"Ranked clearly less well than all customers: {listed(named)}. Customers who are alike "
         "are harder to tell apart; rely on the order of scores less within these segments."
