@@ -75,6 +75,8 @@ class Server:
         self._show_bundle()
         self._news = SharedCall(self._read_news, NEWS_TIMEOUT_SECONDS)
         self._reading_news = asyncio.Lock()
+        # The view that lacks nothing of what other workers wrote, in this turn of the event loop.
+        self._current: View | None = None
         self.freshness = Freshness(store, clock, self.metrics.scores)
         self._check = SharedCall(partial(asyncio.to_thread, store.check), _CHECK_TIMEOUT_SECONDS)
         self._inbox = Inbox(store, clock, self._remember)
@@ -115,6 +117,8 @@ class Server:
         -------
         False when the store did not answer in time: what was read before is all that counts.
         """
+        if self._current is self.view:
+            return True
         is_current = await self._is_current()
         if not is_current:
             self.metrics.count_stale_answer()
@@ -128,18 +132,27 @@ class Server:
         await repeat("listening", self._is_current, interval_seconds)
 
     async def _is_current(self) -> bool:
+        # What is found holds for all requests of this turn of the event loop, which were sent
+        # before: requests are read between the turns. Those read later come after this call.
+        asyncio.get_running_loop().call_soon(self._look_again)
         try:
             shoppers, version = self.view.shoppers, self.store.version()
             if version is not None:
-                if version == shoppers.version:
-                    return True
-                latest = self.store.only_own_since(shoppers.latest_group)
+                latest = (
+                    shoppers.latest_group
+                    if version == shoppers.version
+                    else self.store.only_own_since(shoppers.latest_group)
+                )
                 if latest is not None:
                     shoppers.latest_group, shoppers.version = latest, version
+                    self._current = self.view
                     return True
             return await self._news.answered()
         except StoreError:
             return False
+
+    def _look_again(self) -> None:
+        self._current = None
 
     async def _read_news(self) -> None:
         async with self._reading_news:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from serving.answers import Answered
 from serving.decisions.gates.contact_policy import NO_CONTACTS, ContactHistory, reach_back
 from serving.decisions.gates.moment import hour_of
@@ -85,7 +87,7 @@ async def _offered(
             answer=written.decode(),
             propensity=ready.propensity,
             candidates=ready.considered,
-            context=context,
+            context=orjson.dumps(context).decode(),
             choices=ready.choices,
         )
     )

@@ -5,9 +5,11 @@ Both the documented and the thin routes call these functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Final
+
+import orjson
 
 from serving.answers import Answered
 from serving.decisions.policies.exploration import CHAMPION
@@ -16,6 +18,7 @@ from serving.http.requests import (
     CrossSellRequest,
     RecommendationQuery,
     RecommendationRequest,
+    Scenario,
 )
 from serving.products.ready_products import ReadyProducts, ready_products
 from serving.products.recommend import Ask, complete_cart, recommend
@@ -34,8 +37,7 @@ def for_customer(server: Server, customer_id: str, query: RecommendationQuery) -
     ask = _page(query, customer_id)
     shopper = view.shoppers.find(customer_id)
     ready = _ready(view, _RECOMMENDED, ask, shopper, server.clock())
-    context = {"scenario": query.scenario}
-    return _answer(server, view, _RECOMMENDED, ask, ready, context=context)
+    return _answer(server, view, _RECOMMENDED, ask, ready, context=_context_of(query.scenario))
 
 
 def for_shopper(
@@ -45,7 +47,7 @@ def for_shopper(
     ask = _ask(view, body, customer_id, body.session_items)
     shopper = view.shoppers.find(customer_id, body.session_id)
     ready = _ready(view, _RECOMMENDED, ask, shopper, server.clock())
-    context = {**body.context, "scenario": body.scenario}
+    context = orjson.dumps({**body.context, "scenario": body.scenario}).decode()
     return _answer(server, view, _RECOMMENDED, ask, ready, body.session_id, context)
 
 
@@ -55,7 +57,8 @@ def for_cart(server: Server, body: CrossSellRequest) -> Answered:
     ask = _ask(view, body, body.customer_id, body.items)
     shopper = view.shoppers.find(body.customer_id, body.session_id)
     ready = _ready(view, _COMPLETED, ask, shopper, server.clock())
-    return _answer(server, view, _COMPLETED, ask, ready, body.session_id, body.context)
+    context = orjson.dumps(body.context).decode()
+    return _answer(server, view, _COMPLETED, ask, ready, body.session_id, context)
 
 
 def for_product(server: Server, product_id: str, query: CrossSellQuery) -> Answered:
@@ -65,6 +68,11 @@ def for_product(server: Server, product_id: str, query: CrossSellQuery) -> Answe
     shopper = view.shoppers.find(query.customer_id)
     ready = _ready(view, _COMPLETED, ask, shopper, server.clock())
     return _answer(server, view, _COMPLETED, ask, ready)
+
+
+@cache
+def _context_of(scenario: Scenario) -> str:
+    return orjson.dumps({"scenario": scenario}).decode()
 
 
 def _page(
@@ -131,7 +139,7 @@ def _answer(
     ask: Ask,
     ready: ReadyProducts,
     session_id: str | None = None,
-    context: Mapping[str, Any] | None = None,
+    context: str = "{}",
 ) -> Answered:
     recommendation_id = server.new_id()
     written = ready.under(recommendation_id)
@@ -149,7 +157,7 @@ def _answer(
             # Nothing is left to chance here.
             propensity=1.0,
             candidates=ready.candidates,
-            context=context or {},
+            context=context,
         )
     )
     return Answered(written, ready.fallback)

@@ -120,5 +120,5 @@ class DecisionLog:
 
 
 def _size(decision: Decision) -> int:
-    sent = len(repr(decision.context))
-    return _OVERHEAD_BYTES + len(decision.answer) + len(decision.choices or "") + sent
+    texts = len(decision.answer) + len(decision.context) + len(decision.choices or "")
+    return _OVERHEAD_BYTES + texts

@@ -17,12 +17,11 @@ from serving.storage.erasure import (
     hold_off_erasure,
     visits_erased_since,
 )
-from serving.storage.sql_errors import unstorable
 from serving.storage.store import Decision
 from serving.storage.store_tables import DECISIONS
 from serving.storage.times import without_zone, written
 
-_AT_ONCE: Final = 100
+_AT_ONCE: Final = 32
 _ANY_ERASED: Final = (
     "SELECT EXISTS(SELECT 1 FROM erased WHERE erased_at >= ?)"
     " OR EXISTS(SELECT 1 FROM erased_visits WHERE erased_at >= ?)"
@@ -39,8 +38,7 @@ def insert_decisions(connection: sql.Connection, decisions: Sequence[Decision]) 
         rows = [_written(made) for made in decisions]
         insert_written(connection.exec_driver_sql, DECISIONS.name, Decision._fields, rows)
     else:
-        values = [made._asdict() | {C.TS: without_zone(made.ts)} for made in decisions]
-        connection.execute(unless_there(DECISIONS), values)
+        connection.execute(unless_there(DECISIONS), [_values(made) for made in decisions])
     _delete_erased(connection, decisions)
 
 
@@ -62,17 +60,16 @@ def insert_in_sqlite(connection: sqlite3.Connection, decisions: Sequence[Decisio
     return True
 
 
-def write_json(value: Any) -> str:
-    """Write what a column of JSON keeps."""
-    return orjson.dumps(value).decode()
-
-
 def _written(made: Decision) -> tuple[Any, ...]:
-    id_, ts, *others, context, choices = made
-    try:
-        return (id_, written(ts), *others, write_json(context), choices)
-    except TypeError as error:
-        raise unstorable(error) from error
+    """Write a decision as SQLite keeps it."""
+    id_, ts, *others = made
+    return (id_, written(ts), *others)
+
+
+def _values(made: Decision) -> dict[str, Any]:
+    """Return a decision as PostgreSQL's driver takes it."""
+    known = {C.TS: without_zone(made.ts), "context": orjson.loads(made.context)}
+    return made._asdict() | known
 
 
 def _delete_erased(connection: sql.Connection, decisions: Sequence[Decision]) -> None:

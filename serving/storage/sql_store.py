@@ -56,7 +56,6 @@ class SqlStore:
             address = with_driver(url)
             self._engine = sql.create_engine(
                 address,
-                json_serializer=decision_table.write_json,
                 connect_args=time_limits(address),
                 # Its errors would quote what shoppers did, wherever they are printed.
                 hide_parameters=True,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from features.errors import RegularsError
 from serving.customers.rescored import Rescored
@@ -33,7 +33,7 @@ class Decision(NamedTuple):
     candidates
         Number of products or actions that it was chosen from.
     context
-        What the request said about its circumstances: scenario, placements.
+        What the request said about its circumstances, as JSON: scenario, placements.
     choices
         The candidates and their probabilities, as JSON, where a policy chose among them: see
         :mod:`serving.decisions.learning.logged_choices`.
@@ -50,7 +50,7 @@ class Decision(NamedTuple):
     answer: str
     propensity: float
     candidates: int
-    context: Mapping[str, Any]
+    context: str
     choices: str | None = None
 
 

@@ -241,8 +241,8 @@ def test_why_explains_a_logged_decision(regulars: Callable[..., Any], published:
         [
             Decision(
                 "d-1", at, "next_best_offer", "C0000001", None, version, ready.variant,
-                ready.fallback, ready.under("d-1").decode(), ready.propensity, ready.considered, {},
-                ready.choices,
+                ready.fallback, ready.under("d-1").decode(), ready.propensity, ready.considered,
+                "{}", ready.choices,
             )
         ]
     )  # fmt: skip

@@ -95,7 +95,7 @@ def log(config: Path, customers: int, seed: int = 0) -> None:
                 answer=orjson.dumps({"items": [item]}).decode(),
                 propensity=chosen.propensity,
                 candidates=2,
-                context={},
+                context="{}",
                 choices=write_choices(chosen, ONE_OFFER),
             )
         )

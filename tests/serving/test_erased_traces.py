@@ -58,7 +58,7 @@ def decision(
     answer = f'{{"customer_id": "{customer_id}"}}' + " " * (len(id_) * 300 % 5_000)
     return Decision(
         id_, ts, "recommendations", customer_id, session_id, "v", "champion", None, answer,
-        1.0, 1, {"who": customer_id}, "{}",
+        1.0, 1, f'{{"who": "{customer_id}"}}', "{}",
     )  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def test_decisions_that_another_worker_had_not_written_yet_are_not_kept(tmp_path
 
 def decision(id_: str, customer_id: str | None, ts: datetime) -> Decision:
     return Decision(
-        id_, ts, "recommendations", customer_id, None, "v", "champion", None, "{}", 1.0, 1, {}
+        id_, ts, "recommendations", customer_id, None, "v", "champion", None, "{}", 1.0, 1, "{}"
     )
 
 

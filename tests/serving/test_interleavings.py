@@ -168,6 +168,95 @@ def test_a_worker_that_hears_late_of_an_erasure_keeps_what_it_was_sent_since(sho
     other.store.close()
 
 
+@dataclass
+class Asked:
+    """A store that counts how often it is asked whether others wrote."""
+
+    store: SqlStore
+    times: int = 0
+    afterwards: Callable[[], None] = lambda: None
+
+    def version(self) -> int | None:
+        self.times += 1
+        version = self.store.version()
+        self.afterwards()
+        return version
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+@pytest.fixture
+def two_workers(shop: Any) -> Iterator[tuple[Server, Asked, Server]]:
+    """One worker with its store, and another beside it."""
+    asked, beside = Asked(SqlStore(shop.database_url)), SqlStore(shop.database_url)
+    yield server_of(shop, asked), asked, server_of(shop, beside)
+    asked.close()
+    beside.close()
+
+
+def test_requests_that_came_together_ask_the_store_once(
+    two_workers: tuple[Server, Asked, Server],
+) -> None:
+    one, asked, other = two_workers
+
+    async def seen() -> set[str]:
+        assert await one.catch_up()
+        return set(one.view.shoppers.find("ada").dismissed_products)
+
+    async def play() -> None:
+        await seen()
+        asked.times = 0
+        assert await asyncio.gather(*(seen() for _ in range(16))) == [set()] * 16
+        assert asked.times == 1
+        # None of those that come later rests on that answer.
+        await other.accept_events([rejected("e1")])
+        assert await asyncio.gather(*(seen() for _ in range(16))) == [{"p3"}] * 16
+        await other.accept_events([rejected("e2", "p1")])
+        assert await seen() == {"p1", "p3"}
+
+    asyncio.run(play())
+
+
+def test_a_request_that_comes_while_the_store_is_asked_asks_again(
+    two_workers: tuple[Server, Asked, Server],
+) -> None:
+    one, asked, _other = two_workers
+    later: list[asyncio.Task[bool]] = []
+
+    def come() -> None:
+        if not later:
+            later.append(asyncio.create_task(one.catch_up()))
+
+    async def play() -> None:
+        await one.catch_up()
+        await asyncio.sleep(0)
+        asked.times, asked.afterwards = 0, come
+        assert await one.catch_up()
+        assert await later[0]
+        assert asked.times == 2
+
+    asyncio.run(play())
+
+
+def test_a_bundle_taken_over_in_between_is_brought_up_to_date(
+    shop: Any, two_workers: tuple[Server, Asked, Server]
+) -> None:
+    one, asked, other = two_workers
+    opened_before = server_of(shop, asked).view
+
+    async def play() -> None:
+        await other.accept_events([rejected("e1")])
+        assert await one.catch_up()
+        # Nothing is new: from now on the rest of the turn takes that for granted.
+        assert await one.catch_up()
+        one.view = opened_before
+        assert await one.catch_up()
+        assert one.view.shoppers.find("ada").dismissed_products == {"p3"}
+
+    asyncio.run(play())
+
+
 def test_shoppers_who_came_and_went_since_they_were_looked_for_are_forgotten_all_the_same() -> None:
     def viewed(event_id: str, customer_id: str, session_id: str) -> Event:
         said: dict[str, Any] = {"type": "view", "product_id": "p0"}

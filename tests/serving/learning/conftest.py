@@ -82,7 +82,7 @@ class DecisionShop:
             answer=orjson.dumps({"items": self._items(made, allowed)}).decode(),
             propensity=made.propensity,
             candidates=len(allowed.ids),
-            context={},
+            context="{}",
             choices=write_choices(made, allowed),
         )
 
