@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from serving.background import repeat
@@ -15,6 +20,9 @@ _LOG = logging.getLogger("regulars.decisions")
 _BATCH: Final = 1_000
 # What a decision takes beside its texts.
 _OVERHEAD_BYTES: Final = 1_000
+# Above the process's own: where all cores are busy, answers come first. No more, since answers
+# wait for this thread while it runs Python.
+_NICENESS: Final = 5
 
 
 class DecisionLog:
@@ -48,6 +56,7 @@ class DecisionLog:
         self._waiting: deque[tuple[Decision, int]] = deque()
         self._bytes = 0
         self._flushing = asyncio.Lock()
+        self._writer = ThreadPoolExecutor(1, "decisions", _give_way)
         self._failing = False
 
     def add(self, decision: Decision) -> None:
@@ -77,7 +86,9 @@ class DecisionLog:
         while (count := min(size, remaining, len(self._waiting))) > 0:
             batch = self._take(count)
             try:
-                await asyncio.to_thread(self._store.add_decisions, [made for made, _ in batch])
+                made = [decision for decision, _ in batch]
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writer, self._store.add_decisions, made)
             except UnstorableError as error:
                 if len(batch) > 1:
                     # Halve until the unfit one is alone, so that no other is dropped with it.
@@ -108,6 +119,7 @@ class DecisionLog:
         if not is_stored:
             self._on_lost(len(self._waiting))
             self._take(len(self._waiting))
+        self._writer.shutdown(wait=False)
 
     def _take(self, count: int) -> list[tuple[Decision, int]]:
         taken = [self._waiting.popleft() for _ in range(count)]
@@ -117,6 +129,14 @@ class DecisionLog:
     def _put_back(self, taken: Sequence[tuple[Decision, int]]) -> None:
         self._waiting.extendleft(reversed(taken))
         self._bytes += sum(size_bytes for _, size_bytes in taken)
+
+
+def _give_way() -> None:
+    """Have this thread run less where cores are scarce; only Linux has priorities of threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            niceness = min(os.nice(0) + _NICENESS, 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def _size(decision: Decision) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -245,6 +247,25 @@ def test_stopping_in_the_middle_of_a_write_loses_no_decision() -> None:
         return set(slow.taken)
 
     assert asyncio.run(scene()) == {"d001", "d002"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_storing_decisions_gives_way_to_answering() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    class Noting(FailingStore):
+        def add_decisions(self, decisions: Sequence[Decision]) -> None:
+            noted.append(priority())
+            super().add_decisions(decisions)
+
+    noted: list[int] = []
+    log = DecisionLog(Noting(), lambda _lost: None)
+    log.add(decision(1))
+    before = priority()
+    assert asyncio.run(log.flush()) is True
+    assert noted == [min(before + 5, 19)]
+    assert priority() == before
 
 
 @pytest.mark.parametrize("long", [{"answer": "x" * 20_000}, {"context": "x" * 20_000}])
