@@ -23,7 +23,7 @@ from features.errors import SettingsError
 from serving.app import create_app
 from serving.bundles import BundleFolder
 from serving.decisions.policies.settings import BEST_BY_VALUE, PolicySettings
-from serving.http.connections import BoundedProtocol
+from serving.http.connections import bounded_connections
 from serving.http.keys import Keys, load_keys, refuse_open_bind
 from serving.http.logs import logging_settings
 from serving.http.metrics import MULTIPROCESS_FOLDER
@@ -122,7 +122,7 @@ def _config(
         application,
         factory=workers > 1,
         workers=workers,
-        http=BoundedProtocol,
+        http=bounded_connections(),
         ws="none",
         # A worker that is merely slow to start, as on a busy machine, must not be killed.
         timeout_worker_healthcheck=_WORKER_CHECK_SECONDS,

@@ -7,7 +7,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 
 from benchmarks.serving.http1 import get
-from serving.http.connections import BoundedProtocol
+from serving.http.connections import bounded_connections
 
 _ITEMS = [{"product_id": f"P{number:05d}", "rank": number, "score": 0.5} for number in range(10)]
 REQUEST = get("/noop/C00000017?n=10")
@@ -26,7 +26,7 @@ def run(port: int) -> None:
         app,
         host="127.0.0.1",
         port=port,
-        http=BoundedProtocol,
+        http=bounded_connections(),
         access_log=False,
         server_header=False,
         log_level="warning",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from serving.http.turns import Turns
 from serving.http.whole_answers import WholeAnswers
 
 ARRIVED: Final = "arrived"
@@ -54,6 +56,11 @@ class ConnectionLimits:
     connections: int = 800
 
 
+def bounded_connections() -> type[BoundedProtocol]:
+    """Return what uvicorn is to make the connections of one process with."""
+    return cast(type[BoundedProtocol], partial(BoundedProtocol, turns=Turns()))
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends where its client goes beyond the limits.
 
@@ -68,9 +75,13 @@ class BoundedProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         limits: ConnectionLimits = ConnectionLimits(),
+        *,
+        turns: Turns,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
+        self._turns = turns
+        self._last_answer = 0
         self._silent_since = 0.0
         # When what has begun must be there; None while nothing has.
         self._request_due: float | None = None
@@ -142,6 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Send the head of an answer that has no body, as those to HEAD, and go on."""
         self._answers.end()
+        self._last_answer = self._turns.answered()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -153,6 +165,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Go on: the client read almost all."""
         self._unread_due = None
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._turns.wait(self._last_answer, partial(super()._start_asgi_task, cycle, app))
 
     def _make_room(self) -> bool:
         """End the connection that was silent longest; False where all wait for an answer."""

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from serving.http.connections import BoundedProtocol, ConnectionLimits
+from serving.http.turns import Turns
 
 SHORT: Final = ConnectionLimits(head_seconds=0.2, body_seconds=0.2, unread_seconds=0.2)
 REQUEST: Final = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -39,9 +40,9 @@ def run_clients(
     async def run() -> list[bytes]:
         loop = asyncio.get_running_loop()
         config = Config(app, log_config=None, lifespan="off")
-        shared = state or ServerState()
+        shared, turns = state or ServerState(), Turns()
         server = await loop.create_server(
-            lambda: BoundedProtocol(config, shared, {}, limits=limits), "127.0.0.1", 0
+            lambda: BoundedProtocol(config, shared, {}, limits=limits, turns=turns), "127.0.0.1", 0
         )
         host, port = server.sockets[0].getsockname()[:2]
         streams = [await asyncio.open_connection(host, port, limit=2**20) for _ in clients]
@@ -239,7 +240,7 @@ def test_a_large_answer_may_take_long_as_long_as_some_of_it_is_read_in_time() ->
     transport: Any = UnreadTransport(1_000_000)
     config = Config(answer, log_config=None, lifespan="off")
     limits = ConnectionLimits(head_seconds=3_600, unread_seconds=30)
-    protocol = BoundedProtocol(config, ServerState(), {}, loop, limits)
+    protocol = BoundedProtocol(config, ServerState(), {}, loop, limits, turns=Turns())
     protocol.connection_made(transport)
     protocol.pause_writing()
     for _ in range(10):
@@ -306,7 +307,7 @@ def test_the_head_of_an_answer_goes_out_with_its_body(method: bytes) -> None:
     async def run() -> list[bytes]:
         transport: Any = Recording()
         config, state = Config(answer, log_config=None, lifespan="off"), ServerState()
-        protocol = BoundedProtocol(config, state, {})
+        protocol = BoundedProtocol(config, state, {}, turns=Turns())
         protocol.connection_made(transport)
         # The second is sent ahead: while it waits, the first one's head is the one to go out.
         protocol.data_received(REQUEST.replace(b"GET", method) * 2)
